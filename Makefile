@@ -1,0 +1,24 @@
+# make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
+PYTHON ?= python3
+BIN := .venv/bin
+
+run: .venv/ready
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/minicompress run
+
+test: .venv/ready
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m pytest
+
+lab: .venv/ready
+	$(BIN)/jupyter lab notebooks
+
+bench: .venv/ready
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.run
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q torch==2.13.0
+	$(BIN)/pip install -q -r requirements.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+.PHONY: run test lab bench

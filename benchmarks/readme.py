@@ -1,0 +1,81 @@
+"""Write the tables of README.md from `results/*.json`: `python -m benchmarks.readme`. A test fails when they have drifted."""
+
+import json
+from pathlib import Path
+
+from minicompress.lab import report
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def results(name: str) -> dict:
+    return json.loads((ROOT / "results" / f"{name}.json").read_text())
+
+
+def ledger_text() -> str:
+    ledger = results("ledger")
+    stages, last = ledger["stages"], ledger["stages"][-1]
+    low, high = last["accuracy_kept_interval"]
+    return "\n\n".join([
+        f"The last file is **{last['ratio']:.1f}x** smaller than the teacher's and keeps **{last['accuracy_kept']:.1%}** of its "
+        f"top-1 accuracy (95% interval over files: {low:.1%} to {high:.1%}), on {ledger['held_out_tokens']:,} held-out tokens of "
+        f"{ledger['held_out_files']} test files at context {ledger['context_length']}.",
+        "Bytes on disk, and the bytes of all tensors as predicted and as measured:",
+        report.markdown_table(report.SIZE_COLUMNS, report.size_rows(stages)),
+        "What it does, and what it costs to run (8 x 256 tokens a forward pass; memory includes Python and torch):",
+        report.markdown_table(report.QUALITY_COLUMNS, report.quality_rows(stages)),
+        "Beside it, on the same tokens:",
+        report.markdown_table(report.BASELINE_COLUMNS, report.baseline_rows(ledger["baselines"])),
+        f"Measured on {ledger['hardware']['cpu']}, {ledger['hardware']['cores']} cores (shared), Python {ledger['versions']['python']}, "
+        f"torch {ledger['versions']['torch']}, in {ledger['minutes']:.1f} minutes, at commit {ledger['commit']}. The tokenizer "
+        f"({ledger['tokenizer_bytes']:,} bytes) is shared by both sides and counted on neither.",
+    ])  # fmt: skip
+
+
+def models_text() -> str:
+    found = results("models")
+    teacher, half = found["teacher"], found["half"]
+    low, high = found["gap_points_interval"]
+    return (
+        f"The teacher has {teacher['parameters']:,} parameters, perplexity {teacher['perplexity']:.2f} and top-1 accuracy "
+        f"{teacher['top1_accuracy']:.2%} on the test files. A rival of {half['parameters']:,} parameters, trained on the very same "
+        f"batches, reaches {half['perplexity']:.2f} and {half['top1_accuracy']:.2%}: {found['gap_points']:.2f} points less "
+        f"(95% interval {low:.2f} to {high:.2f})."
+    )
+
+
+def frontier_text() -> str:
+    found = results("frontier")
+    rows = [
+        [row["name"], f"{row['file_bytes']:,}", f"{row['ratio']:.1f}x", f"{row['perplexity']:.2f}", f"{row['accuracy_kept']:.1%}",
+         "{:.1%}-{:.1%}".format(*row["accuracy_kept_interval"])]
+        for row in found["rows"]
+    ]  # fmt: skip
+    goals = [
+        [f"{goal['ratio']}x", f"{goal['goal']:.0%}", goal["best"], f"{goal['kept']:.1%}", "{:.1%}-{:.1%}".format(*goal["interval"]),
+         "reached" if goal["kept"] >= goal["goal"] else "**missed**"]
+        for goal in found["goals"]
+    ]  # fmt: skip
+    return "\n\n".join([
+        report.markdown_table(("file", "bytes", "ratio", "perplexity", "kept", "95% interval"), rows),
+        "For each goal, the best file that is at least that much smaller, chosen on the validation files, quoted on the test files:",
+        report.markdown_table(("at least", "goal", "best file", "kept", "95% interval", ""), goals),
+    ])  # fmt: skip
+
+
+def filled(text: str) -> str:
+    """README text with the parts between `<!-- name -->` and `<!-- /name -->` made anew."""
+    for name, made in {"ledger": ledger_text(), "models": models_text(), "frontier": frontier_text()}.items():
+        before, rest = text.split(f"<!-- {name} -->\n")
+        _, after = rest.split(f"<!-- /{name} -->")
+        text = f"{before}<!-- {name} -->\n\n{made}\n\n<!-- /{name} -->{after}"
+    return text
+
+
+def main() -> None:
+    path = ROOT / "README.md"
+    path.write_text(filled(path.read_text()))
+
+
+if __name__ == "__main__":
+    main()

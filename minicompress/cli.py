@@ -1,0 +1,98 @@
+"""The command line: `minicompress run`, `complete`, `measure`, `corpus`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command()
+def run(
+    teacher: Annotated[str | None, typer.Option(help="Your own causal LM: a folder or a hub id. Default: the shipped teacher.")] = None,
+    text: Annotated[list[Path] | None, typer.Option(help="Text files for your own model; give the option once a file.")] = None,
+    student: Annotated[str | None, typer.Option(help="Your own student; default: every other layer of the teacher.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the ledger, the plot and the files of all stages.")] = Path("out"),
+    seed: int = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Do not run finished stages again.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few steps and sequences: shows that everything works, not how well.")] = False,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Distill the student from random weights (over an hour).")] = False,
+) -> None:
+    """Compress a model: distill, prune, fine-tune, quantize, save, reload, evaluate, and show the ledger."""
+    from minicompress import run as job_module
+    from minicompress.lab import corpus, report
+    from minicompress.lab.runtime import keep_freed_memory
+
+    keep_freed_memory()
+    if (teacher is None) != (not text):
+        raise ValueError("--teacher and --text belong together: give both for your own model, neither for the shipped one")
+    if student and not teacher:
+        raise ValueError("--student needs --teacher and --text")
+    if teacher and from_scratch:
+        raise ValueError("--from-scratch is for the shipped teacher; your own model is always distilled live")
+    if teacher:
+        job = job_module.own_job(teacher, student, text, seed, quick)
+    else:
+        report.say_corpus(corpus.describe())
+        job = job_module.embedded_job(seed, quick, from_scratch)
+    result = job_module.run(job, out, seed, resume)
+    report.print_report(result)
+
+
+@app.command()
+def complete(file: Path, prompt: str, tokens: int = 48) -> None:
+    """Complete PROMPT with a compressed FILE and the shipped tokenizer, nothing else."""
+    from minicompress import pipeline
+    from minicompress import run as job_module
+    from minicompress.lab import corpus
+
+    tokenizer = corpus.load_tokenizer()
+    model = pipeline.load_compressed(file)
+    if not prompt:
+        raise ValueError("the prompt is empty: give at least one character")
+    if model.config.vocab_size != tokenizer.get_vocab_size():
+        raise ValueError(f"{file} has a vocabulary of {model.config.vocab_size}, the shipped tokenizer {tokenizer.get_vocab_size()}")
+    print(prompt + tokenizer.decode(job_module.complete(model, tokenizer.encode(prompt).ids, tokens)))
+
+
+@app.command()
+def measure(file: Path) -> None:
+    """Load a compressed FILE and print its speed and memory as JSON."""
+    from minicompress import run as job_module
+
+    print(json.dumps(job_module.measure_file(file)))
+
+
+@app.command("corpus")
+def show_corpus() -> None:
+    """Count the Python files and tokens found on this machine."""
+    from minicompress.lab import corpus, report
+
+    report.say_corpus(corpus.describe())
+
+
+def main() -> None:
+    """Run a command. Bad input ends in one sentence and exit code 2, without a traceback."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        app(standalone_mode=False)
+    except (typer.TyperException, ValueError, OSError) as error:
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        print(f"minicompress: {message}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except (KeyboardInterrupt, typer.Abort):
+        print("minicompress: interrupted; `minicompress run --resume` goes on with the first unfinished stage", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

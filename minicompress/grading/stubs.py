@@ -1,0 +1,59 @@
+"""Write the learner's modules from the solutions: `python -m minicompress.grading.stubs [--force]`.
+
+Each part between `### BEGIN SOLUTION` and `### END SOLUTION` becomes one `raise NotImplementedError` that names the
+exercise. In a module that exists, only definitions that are still wholly stubs are written anew; what the learner has
+begun, and everything else in the file, stays. `--force` starts every module over.
+"""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION\n", re.M | re.S)
+DEFINITION = re.compile(r"^(?:def|class) (\w+)", re.M)
+MARK = 'raise NotImplementedError("Exercise '
+
+
+def exercise_of() -> dict[tuple[str, str], str]:
+    """(module, top-level name) -> exercise id, from course.toml."""
+    course = tomllib.loads((ROOT / "course.toml").read_text())
+    return {(exercise["module"], name): key for key, exercise in course["exercise"].items() for name in exercise["names"]}
+
+
+def stub(module: str, solution: str) -> str:
+    """Return the learner's version of one solution file."""
+    ids = exercise_of()
+
+    def replace(match: re.Match) -> str:
+        name = DEFINITION.findall(solution[: match.start()])[-1]
+        return f'{match[1]}{MARK}{ids[module, name]} {name}")\n'
+
+    return BLOCK.sub(replace, solution)
+
+
+def definitions(text: str) -> dict[str, str]:
+    """Name -> source of each top-level function and class."""
+    nodes = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return {node.name: ast.get_source_segment(text, node) for node in nodes}
+
+
+def renew(existing: str, fresh: str) -> str:
+    """Replace the definitions in `existing` that are still wholly stubs by those in `fresh`."""
+    new = definitions(fresh)
+    for name, source in definitions(existing).items():
+        if MARK in source and name in new and source.count(MARK) == new[name].count(MARK):
+            existing = existing.replace(source, new[name], 1)
+    return existing
+
+
+def main(force: bool) -> None:
+    for path in sorted((ROOT / "solutions").glob("*.py")):
+        target, fresh = ROOT / "minicompress" / path.name, stub(path.stem, path.read_text())
+        target.write_text(fresh if force or not target.exists() else renew(target.read_text(), fresh))
+
+
+if __name__ == "__main__":
+    main("--force" in sys.argv)

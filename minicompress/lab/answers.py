@@ -1,0 +1,89 @@
+"""The teacher's answers on disk, so that a student can be distilled for many epochs at the price of one.
+
+A forward pass of the teacher costs more than a whole training step of a student 1/10 its size. The 16 likeliest next
+tokens hold nearly all of a code model's probability, so those are kept: 64 bytes a token instead of 4 kB.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+from minicompress.lab.corpus import Mixture
+from minicompress.lab.runtime import atomic_write, evaluation_mode
+
+TOP = 16
+
+
+class Answers:
+    """Sequences with the teacher's top log-probabilities: batch(step) is a function of (seed, step) alone."""
+
+    def __init__(self, folder: Path, rows: int, seed: int = 0):
+        self.tokens = np.load(folder / "tokens.npy", mmap_mode="r")  # uint16 [N, T]
+        answered = int((folder / "total.txt").read_text()) if (folder / "total.txt").is_file() else 0
+        if answered != len(self.tokens):
+            raise ValueError(f"the teacher has answered {answered} of {len(self.tokens)} sequences: let `train answers` finish first")
+        self.indices = np.load(folder / "indices.npy", mmap_mode="r")  # uint16 [N, T, TOP]
+        self.log_probs = np.load(folder / "log_probs.npy", mmap_mode="r")  # fp16 [N, T, TOP]
+        self.rows, self.seed = rows, seed
+
+    def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """tokens int64 [B, T], indices int64 [B, T, TOP], log_probs fp32 [B, T, TOP]; every epoch in a new order."""
+        per_epoch = len(self.tokens) // self.rows
+        order = np.random.default_rng([self.seed, step // per_epoch]).permutation(len(self.tokens))
+        chosen = np.sort(order[step % per_epoch * self.rows :][: self.rows])
+        return (
+            torch.from_numpy(self.tokens[chosen].astype(np.int64)),
+            torch.from_numpy(self.indices[chosen].astype(np.int64)),
+            torch.from_numpy(self.log_probs[chosen].astype(np.float32)),
+        )
+
+
+def write_answers(teacher: torch.nn.Module, mixture: Mixture, steps: int, folder: Path) -> None:
+    """Ask the teacher about `steps` batches of the mixture. An interrupted run goes on where it stopped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, length = sum(mixture.rows.values()), mixture.length
+    shapes = {"tokens": (np.uint16, ()), "indices": (np.uint16, (TOP,)), "log_probs": (np.float16, (TOP,))}
+    done_file = folder / "done.txt"
+    done = int(done_file.read_text()) if done_file.is_file() else 0
+    total_file = folder / "total.txt"
+    total_file.unlink(missing_ok=True)
+    arrays = {}
+    for name, (kind, tail) in shapes.items():
+        mode = "r+" if done else "w+"
+        arrays[name] = np.lib.format.open_memmap(folder / f"{name}.npy", mode, kind, (steps * rows, length, *tail))
+    device = next(teacher.parameters()).device
+    with evaluation_mode(teacher):
+        for step in tqdm(range(done, steps), desc="teacher's answers", initial=done, total=steps):
+            tokens = mixture.batch(step)
+            log_probs = F.log_softmax(teacher(input_ids=tokens.to(device), use_cache=False).logits.float(), -1)  # [B, T, V]
+            top = log_probs.topk(TOP, dim=-1)
+            place = slice(step * rows, (step + 1) * rows)
+            arrays["tokens"][place] = tokens.numpy()
+            arrays["indices"][place] = top.indices.cpu().numpy()
+            arrays["log_probs"][place] = top.values.cpu().numpy()
+            if step % 50 == 49 or step == steps - 1:
+                for array in arrays.values():
+                    array.flush()
+                with atomic_write(done_file) as temporary:
+                    temporary.write_text(str(step + 1))
+    with atomic_write(total_file) as temporary:
+        temporary.write_text(str(steps * rows))
+
+
+def top_distillation_loss(
+    student_logits: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor, log_probs: torch.Tensor, alpha: float
+) -> torch.Tensor:
+    """alpha * KL(teacher's top answers, renormalised || student) + (1 - alpha) * cross entropy, T = 1, mean over tokens.
+
+    With every token of the vocabulary among the answers this is `distillation_loss(..., T=1)`; it is cheaper because
+    only one softmax over the vocabulary is needed.
+
+    student_logits [N, V], labels int64 [N], indices int64 [N, TOP], log_probs [N, TOP].
+    """
+    log_student = F.log_softmax(student_logits, -1)  # [N, V]
+    log_teacher = F.log_softmax(log_probs, -1)  # renormalised over the answers that were kept
+    soft = (log_teacher.exp() * (log_teacher - log_student.gather(1, indices))).sum(1).mean()
+    return alpha * soft + (1 - alpha) * F.nll_loss(log_student, labels)

@@ -1,0 +1,45 @@
+"""Finding things in a model: the prunable layers, and who else owns a parameter."""
+
+import gc
+
+from torch import nn
+
+
+def linear_layers(model: nn.Module) -> dict[str, nn.Module]:
+    """Name -> Linear (or GPT-2's Conv1D) of every layer inside the blocks: embeddings, norms and the head are left out.
+
+    A block is a member of the model's list of layers, the longest ModuleList. ValueError when there is none.
+    """
+    lists = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module)]
+    if lists:
+        prefix, blocks = max(lists, key=lambda item: len(item[1]))
+        found = {
+            f"{prefix}.{name}": module for name, module in blocks.named_modules() if isinstance(module, nn.Linear) or is_conv1d(module)
+        }
+        if found:
+            return found
+    raise ValueError(f"{type(model).__name__} has no Linear layer inside a list of blocks: nothing to prune")
+
+
+def is_conv1d(module: nn.Module) -> bool:
+    """Tell whether this is GPT-2's Conv1D: a Linear layer whose weight is stored [in, out]. (Without importing transformers.)"""
+    return type(module).__name__ == "Conv1D" and type(module).__module__ == "transformers.pytorch_utils"
+
+
+def owners(parameter: nn.Parameter) -> list[nn.Module]:
+    """Every module that holds this very parameter. More than one means that it is tied."""
+    found = []
+    for dictionary in gc.get_referrers(parameter):
+        if isinstance(dictionary, dict):
+            for holder in gc.get_referrers(dictionary):
+                if isinstance(holder, nn.Module) and holder._parameters is dictionary:
+                    found.append(holder)
+                elif isinstance(holder, dict) and holder.get("_parameters") is dictionary:
+                    found.append(holder)
+    return found
+
+
+def set_submodule(model: nn.Module, name: str, new: nn.Module) -> None:
+    """Replace the submodule called `name` (a dotted path)."""
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, new)

@@ -1,0 +1,121 @@
+"""Small facts about, and settings of, the machine that the code runs on."""
+
+import contextlib
+import ctypes
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+
+def keep_freed_memory() -> None:
+    """Ask the C library to reuse freed memory instead of returning it to the kernel.
+
+    A training step allocates and frees the same large tensors again and again; with glibc's defaults each one is a
+    fresh mapping whose pages must be faulted in. Measured here on two CPU cores: a 10M model trains 1.7x faster.
+    Does nothing where the C library is not glibc.
+    """
+    M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # names and numbers of <malloc.h>
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return
+    mallopt(M_MMAP_MAX, 0)
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    mallopt(M_TOP_PAD, 256 * 2**20)
+
+
+def best_device() -> torch.device:
+    """Return the GPU when there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Tell whether bf16 matrix products are faster than fp32 ones: any recent GPU, or a CPU with AMX tiles.
+
+    AVX-512 alone is not enough: on a Xeon that has avx512_bf16 but no AMX, bf16 was measured at 0.6x of fp32.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has finished its queued work; a CPU has no queue."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak_memory_bytes() -> int:
+    """Return the largest resident memory that this process has had so far.
+
+    Linux keeps it in /proc; `getrusage` there would also count the parent that this process was started from.
+    """
+    with contextlib.suppress(OSError):
+        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes, except on macOS
+
+
+def hardware() -> dict:
+    """Describe the machine for a results file, without naming it."""
+    cpu = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                cpu = line.split(":", 1)[1].strip()
+                break
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"cpu": cpu, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpu": gpu}
+
+
+def versions() -> dict:
+    """Versions of what a result depends on."""
+    import safetensors
+    import tokenizers
+    import transformers
+
+    modules = {"torch": torch, "transformers": transformers, "tokenizers": tokenizers, "safetensors": safetensors}
+    return {"python": platform.python_version()} | {name: module.__version__ for name, module in modules.items()}
+
+
+def commit() -> str:
+    """Return the repository's commit, with a + when the working tree differs from it, or 'unknown'."""
+    root = Path(__file__).resolve().parents[2]
+    run = lambda *words: subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()  # noqa: E731
+    try:
+        return run("rev-parse", "--short=12", "HEAD") + ("+" if run("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+@contextlib.contextmanager
+def evaluation_mode(*models: torch.nn.Module) -> Iterator[None]:
+    """Put models into eval mode without gradients, and give every submodule its own mode back afterwards."""
+    modes = [(module, module.training) for model in models for module in model.modules()]
+    for model in models:
+        model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; rename it to `path` on success, remove it on any failure."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

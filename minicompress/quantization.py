@@ -1,0 +1,110 @@
+"""Notebook 05: quantization, real numbers as small integers times a scale."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from minicompress.lab.checks import check_bits, check_finite
+
+
+class QuantizedTensor(NamedTuple):
+    """Integers and the scale that turns them back: weight ~ values * scale, group by group.
+
+    values: int8 [out, in]; scale: fp32 [out, groups], one group being `group_size` neighbouring inputs
+    (the whole row when None).
+    """
+
+    values: torch.Tensor
+    scale: torch.Tensor
+    bits: int
+    group_size: int | None
+
+
+def quantize_symmetric(weight: torch.Tensor, bits: int = 8, group_size: int | None = None) -> QuantizedTensor:
+    """Round to the nearest of the integers -q..q times a scale, q = 2^(bits-1) - 1, one scale a row or a group.
+
+    scale = absmax / q, values = round(weight / scale), half to even. Example: row [7, 2.5, 0.5, -4.5] at 4 bits
+    has scale 1 and values [7, 2, 0, -4]: each half goes to its even neighbour. An all-zero row gets scale 1.
+    The error of each weight is at most scale / 2.
+
+    weight: [out, in], floating point; computed in fp32. ValueError: bits outside 2..8, a group_size that does not
+    divide `in`, a weight that is not a matrix, NaN or infinity, or an integer tensor.
+    """
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    rows, columns = weight.shape
+    if group_size is not None and (group_size < 1 or columns % group_size):
+        raise ValueError(f"group_size must divide the {columns} input features, got {group_size}")
+    raise NotImplementedError("Exercise 5.1 quantize_symmetric")
+
+
+def dequantize(q: QuantizedTensor) -> torch.Tensor:
+    """Return values * scale, fp32 [out, in]."""
+    raise NotImplementedError("Exercise 5.1 dequantize")
+
+
+def pack_int4(values: torch.Tensor) -> torch.Tensor:
+    """Pack integers -8..7 two to a byte along the last dimension, offset by 8, the first one in the low nibble.
+
+    Example: [-8, 7, 0] becomes the nibbles 0, 15, 8 and a padding 0: bytes [0xF0, 0x08] = [240, 8].
+
+    values: integer [..., columns]. Returns uint8 [..., ceil(columns / 2)]. ValueError: a value outside -8..7.
+    """
+    if values.is_floating_point() or (values.numel() and (values.min() < -8 or values.max() > 7)):
+        raise ValueError(f"values must be integers in -8..7, got {values.dtype} {values.min().item()}..{values.max().item()}")
+    raise NotImplementedError("Exercise 5.2 pack_int4")
+
+
+def unpack_int4(packed: torch.Tensor, columns: int) -> torch.Tensor:
+    """Undo `pack_int4`: int8 [..., columns].
+
+    ValueError: packed is not uint8, or `columns` does not fit its last dimension.
+    """
+    if packed.dtype != torch.uint8 or packed.shape[-1] != (columns + 1) // 2:
+        raise ValueError(f"{columns} columns need uint8 [..., {(columns + 1) // 2}], got {packed.dtype} {list(packed.shape)}")
+    raise NotImplementedError("Exercise 5.2 unpack_int4")
+
+
+class QuantizedLinear(nn.Module):
+    """A Linear layer that holds integers: y = x (values * scale)^T + bias, computed in fp32 (outside autocast).
+
+    Buffers: values int8 [out, in], scale fp32 [out, groups], bias fp32 [out] or None. Make one with `from_linear`.
+    """
+
+    def __init__(self, q: QuantizedTensor, bias: torch.Tensor | None):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear: nn.Linear, bits: int = 8, group_size: int | None = None) -> "QuantizedLinear":
+        """Quantize a Linear's weight with `quantize_symmetric`; the bias stays fp32. The Linear is not modified."""
+        raise NotImplementedError("Exercise 5.3 QuantizedLinear")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: [..., in] -> fp32 [..., out]."""
+        raise NotImplementedError("Exercise 5.3 QuantizedLinear")
+
+
+class QuantizedEmbedding(nn.Module):
+    """An Embedding that holds integers, given; rows are looked up first and only those are dequantized."""
+
+    def __init__(self, q: QuantizedTensor):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """input_ids: int64 [B, T] -> fp32 [B, T, embedding_dim]."""
+        flat = input_ids.flatten()  # [B*T]
+        rows = dequantize(QuantizedTensor(self.values[flat], self.scale[flat], self.bits, self.group_size))
+        return rows.view(*input_ids.shape, self.embedding_dim)

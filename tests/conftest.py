@@ -1,0 +1,58 @@
+"""Shared by all graders: the device, the seed, tiny models, and a rule that no grader may leave a trace."""
+
+import os
+
+os.environ.setdefault("MINICOMPRESS_SOLUTIONS", "1")  # =0 grades the learner's own modules
+
+import pytest
+import torch
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="run the graders on this device: cpu or cuda")
+    parser.addoption("--seed", type=int, default=0, help="seed of the random inputs")
+
+
+@pytest.fixture
+def device(request) -> torch.device:
+    return torch.device(request.config.getoption("--device"))
+
+
+@pytest.fixture(autouse=True)
+def seeded(request):
+    torch.manual_seed(request.config.getoption("--seed"))
+
+
+def no_special_values(model):
+    """Fresh norms are all 1 and fresh biases all 0, which hides mistakes: add noise to every parameter."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model
+
+
+@pytest.fixture
+def llama(device):
+    """A random Llama: 2 layers, 4 heads in 2 KV groups, tied embeddings, vocabulary 50."""
+    from transformers import LlamaConfig, LlamaForCausalLM  # here, because graders of pure functions need torch alone
+
+    config = LlamaConfig(
+        vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        max_position_embeddings=64, tie_word_embeddings=True, initializer_range=0.2, bos_token_id=0, eos_token_id=0, pad_token_id=0,
+    )  # fmt: skip
+    return no_special_values(LlamaForCausalLM(config)).to(device).eval()
+
+
+@pytest.fixture
+def gpt2(device):
+    """A random GPT-2 (Conv1D layers, learned positions, dropout 0.1 in training): 2 layers, vocabulary 50."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(vocab_size=50, n_embd=32, n_layer=2, n_head=2, n_positions=64, bos_token_id=0, eos_token_id=0)
+    return no_special_values(GPT2LMHeadModel(config)).to(device).eval()
+
+
+@pytest.fixture
+def tokens(device):
+    """int64 [5, 12]: an odd number of rows, so that the last batch is smaller."""
+    return torch.randint(50, (5, 12), device=device)

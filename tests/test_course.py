@@ -1,0 +1,124 @@
+"""Course-wide checks: stubs and solutions agree, the switch works, the command line answers bad input in one sentence."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+from minicompress import CHAPTERS
+from minicompress.grading import stubs
+
+ROOT = Path(__file__).resolve().parents[1]
+WRITTEN = [chapter for chapter in CHAPTERS if (ROOT / "solutions" / f"{chapter}.py").is_file()]
+
+
+def python(code: str, **environment) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
+
+
+def functions(text: str) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)}
+
+
+def given(text: str, fresh: str) -> list[str]:
+    """What learners do not change: every statement of a module, the exercises of `fresh` cut down to signature and docstring."""
+    exercises = {name for name, node in functions(fresh).items() if stubs.MARK in ast.unparse(node).replace("'", '"')}
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name in exercises:
+            node.body = node.body[:1]
+    return [ast.dump(node) for node in tree.body]
+
+
+@pytest.mark.parametrize("chapter", WRITTEN)
+def test_stubs_are_what_the_generator_writes(chapter):
+    """Everything but the exercises' bodies must agree, so that a learner's own work does not fail here."""
+    ours = stubs.stub(chapter, (ROOT / "solutions" / f"{chapter}.py").read_text())
+    theirs = given((ROOT / "minicompress" / f"{chapter}.py").read_text(), ours)
+    missing = [statement[:80] for statement in given(ours, ours) if statement not in theirs]
+    assert not missing, "run `python -m minicompress.grading.stubs --force`"
+    assert "SOLUTION" not in ours and stubs.MARK in ours
+
+
+def test_renewing_stubs_keeps_what_the_learner_has_begun():
+    fresh = stubs.stub("metrics", (ROOT / "solutions" / "metrics.py").read_text())
+    begun = (
+        fresh.replace(f'{stubs.MARK}0.4 model_bytes")', "return helper(model)").replace("share of next tokens", "SHARE")
+        + "\n\ndef helper(model):\n    return 4\n"
+    )
+    renewed = stubs.renew(begun, fresh)
+    assert "return helper(model)" in renewed and "def helper(model):" in renewed, "begun exercises and helpers stay"
+    assert "SHARE" not in renewed, "exercises not begun are written anew"
+
+
+def test_the_switch_chooses_solutions_for_all_or_for_some_modules():
+    code = "import minicompress.metrics as m, minicompress.pruning as p; print('solutions' in m.__file__, 'solutions' in p.__file__)"
+    assert python(code, MINICOMPRESS_SOLUTIONS="1").stdout.split() == ["True", "True"]
+    assert python(code, MINICOMPRESS_SOLUTIONS="pruning").stdout.split() == ["False", "True"]
+    assert python(code, MINICOMPRESS_SOLUTIONS="").stdout.split() == ["False", "False"]
+    assert "use 1, or some of" in python(code, MINICOMPRESS_SOLUTIONS="prunning").stderr
+
+
+# ------------------------------------------------------------ the command line
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Tiny random models saved locally: Llama with grouped KV heads, GPT-2, BERT, and a Llama of another vocabulary."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    small = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, max_position_embeddings=64)
+    llama = LlamaConfig(vocab_size=2048, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False, **small)
+    other = LlamaConfig(vocab_size=300, num_attention_heads=4, num_key_value_heads=2, **small)
+    gpt2 = GPT2Config(vocab_size=2048, n_embd=32, n_layer=2, n_head=2, n_positions=64, bos_token_id=0, eos_token_id=0)
+    bert = BertConfig(vocab_size=99, num_attention_heads=2, **small)
+    for name, model in {
+        "llama": LlamaForCausalLM(llama), "other": LlamaForCausalLM(other), "gpt2": GPT2LMHeadModel(gpt2), "bert": BertForMaskedLM(bert),
+    }.items():  # fmt: skip
+        model.save_pretrained(folder / name)
+    (folder / "text.py").write_text((ROOT / "minicompress" / "lab" / "corpus.py").read_text())
+    (folder / "empty.txt").write_text(" \n")
+    (folder / "short.txt").write_text("x = 1\n")
+    return folder
+
+
+def minicompress(*words, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "minicompress.cli", *map(str, words)], capture_output=True, text=True, **options)
+
+
+BAD = {
+    "missing text": (["--teacher", "llama", "--text", "absent.txt"], "absent.txt"),
+    "empty text": (["--teacher", "llama", "--text", "empty.txt"], "is empty"),
+    "short text": (["--teacher", "llama", "--text", "short.txt"], "0 whole sequences of 64 tokens"),
+    "missing model": (["--teacher", "nowhere", "--text", "text.py"], "nowhere"),
+    "no causal model": (["--teacher", "bert", "--text", "text.py"], "BertForMaskedLM"),
+    "other vocabulary": (["--teacher", "llama", "--student", "other", "--text", "text.py"], "teacher 2048, student 300"),
+    "no tokenizer": (["--teacher", "other", "--text", "text.py"], "no usable tokenizer"),
+    "unwritable folder": (["--teacher", "llama", "--text", "text.py", "--out", "text.py/out"], "cannot write"),
+    "half of a pair": (["--teacher", "llama"], "belong together"),
+    "unknown option": (["--sparsity", "2"], "--sparsity"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_in_one_sentence_and_exit_code_2(models, case):
+    words, named = BAD[case]
+    done = minicompress("run", "--quick", *words, cwd=models, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    assert done.returncode == 2, done.stderr
+    assert named in done.stderr and "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_your_own_model_and_text(models, tmp_path, name):
+    done = minicompress("run", "--quick", "--teacher", name, "--text", "text.py", "--out", tmp_path / "out", cwd=models)
+    assert done.returncode == 0, done.stderr
+    ledger = json.loads((tmp_path / "out" / "ledger.json").read_text())
+    assert [stage["name"] for stage in ledger["stages"]] == ["teacher", "distilled", "pruned", "fine-tuned", "quantized"]
+    assert all(stage["tensor_bytes_predicted"] == stage["tensor_bytes_measured"] for stage in ledger["stages"])
+    assert ledger["stages"][-1]["ratio"] > 3 and (tmp_path / "out" / "ledger.png").stat().st_size > 10_000

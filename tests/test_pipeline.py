@@ -1,0 +1,244 @@
+"""Chapter 05: one file out, and the ledger."""
+
+import copy
+import json
+import os
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from minicompress.pipeline import (
+    FORMAT,
+    checksum,
+    compress,
+    file_bytes,
+    load_compressed,
+    predicted_bytes,
+    quantize_model,
+    save_compressed,
+)  # fmt: skip
+from minicompress.pruning import apply_mask, nm_mask
+
+
+def prune_24(model):
+    for block in model.model.layers:
+        for layer in (block.self_attn.q_proj, block.mlp.up_proj, block.mlp.down_proj):
+            apply_mask(layer, nm_mask(layer.weight.detach().abs()))
+    return model
+
+
+def in_storage_types(model):
+    """The in-memory model rounded to what is stored: floats to fp16 and back."""
+    model = copy.deepcopy(model)
+    for tensor in {tensor.data_ptr(): tensor for tensor in model.state_dict().values() if tensor.is_floating_point()}.values():
+        tensor.copy_(tensor.half().float())
+    return model
+
+
+MAKERS = {
+    "dense": lambda model: model,
+    "pruned": prune_24,
+    "int8": lambda model: quantize_model(model, 8, 8),
+    "int4 groups": lambda model: quantize_model(model, 4, 4, group_size=16),
+    "pruned int4": lambda model: quantize_model(prune_24(model), 4, 4),
+    "pruned ternary": lambda model: quantize_model(prune_24(model), 2, 3),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_5_4_the_reloaded_logits_equal_the_rounded_models_exactly(llama, tokens, tmp_path, maker):
+    model = MAKERS[maker](llama)
+    path = tmp_path / "model.safetensors"
+    save_compressed(model, path)
+    again = load_compressed(path).to(tokens.device)
+    with torch.no_grad():
+        assert (again(input_ids=tokens).logits - in_storage_types(model)(input_ids=tokens).logits).abs().max() == 0
+
+
+@pytest.mark.parametrize("maker", ["dense", "int8", "int4 groups"])
+def test_5_4_gpt2_with_its_transposed_layers_and_biases(gpt2, tokens, tmp_path, maker):
+    model = MAKERS[maker](gpt2)
+    save_compressed(model, tmp_path / "model.safetensors")
+    again = load_compressed(tmp_path / "model.safetensors").to(tokens.device)
+    with torch.no_grad():
+        assert (again(input_ids=tokens).logits - in_storage_types(model)(input_ids=tokens).logits).abs().max() == 0
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_5_4_predicted_bytes_equal_measured_bytes(llama, tmp_path, maker):
+    model = MAKERS[maker](llama)
+    save_compressed(model, tmp_path / "model.safetensors")
+    predicted = predicted_bytes(model)
+    assert predicted == file_bytes(tmp_path / "model.safetensors")[0]
+    assert predicted == sum(tensor.numel() * tensor.element_size() for tensor in load_file(tmp_path / "model.safetensors").values())
+
+
+def test_5_4_the_same_model_gives_the_same_bytes(llama, tmp_path):
+    quantize_model(llama, 4, 4)
+    save_compressed(llama, tmp_path / "a.safetensors")
+    save_compressed(load_compressed(tmp_path / "a.safetensors"), tmp_path / "b.safetensors")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+def test_5_4_generates_with_a_cache_after_loading(llama, tokens, tmp_path):
+    save_compressed(quantize_model(llama, 4, 4), tmp_path / "model.safetensors")
+    model = load_compressed(tmp_path / "model.safetensors").to(tokens.device)
+    settings = dict(max_new_tokens=5, do_sample=False, pad_token_id=0, attention_mask=torch.ones_like(tokens))
+    assert torch.equal(model.generate(tokens, use_cache=True, **settings), model.generate(tokens, use_cache=False, **settings))
+
+
+def test_5_4_loading_leaves_the_random_state_alone(llama, tmp_path):
+    save_compressed(llama, tmp_path / "model.safetensors")
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    load_compressed(tmp_path / "model.safetensors")
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_5_4_refuses_truncated_corrupted_and_foreign_files(llama, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_compressed(llama, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(ValueError, match="truncated or corrupted"):
+        load_compressed(path)
+    flipped = bytearray(whole)
+    flipped[-7] ^= 0x40
+    path.write_bytes(flipped)
+    with pytest.raises(ValueError, match="checksum"):
+        load_compressed(path)
+    path.write_bytes(whole)
+    with safe_open(path, "pt") as file:
+        header = json.loads(file.metadata()["minicompress"])
+    save_file(load_file(path), path, {"minicompress": json.dumps(header | {"config": header["config"] | {"num_hidden_layers": 3}})})
+    with pytest.raises(ValueError, match="checksum"):
+        load_compressed(path)
+    save_file({"weight": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match="not written by save_compressed"):
+        load_compressed(path)
+    path.write_bytes(b"\x80\x04pickle")
+    with pytest.raises(ValueError, match="no readable safetensors"):
+        load_compressed(path)
+    with pytest.raises(ValueError, match="no file"):
+        load_compressed(tmp_path / "absent.safetensors")
+
+
+def test_5_4_refuses_tensors_that_do_not_fit_the_configuration(llama, tmp_path):
+    """The checksum is right, the contents are not: a missing tensor, a third layer, a header that is no mapping."""
+    path = tmp_path / "model.safetensors"
+    save_compressed(llama, path)
+    with safe_open(path, "pt") as file:
+        config = json.loads(file.metadata()["minicompress"])["config"]
+    tensors = load_file(path)
+    without = {name: tensor for name, tensor in tensors.items() if name != "model.norm.weight"}
+    for stored, changed, named in ((without, config, "model.norm.weight"), (tensors, config | {"num_hidden_layers": 3}, "layers.2")):
+        header = {"format": FORMAT, "config": changed, "sha256": checksum(changed, stored)}
+        save_file(stored, path, {"minicompress": json.dumps(header)})
+        with pytest.raises(ValueError, match=named):
+            load_compressed(path)
+    save_file(tensors, path, {"minicompress": "3"})
+    with pytest.raises(ValueError, match="no readable|not written by"):
+        load_compressed(path)
+
+
+def test_5_4_two_weights_in_one_storage_are_both_saved(llama, tokens, tmp_path):
+    mlp = llama.model.layers[0].mlp
+    both = torch.cat([mlp.gate_proj.weight.data, mlp.up_proj.weight.data])
+    mlp.gate_proj.weight.data, mlp.up_proj.weight.data = both[:64], both[64:]
+    save_compressed(llama, tmp_path / "model.safetensors")
+    again = load_compressed(tmp_path / "model.safetensors").to(tokens.device)
+    assert torch.equal(again(input_ids=tokens).logits, in_storage_types(llama)(input_ids=tokens).logits)
+
+
+def test_5_4_refuses_numbers_beyond_fp16(llama, tmp_path):
+    llama.model.norm.weight.data[3] = 1e5
+    with pytest.raises(ValueError, match="model.norm.weight holds 100000"):
+        save_compressed(llama, tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_5_4_a_failed_save_leaves_the_old_file(llama, tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    save_compressed(llama, path)
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", full)  # the last step fails: what was written so far must not be left behind
+    with pytest.raises(OSError, match="disk full"):
+        save_compressed(llama, path)
+    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+# ------------------------------------------------------------ 5.5
+
+
+def test_5_5_the_ledger_has_the_teacher_first_and_every_stage_measured(llama, tokens, tmp_path):
+    student = copy.deepcopy(llama)
+    seen = []
+
+    def evaluate(model):
+        seen.append(model)
+        return {"perplexity": float(len(seen))}
+
+    ledger = compress(llama, student, [("pruned", prune_24), ("quantized", lambda model: quantize_model(model, 4, 4))], evaluate, tmp_path)
+    assert [record["name"] for record in ledger] == ["teacher", "pruned", "quantized"]
+    assert [record["perplexity"] for record in ledger] == [1.0, 2.0, 3.0]
+    for model in seen:
+        floats = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
+        assert all(torch.equal(tensor, tensor.half().float()) for tensor in floats), "what is measured is what was read from the file"
+    assert torch.equal(student.model.layers[0].mlp.up_proj.weight, llama.model.layers[0].mlp.up_proj.weight), "the student is modified"
+    for record in ledger:
+        assert record["tensor_bytes_predicted"] == record["tensor_bytes_measured"]
+        assert (
+            record["tensor_bytes_measured"] + record["header_bytes"]
+            == record["file_bytes"]
+            == (tmp_path / record["artefact"]).stat().st_size
+        )
+    assert ledger[0]["ratio"] == 1.0 and ledger[2]["ratio"] == ledger[0]["file_bytes"] / ledger[2]["file_bytes"] > 3
+    total = sum(parameter.numel() for parameter in llama.parameters())
+    pruned = 2 * (32 * 32 + 2 * 32 * 64) // 2  # two layers, half of q_proj, up_proj and down_proj
+    assert [record["parameters"] for record in ledger] == [total] * 3
+    assert [record["nonzeros"] for record in ledger[:2]] == [total, total - pruned]
+
+
+def test_5_5_each_stage_gets_the_reloaded_model_of_the_stage_before(llama, tmp_path):
+    received = []
+
+    def look(model):
+        received.append(model)
+        return model
+
+    compress(llama, copy.deepcopy(llama), [("a", look), ("b", look)], lambda model: {}, tmp_path)
+    assert received[1] is not received[0]
+    weight = received[1].model.embed_tokens.weight
+    assert torch.equal(weight, weight.half().float()), "what the second stage gets has been through the file"
+
+
+def test_5_5_finished_stages_are_not_run_again(llama, tmp_path):
+    calls = []
+
+    def stage(name, fail=False):
+        def run(model):
+            calls.append(name)
+            if fail:
+                raise KeyboardInterrupt
+            return model
+
+        return name, run
+
+    with pytest.raises(KeyboardInterrupt):
+        compress(llama, copy.deepcopy(llama), [stage("a"), stage("b", fail=True)], lambda model: {}, tmp_path)
+    ledger = compress(llama, copy.deepcopy(llama), [stage("a"), stage("b")], lambda model: {}, tmp_path)
+    assert calls == ["a", "b", "b"] and len(ledger) == 3
+    assert json.loads((tmp_path / "1-a.json").read_text()) == ledger[1]
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"], ["teacher"]])
+def test_5_5_refuses_stages_without_clear_names(llama, tmp_path, names):
+    with pytest.raises(ValueError, match="stages"):
+        compress(llama, llama, [(name, lambda model: model) for name in names], lambda model: {}, tmp_path)

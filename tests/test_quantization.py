@@ -1,0 +1,128 @@
+"""Chapter 05: integers and scales."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from minicompress.quantization import QuantizedLinear, dequantize, pack_int4, quantize_symmetric, unpack_int4
+
+# ------------------------------------------------------------ 5.1
+
+
+def test_5_1_a_row_by_hand_each_half_goes_to_its_even_neighbour(device):
+    """absmax 7 at 4 bits: scale 7 / 7 = 1."""
+    q = quantize_symmetric(torch.tensor([[7.0, 2.5, 0.5, -4.5]], device=device), 4)
+    assert q.values.tolist() == [[7, 2, 0, -4]] and q.values.dtype == torch.int8
+    assert q.scale.tolist() == [[1.0]] and q.scale.dtype == torch.float32 and q.bits == 4 and q.group_size is None
+
+
+def test_5_1_divides_by_the_scale(device):
+    """Multiplying by a rounded reciprocal flips values that lie near a half."""
+    weight = torch.randn(64, 512, device=device)
+    scale = weight.abs().amax(1, keepdim=True) / 127
+    assert torch.equal(quantize_symmetric(weight).values, (weight / scale).round().to(torch.int8))
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+@pytest.mark.parametrize("group_size", [None, 4, 12])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_5_1_error_at_most_half_a_scale_and_integers_in_range(bits, group_size, dtype, device):
+    weight = torch.randn(7, 24, device=device).to(dtype)
+    q = quantize_symmetric(weight, bits, group_size)
+    largest = 2 ** (bits - 1) - 1
+    assert q.values.abs().max() <= largest and q.scale.shape == (7, 24 // (group_size or 24))
+    step = q.scale.repeat_interleave(group_size or 24, 1)
+    assert ((dequantize(q) - weight.float()).abs() <= step / 2 * (1 + 1e-5)).all()
+    assert dequantize(q).dtype == torch.float32
+
+
+def test_5_1_each_row_and_each_group_has_its_own_scale(device):
+    weight = torch.tensor([[1.0, 1.0, 100.0, 100.0], [0.01, 0.01, 5.0, 5.0]], device=device)
+    assert quantize_symmetric(weight, 4, 2).scale.flatten().tolist() == pytest.approx([1 / 7, 100 / 7, 0.01 / 7, 5 / 7])
+    assert quantize_symmetric(weight, 4).scale.flatten().tolist() == pytest.approx([100 / 7, 5 / 7])
+
+
+def test_5_1_an_all_zero_row_has_scale_1_and_stays_zero(device):
+    q = quantize_symmetric(torch.zeros(2, 4, device=device), 4)
+    assert q.scale.tolist() == [[1.0], [1.0]] and dequantize(q).abs().max() == 0
+
+
+def test_5_1_quantizing_twice_changes_nothing(device):
+    once = dequantize(quantize_symmetric(torch.randn(5, 16, device=device), 4, 8))
+    torch.testing.assert_close(dequantize(quantize_symmetric(once, 4, 8)), once, rtol=1e-6, atol=0)
+
+
+def test_5_1_takes_any_strides_and_leaves_its_input(device):
+    weight = torch.randn(16, 6, device=device).T
+    before = weight.clone()
+    q = quantize_symmetric(weight, 8, 4)
+    assert torch.equal(weight, before) and torch.equal(q.values, quantize_symmetric(weight.contiguous(), 8, 4).values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(dict(bits=1), "1"), (dict(bits=9), "9"), (dict(group_size=5), "5"), (dict(weight=torch.ones(4)), r"\[4\]"),
+     (dict(weight=torch.tensor([[float("nan")]])), "NaN"),
+     (dict(weight=torch.tensor([[float("inf")]])), "infinite"), (dict(weight=torch.ones(2, 2, dtype=torch.int32)), "int32")],
+)  # fmt: skip
+def test_5_1_refuses_what_it_cannot_do(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        quantize_symmetric(**({"weight": torch.ones(2, 8)} | arguments))
+
+
+# ------------------------------------------------------------ 5.2
+
+
+def test_5_2_by_hand(device):
+    """-8, 7, 0 plus 8 are 0, 15, 8: low nibble first gives 0 + 15 * 16 = 240, then 8 and a padding 0."""
+    packed = pack_int4(torch.tensor([-8, 7, 0], device=device))
+    assert packed.tolist() == [240, 8] and packed.dtype == torch.uint8
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 9), st.integers(0, 99))
+def test_5_2_round_trip_is_exact_for_odd_and_even_columns(rows, columns, seed):
+    values = torch.randint(-8, 8, (rows, columns), generator=torch.Generator().manual_seed(seed), dtype=torch.int8)
+    packed = pack_int4(values)
+    assert packed.shape == (rows, (columns + 1) // 2)
+    again = unpack_int4(packed, columns)
+    assert torch.equal(again, values) and again.dtype == torch.int8
+
+
+@pytest.mark.parametrize("values", [torch.tensor([8]), torch.tensor([-9]), torch.tensor([1.0])])
+def test_5_2_refuses_values_that_do_not_fit(values):
+    with pytest.raises(ValueError, match="8|-9|float32"):
+        pack_int4(values)
+
+
+def test_5_2_refuses_columns_that_do_not_fit():
+    with pytest.raises(ValueError, match="7 columns"):
+        unpack_int4(torch.zeros(2, 3, dtype=torch.uint8), 7)
+
+
+# ------------------------------------------------------------ 5.3
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("group_size", [None, 8])
+def test_5_3_computes_with_the_dequantized_weight(bias, group_size, device):
+    linear, x = nn.Linear(16, 5, bias=bias, device=device), torch.randn(2, 3, 16, device=device)
+    layer = QuantizedLinear.from_linear(linear, 4, group_size)
+    weight = dequantize(quantize_symmetric(linear.weight, 4, group_size))
+    torch.testing.assert_close(layer(x), nn.functional.linear(x, weight, linear.bias))
+    assert layer(x.bfloat16()).dtype == torch.float32
+
+
+def test_5_3_holds_buffers_and_no_parameters(device):
+    layer = QuantizedLinear.from_linear(nn.Linear(16, 5, device=device), 8, None)
+    assert not list(layer.parameters()) and set(layer.state_dict()) == {"values", "scale", "bias"}
+    assert layer.values.dtype == torch.int8 and layer.values.device.type == device.type
+
+
+def test_5_3_leaves_the_linear_alone(device):
+    linear = nn.Linear(8, 3, device=device)
+    before = linear.weight.detach().clone()
+    QuantizedLinear.from_linear(linear, 2, None).bias.add_(1)
+    assert torch.equal(linear.weight, before) and linear.weight.requires_grad and linear.bias.abs().max() < 1
