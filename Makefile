@@ -7,12 +7,14 @@ run: .venv/ready
 
 test: .venv/ready
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m pytest
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
 bench: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.run
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.pruning
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,8 +1,10 @@
-"""Write the tables of README.md from `results/*.json`: `python -m benchmarks.readme`. A test fails when they have drifted."""
+"""Write the tables of README.md from `results/*.json` and course.toml: `python -m benchmarks.readme`. A test fails on drift."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
+from minicompress.grading.course import exercises
 from minicompress.lab import report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,12 +65,25 @@ def frontier_text() -> str:
     ])  # fmt: skip
 
 
-def filled(text: str) -> str:
+def course_map() -> str:
+    """The syllabus as a table: every exercise, what it asks for, and what it takes."""
+    rows = [
+        [task.id, task.title, ", ".join(f"`{name}`" for name in task.names), f"`{task.module}.py`", str(task.points), str(task.minutes),
+         task.stars, ", ".join(task.prerequisites)]
+        for task in exercises().values()
+    ]  # fmt: skip
+    return report.markdown_table(("id", "exercise", "you write", "in", "points", "minutes", "difficulty", "builds on"), rows)
+
+
+PARTS = {"ledger": ledger_text, "models": models_text, "frontier": frontier_text, "course": course_map}
+
+
+def filled(text: str, parts: Iterable[str] = PARTS) -> str:
     """README text with the parts between `<!-- name -->` and `<!-- /name -->` made anew."""
-    for name, made in {"ledger": ledger_text(), "models": models_text(), "frontier": frontier_text()}.items():
+    for name in parts:
         before, rest = text.split(f"<!-- {name} -->\n")
         _, after = rest.split(f"<!-- /{name} -->")
-        text = f"{before}<!-- {name} -->\n\n{made}\n\n<!-- /{name} -->{after}"
+        text = f"{before}<!-- {name} -->\n\n{PARTS[name]()}\n\n<!-- /{name} -->{after}"
     return text
 
 

@@ -1,4 +1,4 @@
-"""The command line: `minicompress run`, `complete`, `measure`, `corpus`."""
+"""The command line: `minicompress list`, `check`, `hint`, `progress`, `reveal`; `run`, `complete`, `measure`, `corpus`."""
 
 import json
 import os
@@ -27,6 +27,7 @@ def run(
     from minicompress.lab import corpus, report
     from minicompress.lab.runtime import keep_freed_memory
 
+    quiet_transformers()
     keep_freed_memory()
     if (teacher is None) != (not text):
         raise ValueError("--teacher and --text belong together: give both for your own model, neither for the shipped one")
@@ -50,6 +51,7 @@ def complete(file: Path, prompt: str, tokens: int = 48) -> None:
     from minicompress import run as job_module
     from minicompress.lab import corpus
 
+    quiet_transformers()
     tokenizer = corpus.load_tokenizer()
     model = pipeline.load_compressed(file)
     if not prompt:
@@ -64,6 +66,7 @@ def measure(file: Path) -> None:
     """Load a compressed FILE and print its speed and memory as JSON."""
     from minicompress import run as job_module
 
+    quiet_transformers()
     print(json.dumps(job_module.measure_file(file)))
 
 
@@ -75,16 +78,73 @@ def show_corpus() -> None:
     report.say_corpus(corpus.describe())
 
 
-def main() -> None:
-    """Run a command. Bad input ends in one sentence and exit code 2, without a traceback."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+@app.command()
+def check(
+    exercise: str,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show where each failing grader failed.")] = False,
+    device: Annotated[str, typer.Option(help="Run the graders on this device: cpu or cuda.")] = "cpu",
+    seed: Annotated[int, typer.Option(help="Seed of the random inputs.")] = 0,
+) -> None:
+    """Check your saved work on an EXERCISE, say 1.1. The exit code is 0 when it is solved, else 1."""
+    from rich.console import Console
+
+    from minicompress.grading import checking, course
+
+    try:
+        report = checking.examine(course.exercise(exercise), None, device, seed, again="run this command again")
+    except checking.Unsolved as nothing_yet:
+        Console().print(str(nothing_yet), markup=False)
+        raise typer.Exit(1) from None
+    report.print(Console(), traceback)
+    raise typer.Exit(0 if report.solved else 1)
+
+
+@app.command()
+def hint(exercise: str) -> None:
+    """Show a hint for an EXERCISE, at each call the next of three."""
+    from minicompress.grading import guide
+
+    guide.hint(exercise)
+
+
+@app.command()
+def reveal(exercise: str) -> None:
+    """Show the reference solution of an EXERCISE."""
+    from minicompress.grading import guide
+
+    guide.reveal(exercise)
+
+
+@app.command()
+def progress() -> None:
+    """Show what you have solved, and what comes next."""
+    from minicompress.grading import guide
+
+    guide.progress()
+
+
+@app.command("list")
+def list_exercises() -> None:
+    """Show a table of all exercises."""
+    from minicompress.grading import guide
+
+    guide.list_exercises()
+
+
+def quiet_transformers() -> None:
+    """No progress bars and no advice. (Importing transformers takes seconds, so only commands that need it do so.)"""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+
+
+def main() -> None:
+    """Run a command. Bad input ends in one sentence and exit code 2, without a traceback."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
-        app(standalone_mode=False)
+        raise SystemExit(app(standalone_mode=False))  # the code of typer.Exit, or None
     except (typer.TyperException, ValueError, OSError) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         print(f"minicompress: {message}", file=sys.stderr)

@@ -148,7 +148,7 @@ def build_model(config: dict, tensors: dict[str, torch.Tensor]) -> nn.Module:
         }
     if missing:
         raise KeyError(f"nothing stored for {', '.join(missing)}")
-    return model
+    return model.eval()  # the quantized modules, too
 
 
 def checksum(config: dict, tensors: dict[str, torch.Tensor]) -> str:

@@ -4,12 +4,17 @@ A mask is a bool tensor of the weight's shape, True = kept. Ties are always brok
 (row-major) index is pruned first.
 """
 
+import math
+from collections.abc import Callable, Mapping, Sequence
+
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from minicompress.lab.checks import check_pattern, check_sparsity, check_weight
-from minicompress.lab.modules import owners
+from minicompress.lab.calibration import Batch, check_batches, real_tokens, walk_blocks, watch_inputs
+from minicompress.lab.checks import check_bits, check_pattern, check_pattern_sparsity, check_sparsity, check_weight
+from minicompress.lab.modules import is_conv1d, linear_layers, owners
+from minicompress.lab.runtime import evaluation_mode
 
 
 def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
@@ -64,6 +69,58 @@ def bake_masks(model: nn.Module) -> None:
     raise NotImplementedError("Exercise 1.2 bake_masks")
 
 
+def global_magnitude_masks(weights: Mapping[str, torch.Tensor], sparsity: float) -> dict[str, torch.Tensor]:
+    """Mask the smallest magnitudes of all weights together: one ranking, so that some layers lose more than others.
+
+    Exactly round(sparsity * total) entries are False; among equal magnitudes the first weight of the mapping goes
+    first, then the lowest flat index. Example: {"a": [1, 4], "b": [2, 3]} at 0.5 gives {"a": [F, T], "b": [F, T]}.
+
+    weights: name -> any shape, floating point. Returns name -> bool mask, the same shapes and devices.
+    ValueError: no weight, sparsity outside [0, 1], NaN weights, an integer tensor.
+    """
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    raise NotImplementedError("Exercise 1.3 global_magnitude_masks")
+
+
+def sparsity_schedule(step: int, steps: int, final: float, kind: str = "linear") -> float:
+    """Return the sparsity to reach at `step` of `steps`: 0 at step 0, exactly `final` at the last.
+
+    "linear": final * step / steps. "cubic": final * (1 - (1 - step / steps)^3), fast first, when there is most to
+    spare, and slow at the end (Zhu & Gupta 2017, arXiv 1710.01878, equation 1). Example: step 5 of 10 to 0.8 gives
+    0.4 and 0.7. Computed from the step's number: adding up increments would gather rounding errors.
+
+    ValueError: steps < 1, step outside 0..steps, final outside [0, 1], an unknown kind.
+    """
+    check_sparsity(final)
+    if steps < 1 or not 0 <= step <= steps:
+        raise ValueError(f"step must lie in 0..steps with steps at least 1, got step {step} of {steps}")
+    if kind not in ("linear", "cubic"):
+        raise ValueError(f"kind must be 'linear' or 'cubic', got {kind!r}")
+    raise NotImplementedError("Exercise 1.4 sparsity_schedule")
+
+
+def iterative_pruning(
+    model: nn.Module, fine_tune: Callable[[nn.Module], object], evaluate: Callable[[nn.Module], float], final: float = 0.9, steps: int = 10
+) -> list[dict]:
+    """Prune a little, fine-tune, evaluate, and again, until `final` of all prunable weights are zero; in place.
+
+    Step k of 1..steps masks the model's Linear layers by one global ranking to the linear schedule's sparsity, calls
+    `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so it ranks lowest and stays pruned: masks
+    only grow. They stay on the model; `bake_masks` ends them. Source: Han et al. 2015, arXiv 1506.02626, section 3.
+
+    Returns one record a step: {"step": int, "sparsity": float, "score": what evaluate returned}.
+    ValueError: steps < 1, final outside [0, 1], a model with no Linear layer in its blocks.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    check_sparsity(final)
+    raise NotImplementedError("Exercise 1.5 iterative_pruning")
+
+
 def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
     """Keep exactly the `n` highest scores of every `m` neighbours along the last dimension.
 
@@ -77,3 +134,163 @@ def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
     check_weight(scores, "scores")
     check_pattern(n, m, scores.shape[-1])
     raise NotImplementedError("Exercise 1.6 nm_mask")
+
+
+def to_coo(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Store the non-zeros with their coordinates: (indices int64 [ndim, nnz], values [nnz]), in row-major order.
+
+    Example: [[0, 5], [7, 0]] gives indices [[0, 1], [1, 0]] (rows, then columns) and values [5, 7].
+    """
+    raise NotImplementedError("Exercise 1.7 to_coo")
+
+
+def from_coo(indices: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Undo `to_coo`: a dense tensor of `shape`, of the values' dtype and device.
+
+    ValueError: indices that are not [len(shape), nnz], or that lie outside the shape.
+    """
+    if indices.shape != (len(shape), len(values)):
+        raise ValueError(f"indices must be [{len(shape)}, {len(values)}] for shape {list(shape)}, got {list(indices.shape)}")
+    if indices.numel() and ((indices < 0).any() or (indices.T >= torch.tensor(shape, device=indices.device)).any()):
+        raise ValueError(f"indices up to {indices.amax(1).tolist()} (from {indices.amin().item()}) lie outside the shape {list(shape)}")
+    raise NotImplementedError("Exercise 1.7 from_coo")
+
+
+def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Store one bit an entry and the non-zeros: (bits uint8 [ceil(numel/8)], values [nnz]), in row-major order.
+
+    Bit i of byte b (counted from the least significant) says whether entry 8b + i is kept; missing ones are 0.
+    Example: [5, 0, 0, 7, 0, 0, 0, 0, 3] gives bits [0b00001001, 0b00000001] = [9, 1] and values [5, 7, 3].
+    """
+    raise NotImplementedError("Exercise 1.7 to_bitmask")
+
+
+def from_bitmask(bits: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Undo `to_bitmask`: a dense tensor of `shape`, of the values' dtype and device.
+
+    ValueError: bits that are not uint8 [ceil(numel/8)], or as many ones among them as there are not values.
+    """
+    numel = math.prod(shape)
+    if bits.dtype != torch.uint8 or bits.shape != (math.ceil(numel / 8),):
+        raise ValueError(f"shape {list(shape)} needs uint8 bits [{math.ceil(numel / 8)}], got {bits.dtype} {list(bits.shape)}")
+    raise NotImplementedError("Exercise 1.7 from_bitmask")
+
+
+def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
+    """Predict the bytes of a pruned tensor: its kept values at `bits` each, and what it takes to know their places.
+
+    nnz = numel - round(sparsity * numel); the values take ceil(nnz * bits / 8) bytes. Beside them:
+    "coo" one int64 a dimension and value (16 nnz for a matrix); "csr" an int64 column a value and rows + 1 int64
+    offsets, 8 nnz + 8 (rows + 1); "bitmask" and "2:4" (two 2-bit positions of every four) ceil(numel / 8).
+    "dense" stores every entry, zeros too. Example: [4, 8] at 0.5, 16 bits: dense 64, coo 288, csr 200, bitmask 36.
+
+    ValueError: an unknown format, csr for anything but a matrix, 2:4 with a sparsity other than 0.5 or a last
+    dimension not divisible by 4, sparsity outside [0, 1], bits outside 1..64.
+    """
+    check_sparsity(sparsity)
+    check_bits(bits, 1, 64)
+    if format not in ("dense", "coo", "csr", "bitmask", "2:4"):
+        raise ValueError(f"format must be dense, coo, csr, bitmask or 2:4, got {format!r}")
+    if format == "csr" and len(shape) != 2:
+        raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
+    if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
+        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}")
+    raise NotImplementedError("Exercise 1.7 storage_bytes")
+
+
+def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
+    """Return the L2 norm of each input feature of each prunable layer, over all calibration tokens: name -> fp32 [in].
+
+    norm_j = sqrt( sum over tokens of x_j^2 ): not the mean of x_j, whose signs cancel. Padding does not count. The
+    model is run in eval mode without gradients and left as it was.
+
+    batches: a list of mappings with `input_ids` [B, T] and optionally `attention_mask`.
+    ValueError: no batch or nothing but padding, a model with no Linear layer in its blocks.
+    """
+    check_batches(batches)
+    layers = linear_layers(model)
+    raise NotImplementedError("Exercise 1.8 input_norms")
+
+
+def wanda_mask(
+    weight: torch.Tensor, input_norm: torch.Tensor, sparsity: float = 0.5, pattern: tuple[int, int] | None = None
+) -> torch.Tensor:
+    """Mask by |weight| * input norm, compared within each output row: int(in_features * sparsity) go in every row.
+
+    A small weight on a loud input can matter more than a large one on a silent input. With `pattern=(n, m)`, n of every m
+    neighbouring inputs are kept instead. Example: weight [[1, -2]] with norms [10, 1] prunes the -2 (10 against 2).
+    Source: Sun et al. 2023, arXiv 2306.11695, equation 1 and section 3.
+
+    weight: [out, in], floating point; input_norm: [in]. Returns bool [out, in].
+    ValueError: sparsity outside [0, 1], or other than 1 - n/m with a pattern; NaN; shapes that do not fit.
+    """
+    check_weight(weight)
+    check_weight(input_norm, "input_norm")
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
+        raise ValueError(f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}")
+    raise NotImplementedError("Exercise 1.9 wanda_mask")
+
+
+def matrix(layer: nn.Module) -> torch.Tensor:
+    """The layer's weight as [out, in], sharing memory: GPT-2's Conv1D stores its transpose."""
+    return layer.weight.detach().T if is_conv1d(layer) else layer.weight.detach()
+
+
+def wanda_prune(model: nn.Module, batches: Sequence[Batch], sparsity: float = 0.5, pattern: tuple[int, int] | None = None) -> None:
+    """Prune every Linear layer inside the blocks with `wanda_mask`, in place, block by block.
+
+    A block is calibrated on what the blocks before it, already pruned, make of the text; one block's inputs are kept
+    at a time. Pruned weights become zeros: `apply_mask(layer, layer.weight != 0)` keeps them zero in fine-tuning.
+    Source: Sun et al. 2023, arXiv 2306.11695, section 3.
+
+    ValueError: as for `wanda_mask` and `input_norms`.
+    """
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    raise NotImplementedError("Exercise 1.10 wanda_prune")
+
+
+def sparsegpt_weight(
+    weight: torch.Tensor,
+    hessian: torch.Tensor,
+    sparsity: float = 0.5,
+    pattern: tuple[int, int] | None = None,
+    block_size: int = 128,
+    damping: float = 0.01,
+) -> torch.Tensor:
+    """Return the weight pruned column by column, the columns to the right making up for the error (optimal brain surgeon).
+
+    With U the upper Cholesky factor of the inverse Hessian, pruning w_j costs w_j^2 / U_jj^2 and moves the rest of its
+    row by -(w_j / U_jj) U_j. Masks are chosen once per block of columns over all its rows, or, with a pattern, at every
+    group of m columns from the weights as updated so far. Inputs that are always zero lose their columns.
+    Source: Frantar & Alistarh 2023, arXiv 2301.00774, section 3 and algorithm 1.
+
+    weight: [out, in]; hessian: [in, in], proportional to the sum of x x^T. Returns fp32 [out, in].
+    """
+    raise NotImplementedError("Exercise 1.11 sparsegpt_weight")
+
+
+def sparsegpt_prune(
+    model: nn.Module,
+    batches: Sequence[Batch],
+    sparsity: float = 0.5,
+    pattern: tuple[int, int] | None = None,
+    block_size: int = 128,
+    damping: float = 0.01,
+) -> None:
+    """Prune every Linear layer inside the blocks with `sparsegpt_weight`, in place, block by block as in `wanda_prune`.
+
+    The Hessian of a layer is 2/n times the sum of x x^T over its n calibration tokens.
+    Source: Frantar & Alistarh 2023, arXiv 2301.00774.
+
+    ValueError: as for `wanda_prune`; block_size < 1 or not divisible by m; damping < 0.
+    """
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    if block_size < 1 or (pattern is not None and block_size % pattern[1]):
+        raise ValueError(f"block_size must be at least 1 and divisible by the pattern's m, got {block_size} with {pattern}")
+    if not damping >= 0:
+        raise ValueError(f"damping must not be negative, got {damping}")
+    raise NotImplementedError("Exercise 1.11 sparsegpt_prune")

@@ -266,11 +266,11 @@ def pretrain(name: str, shape: dict, steps: int, compile_model: bool) -> None:
 
 
 def load_run(name: str) -> LlamaForCausalLM:
-    """Load a finished run, fp32."""
-    folder = training_folder(name) / "final"
-    if not folder.is_dir():
-        raise typer.BadParameter(f"the run {name!r} has not finished: there is no {folder}")
-    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    """Load a finished run, fp32; one that was not done on this machine is taken from the shipped models."""
+    for folder in (training_folder(name) / "final", corpus.ASSETS / name):
+        if folder.is_dir():
+            return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    raise typer.BadParameter(f"the run {name!r} has not finished, and no such model is shipped in {corpus.ASSETS}")
 
 
 @app.command()
@@ -308,9 +308,10 @@ def answers(steps: int = 650) -> None:
     write_answers(load_run("teacher").to(best_device()), mixture, steps, training_folder("answers"))
 
 
-def answers_loss(rows: int, alpha: float) -> Callable[[torch.nn.Module, int], torch.Tensor]:
+def answers_loss(rows: int, alpha: float, stdlib_only: bool = False) -> Callable[[torch.nn.Module, int], torch.Tensor]:
     """The distillation loss of step number `step`, from the teacher's answers on disk."""
-    lessons = Answers(training_folder("answers"), rows)
+    stdlib = (0, MIXTURE["stdlib"], sum(MIXTURE.values()))  # its rows come first in every batch
+    lessons = Answers(training_folder("answers"), rows, places=stdlib if stdlib_only else None)
 
     def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
         tokens, indices, log_probs = (my_share(tensor) for tensor in lessons.batch(step))
@@ -333,12 +334,13 @@ def student(
     muon_rate: float = 6e-3,
     adam_rate: float = 1.5e-2,
     neurons: int = 0,
+    stdlib_only: bool = False,
 ) -> None:
     """Distill a student from the teacher's answers; alpha 0 trains on labels alone.
 
     The name's first word chooses the shape (small, medium, half, else the student's). `start` names a finished run to start
     from; `neurons` prunes every MLP to that many neurons first; `blocks` and `embedding` name the grids (int3, ternary, ...) on
-    which the weights live in training.
+    which the weights live in training; `stdlib_only` leaves out the packages' sources and the pairs.
     """
     shape = {"small": SMALL, "half": HALF, "medium": MEDIUM}.get(name.split("-")[0], STUDENT)
     model = load_run(start) if start else new_model(shape)
@@ -347,7 +349,7 @@ def student(
     put_on_grids(model, blocks, embedding)
     validation = corpus.load_tokens("validation", 256, per_file=4)[0]
     plan = Plan(steps, muon_rate, adam_rate, evaluate_every=250)
-    train(model, answers_loss(rows, alpha), plan, training_folder(name), validation)
+    train(model, answers_loss(rows, alpha, stdlib_only), plan, training_folder(name), validation)
     drop_fake_quantize(model)
     save_model(model, training_folder(name) / "final")
 

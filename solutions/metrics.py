@@ -92,6 +92,9 @@ def model_bytes(model: torch.nn.Module) -> int:
     Example: a 2 x 3 fp16 weight with a 2-element fp32 bias takes 2*3*2 + 2*4 = 20 bytes.
     """
     ### BEGIN SOLUTION
-    bytes_at = {tensor.data_ptr(): tensor.numel() * tensor.element_size() for tensor in model.state_dict().values()}
+    bytes_at: dict[int, int] = {}
+    for tensor in model.state_dict().values():
+        size = tensor.numel() * tensor.element_size()
+        bytes_at[tensor.data_ptr()] = max(size, bytes_at.get(tensor.data_ptr(), 0))  # two names, one storage: the larger view
     return sum(bytes_at.values())
     ### END SOLUTION

@@ -4,12 +4,17 @@ A mask is a bool tensor of the weight's shape, True = kept. Ties are always brok
 (row-major) index is pruned first.
 """
 
+import math
+from collections.abc import Callable, Mapping, Sequence
+
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from minicompress.lab.checks import check_pattern, check_sparsity, check_weight
-from minicompress.lab.modules import owners
+from minicompress.lab.calibration import Batch, check_batches, real_tokens, walk_blocks, watch_inputs
+from minicompress.lab.checks import check_bits, check_pattern, check_pattern_sparsity, check_sparsity, check_weight
+from minicompress.lab.modules import is_conv1d, linear_layers, owners
+from minicompress.lab.runtime import evaluation_mode
 
 
 def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
@@ -89,6 +94,77 @@ def bake_masks(model: nn.Module) -> None:
     ### END SOLUTION
 
 
+def global_magnitude_masks(weights: Mapping[str, torch.Tensor], sparsity: float) -> dict[str, torch.Tensor]:
+    """Mask the smallest magnitudes of all weights together: one ranking, so that some layers lose more than others.
+
+    Exactly round(sparsity * total) entries are False; among equal magnitudes the first weight of the mapping goes
+    first, then the lowest flat index. Example: {"a": [1, 4], "b": [2, 3]} at 0.5 gives {"a": [F, T], "b": [F, T]}.
+
+    weights: name -> any shape, floating point. Returns name -> bool mask, the same shapes and devices.
+    ValueError: no weight, sparsity outside [0, 1], NaN weights, an integer tensor.
+    """
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    ### BEGIN SOLUTION
+    device = next(iter(weights.values())).device
+    magnitudes = torch.cat([weight.detach().abs().flatten().to(device) for weight in weights.values()])  # [total]
+    pieces = magnitude_mask(magnitudes, sparsity).split([weight.numel() for weight in weights.values()])
+    return {name: piece.view(weight.shape).to(weight.device) for (name, weight), piece in zip(weights.items(), pieces, strict=True)}
+    ### END SOLUTION
+
+
+def sparsity_schedule(step: int, steps: int, final: float, kind: str = "linear") -> float:
+    """Return the sparsity to reach at `step` of `steps`: 0 at step 0, exactly `final` at the last.
+
+    "linear": final * step / steps. "cubic": final * (1 - (1 - step / steps)^3), fast first, when there is most to
+    spare, and slow at the end (Zhu & Gupta 2017, arXiv 1710.01878, equation 1). Example: step 5 of 10 to 0.8 gives
+    0.4 and 0.7. Computed from the step's number: adding up increments would gather rounding errors.
+
+    ValueError: steps < 1, step outside 0..steps, final outside [0, 1], an unknown kind.
+    """
+    check_sparsity(final)
+    if steps < 1 or not 0 <= step <= steps:
+        raise ValueError(f"step must lie in 0..steps with steps at least 1, got step {step} of {steps}")
+    if kind not in ("linear", "cubic"):
+        raise ValueError(f"kind must be 'linear' or 'cubic', got {kind!r}")
+    ### BEGIN SOLUTION
+    done = step / steps
+    return final * done if kind == "linear" else final * (1 - (1 - done) ** 3)
+    ### END SOLUTION
+
+
+def iterative_pruning(
+    model: nn.Module, fine_tune: Callable[[nn.Module], object], evaluate: Callable[[nn.Module], float], final: float = 0.9, steps: int = 10
+) -> list[dict]:
+    """Prune a little, fine-tune, evaluate, and again, until `final` of all prunable weights are zero; in place.
+
+    Step k of 1..steps masks the model's Linear layers by one global ranking to the linear schedule's sparsity, calls
+    `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so it ranks lowest and stays pruned: masks
+    only grow. They stay on the model; `bake_masks` ends them. Source: Han et al. 2015, arXiv 1506.02626, section 3.
+
+    Returns one record a step: {"step": int, "sparsity": float, "score": what evaluate returned}.
+    ValueError: steps < 1, final outside [0, 1], a model with no Linear layer in its blocks.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    check_sparsity(final)
+    ### BEGIN SOLUTION
+    layers = linear_layers(model)
+    records = []
+    for step in range(1, steps + 1):
+        sparsity = sparsity_schedule(step, steps, final)
+        masks = global_magnitude_masks({name: layer.weight for name, layer in layers.items()}, sparsity)
+        for name, layer in layers.items():
+            apply_mask(layer, masks[name])
+        fine_tune(model)
+        records.append({"step": step, "sparsity": sparsity, "score": evaluate(model)})
+    return records
+    ### END SOLUTION
+
+
 def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
     """Keep exactly the `n` highest scores of every `m` neighbours along the last dimension.
 
@@ -107,4 +183,263 @@ def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
     mask = torch.ones_like(groups, dtype=torch.bool)
     mask.scatter_(-1, lowest_first[:, : m - n], False)
     return mask.view(scores.shape)
+    ### END SOLUTION
+
+
+def to_coo(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Store the non-zeros with their coordinates: (indices int64 [ndim, nnz], values [nnz]), in row-major order.
+
+    Example: [[0, 5], [7, 0]] gives indices [[0, 1], [1, 0]] (rows, then columns) and values [5, 7].
+    """
+    ### BEGIN SOLUTION
+    indices = weight.nonzero().T.contiguous()  # [ndim, nnz]
+    return indices, weight[tuple(indices)]
+    ### END SOLUTION
+
+
+def from_coo(indices: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Undo `to_coo`: a dense tensor of `shape`, of the values' dtype and device.
+
+    ValueError: indices that are not [len(shape), nnz], or that lie outside the shape.
+    """
+    if indices.shape != (len(shape), len(values)):
+        raise ValueError(f"indices must be [{len(shape)}, {len(values)}] for shape {list(shape)}, got {list(indices.shape)}")
+    if indices.numel() and ((indices < 0).any() or (indices.T >= torch.tensor(shape, device=indices.device)).any()):
+        raise ValueError(f"indices up to {indices.amax(1).tolist()} (from {indices.amin().item()}) lie outside the shape {list(shape)}")
+    ### BEGIN SOLUTION
+    weight = torch.zeros(tuple(shape), dtype=values.dtype, device=values.device)
+    weight[tuple(indices)] = values
+    return weight
+    ### END SOLUTION
+
+
+def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Store one bit an entry and the non-zeros: (bits uint8 [ceil(numel/8)], values [nnz]), in row-major order.
+
+    Bit i of byte b (counted from the least significant) says whether entry 8b + i is kept; missing ones are 0.
+    Example: [5, 0, 0, 7, 0, 0, 0, 0, 3] gives bits [0b00001001, 0b00000001] = [9, 1] and values [5, 7, 3].
+    """
+    ### BEGIN SOLUTION
+    flat = weight.flatten()  # [numel]
+    kept = flat != 0
+    padded = torch.zeros(math.ceil(len(flat) / 8) * 8, dtype=torch.uint8, device=weight.device)
+    padded[: len(flat)] = kept
+    place_values = 2 ** torch.arange(8, dtype=torch.uint8, device=weight.device)  # 1, 2, 4, ... 128
+    return (padded.view(-1, 8) * place_values).sum(1, dtype=torch.uint8), flat[kept]  # [bytes, 8] -> [bytes]
+    ### END SOLUTION
+
+
+def from_bitmask(bits: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Undo `to_bitmask`: a dense tensor of `shape`, of the values' dtype and device.
+
+    ValueError: bits that are not uint8 [ceil(numel/8)], or as many ones among them as there are not values.
+    """
+    numel = math.prod(shape)
+    if bits.dtype != torch.uint8 or bits.shape != (math.ceil(numel / 8),):
+        raise ValueError(f"shape {list(shape)} needs uint8 bits [{math.ceil(numel / 8)}], got {bits.dtype} {list(bits.shape)}")
+    ### BEGIN SOLUTION
+    shifts = torch.arange(8, dtype=torch.uint8, device=bits.device)
+    kept = (bits[:, None] >> shifts & 1).flatten()[:numel].bool()  # [bytes, 8] -> [numel]
+    if kept.sum() != len(values):
+        raise ValueError(f"the bitmask keeps {int(kept.sum())} entries, but there are {len(values)} values")
+    weight = torch.zeros(numel, dtype=values.dtype, device=values.device)
+    weight[kept.to(values.device)] = values
+    return weight.view(tuple(shape))
+    ### END SOLUTION
+
+
+def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
+    """Predict the bytes of a pruned tensor: its kept values at `bits` each, and what it takes to know their places.
+
+    nnz = numel - round(sparsity * numel); the values take ceil(nnz * bits / 8) bytes. Beside them:
+    "coo" one int64 a dimension and value (16 nnz for a matrix); "csr" an int64 column a value and rows + 1 int64
+    offsets, 8 nnz + 8 (rows + 1); "bitmask" and "2:4" (two 2-bit positions of every four) ceil(numel / 8).
+    "dense" stores every entry, zeros too. Example: [4, 8] at 0.5, 16 bits: dense 64, coo 288, csr 200, bitmask 36.
+
+    ValueError: an unknown format, csr for anything but a matrix, 2:4 with a sparsity other than 0.5 or a last
+    dimension not divisible by 4, sparsity outside [0, 1], bits outside 1..64.
+    """
+    check_sparsity(sparsity)
+    check_bits(bits, 1, 64)
+    if format not in ("dense", "coo", "csr", "bitmask", "2:4"):
+        raise ValueError(f"format must be dense, coo, csr, bitmask or 2:4, got {format!r}")
+    if format == "csr" and len(shape) != 2:
+        raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
+    if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
+        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}")
+    ### BEGIN SOLUTION
+    numel = math.prod(shape)
+    nnz = numel - round(sparsity * numel)
+    if format == "dense":
+        return math.ceil(numel * bits / 8)
+    places = {
+        "coo": 8 * len(shape) * nnz,
+        "csr": 8 * nnz + 8 * (shape[0] + 1),
+        "bitmask": math.ceil(numel / 8),
+        "2:4": math.ceil(numel / 8),
+    }
+    return math.ceil(nnz * bits / 8) + places[format]
+    ### END SOLUTION
+
+
+def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
+    """Return the L2 norm of each input feature of each prunable layer, over all calibration tokens: name -> fp32 [in].
+
+    norm_j = sqrt( sum over tokens of x_j^2 ): not the mean of x_j, whose signs cancel. Padding does not count. The
+    model is run in eval mode without gradients and left as it was.
+
+    batches: a list of mappings with `input_ids` [B, T] and optionally `attention_mask`.
+    ValueError: no batch or nothing but padding, a model with no Linear layer in its blocks.
+    """
+    check_batches(batches)
+    layers = linear_layers(model)
+    ### BEGIN SOLUTION
+    squares = dict.fromkeys(layers, 0.0)
+    device = next(model.parameters()).device
+    with evaluation_mode(model):
+        for batch in batches:
+
+            def see(name: str, x: torch.Tensor, batch: Batch = batch) -> None:
+                squares[name] += real_tokens(x, batch).float().pow(2).sum(0)  # [tokens, in] -> [in]
+
+            with watch_inputs(layers, see):
+                model(**{name: tensor.to(device) for name, tensor in batch.items()})
+    return {name: total.sqrt() for name, total in squares.items()}
+    ### END SOLUTION
+
+
+def wanda_mask(
+    weight: torch.Tensor, input_norm: torch.Tensor, sparsity: float = 0.5, pattern: tuple[int, int] | None = None
+) -> torch.Tensor:
+    """Mask by |weight| * input norm, compared within each output row: int(in_features * sparsity) go in every row.
+
+    A small weight on a loud input can matter more than a large one on a silent input. With `pattern=(n, m)`, n of every m
+    neighbouring inputs are kept instead. Example: weight [[1, -2]] with norms [10, 1] prunes the -2 (10 against 2).
+    Source: Sun et al. 2023, arXiv 2306.11695, equation 1 and section 3.
+
+    weight: [out, in], floating point; input_norm: [in]. Returns bool [out, in].
+    ValueError: sparsity outside [0, 1], or other than 1 - n/m with a pattern; NaN; shapes that do not fit.
+    """
+    check_weight(weight)
+    check_weight(input_norm, "input_norm")
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
+        raise ValueError(f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}")
+    ### BEGIN SOLUTION
+    scores = weight.detach().float().abs() * input_norm.float()  # [out, in]
+    if pattern is not None:
+        return nm_mask(scores, *pattern)
+    pruned = int(weight.shape[1] * sparsity)
+    lowest_first = scores.argsort(dim=1, stable=True)  # [out, in]
+    return torch.ones_like(weight, dtype=torch.bool).scatter_(1, lowest_first[:, :pruned], False)
+    ### END SOLUTION
+
+
+def matrix(layer: nn.Module) -> torch.Tensor:
+    """The layer's weight as [out, in], sharing memory: GPT-2's Conv1D stores its transpose."""
+    return layer.weight.detach().T if is_conv1d(layer) else layer.weight.detach()
+
+
+def wanda_prune(model: nn.Module, batches: Sequence[Batch], sparsity: float = 0.5, pattern: tuple[int, int] | None = None) -> None:
+    """Prune every Linear layer inside the blocks with `wanda_mask`, in place, block by block.
+
+    A block is calibrated on what the blocks before it, already pruned, make of the text; one block's inputs are kept
+    at a time. Pruned weights become zeros: `apply_mask(layer, layer.weight != 0)` keeps them zero in fine-tuning.
+    Source: Sun et al. 2023, arXiv 2306.11695, section 3.
+
+    ValueError: as for `wanda_mask` and `input_norms`.
+    """
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    ### BEGIN SOLUTION
+    for block in walk_blocks(model, batches):
+        squares = dict.fromkeys(block.layers, 0.0)
+
+        def see(name: str, x: torch.Tensor, squares: dict = squares) -> None:
+            squares[name] += x.float().pow(2).sum(0)  # [tokens, in] -> [in]
+
+        block.show(see)
+        for name, layer in block.layers.items():
+            weight = matrix(layer)
+            weight.masked_fill_(~wanda_mask(weight, squares[name].sqrt(), sparsity, pattern), 0)
+    ### END SOLUTION
+
+
+def sparsegpt_weight(
+    weight: torch.Tensor,
+    hessian: torch.Tensor,
+    sparsity: float = 0.5,
+    pattern: tuple[int, int] | None = None,
+    block_size: int = 128,
+    damping: float = 0.01,
+) -> torch.Tensor:
+    """Return the weight pruned column by column, the columns to the right making up for the error (optimal brain surgeon).
+
+    With U the upper Cholesky factor of the inverse Hessian, pruning w_j costs w_j^2 / U_jj^2 and moves the rest of its
+    row by -(w_j / U_jj) U_j. Masks are chosen once per block of columns over all its rows, or, with a pattern, at every
+    group of m columns from the weights as updated so far. Inputs that are always zero lose their columns.
+    Source: Frantar & Alistarh 2023, arXiv 2301.00774, section 3 and algorithm 1.
+
+    weight: [out, in]; hessian: [in, in], proportional to the sum of x x^T. Returns fp32 [out, in].
+    """
+    ### BEGIN SOLUTION
+    weight, hessian = weight.detach().float().clone(), hessian.float().clone()
+    dead = hessian.diagonal() == 0
+    hessian[dead, dead] = 1.0
+    weight[:, dead] = 0.0
+    hessian.diagonal().add_(damping * hessian.diagonal().mean())
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
+    U = torch.linalg.cholesky(inverse, upper=True)  # [in, in]
+    for start in range(0, weight.shape[1], block_size):
+        block = weight[:, start : start + block_size]  # a view: [out, block]
+        U_block = U[start : start + block_size, start : start + block_size]
+        cost = U_block.diagonal().square().reciprocal()  # of a weight's square
+        mask = magnitude_mask(block**2 * cost, sparsity) if pattern is None else torch.ones_like(block, dtype=torch.bool)
+        errors = torch.zeros_like(block)
+        for j in range(block.shape[1]):
+            if pattern is not None and j % pattern[1] == 0:
+                group = slice(j, j + pattern[1])
+                mask[:, group] = nm_mask(block[:, group] ** 2 * cost[group], *pattern)
+            errors[:, j] = block[:, j] * ~mask[:, j] / U_block[j, j]
+            block[:, j:] -= errors[:, j, None] * U_block[j, j:]
+            block[:, j] *= mask[:, j]  # exactly zero, whatever the rounding
+        weight[:, start + block_size :] -= errors @ U[start : start + block_size, start + block_size :]
+    return weight
+    ### END SOLUTION
+
+
+def sparsegpt_prune(
+    model: nn.Module,
+    batches: Sequence[Batch],
+    sparsity: float = 0.5,
+    pattern: tuple[int, int] | None = None,
+    block_size: int = 128,
+    damping: float = 0.01,
+) -> None:
+    """Prune every Linear layer inside the blocks with `sparsegpt_weight`, in place, block by block as in `wanda_prune`.
+
+    The Hessian of a layer is 2/n times the sum of x x^T over its n calibration tokens.
+    Source: Frantar & Alistarh 2023, arXiv 2301.00774.
+
+    ValueError: as for `wanda_prune`; block_size < 1 or not divisible by m; damping < 0.
+    """
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    if block_size < 1 or (pattern is not None and block_size % pattern[1]):
+        raise ValueError(f"block_size must be at least 1 and divisible by the pattern's m, got {block_size} with {pattern}")
+    if not damping >= 0:
+        raise ValueError(f"damping must not be negative, got {damping}")
+    ### BEGIN SOLUTION
+    for block in walk_blocks(model, batches):
+        products, tokens = dict.fromkeys(block.layers, 0.0), dict.fromkeys(block.layers, 0)
+
+        def see(name: str, x: torch.Tensor, products: dict = products, tokens: dict = tokens) -> None:
+            products[name] += x.float().T @ x.float()  # [in, in]
+            tokens[name] += len(x)
+
+        block.show(see)
+        for name, layer in block.layers.items():
+            weight = matrix(layer)
+            weight.copy_(sparsegpt_weight(weight, 2 / tokens[name] * products[name], sparsity, pattern, block_size, damping))
     ### END SOLUTION

@@ -23,6 +23,17 @@ class Fixed(nn.Module):
         return SimpleNamespace(logits=self.logits.expand(*input_ids.shape, -1))
 
 
+class Follower(Fixed):
+    """A model that expects token t to be followed by t + step (modulo its three tokens), with a logit of 1 against 0."""
+
+    def __init__(self, step):
+        super().__init__([0.0, 0.0, 0.0])
+        self.step = step
+
+    def forward(self, input_ids, **_):
+        return SimpleNamespace(logits=self.logits + F.one_hot((input_ids + self.step) % 3, 3))
+
+
 def nll_by_a_loop(model, tokens):
     """Every negative log-likelihood, one at a time, in float64."""
     values = []
@@ -39,6 +50,20 @@ def nll_by_a_loop(model, tokens):
 def test_0_1_a_uniform_belief_over_four_tokens_has_perplexity_4(device):
     model = Fixed([0.0, 0.0, 0.0, 0.0]).to(device)
     assert perplexity(model, torch.randint(4, (3, 7), device=device)) == pytest.approx(4.0)
+
+
+def test_0_1_the_logits_at_t_predict_the_token_at_t_plus_1(device):
+    """The model expects each token again: 1 against two zeros. In 0, 1, 2, 0 it is always wrong: p = 1 / (e + 2)."""
+    result = perplexity(Follower(0).to(device), torch.tensor([[0, 1, 2, 0]], device=device))
+    assert result == pytest.approx(math.e + 2), "each position's logits belong to the token after it"
+
+
+def test_0_1_is_the_exp_of_the_mean_not_the_mean_of_exps(device):
+    """p = (3/4, 1/4): one sequence has perplexity 4/3, the other 4. exp of the mean is sqrt(4/3 * 4), not (4/3 + 4) / 2."""
+    tokens = torch.tensor([[0, 0, 0], [0, 1, 1]], device=device)
+    for batch_size in (1, 2):
+        result = perplexity(Fixed([math.log(3.0), 0.0]).to(device), tokens, batch_size)
+        assert result == pytest.approx(4 / math.sqrt(3)), "average the log-likelihoods of all tokens, then take exp once"
 
 
 def test_0_1_perplexity_equals_a_float64_loop(llama, tokens):
@@ -83,7 +108,37 @@ def test_0_1_refuses_tokens_that_predict_nothing(llama, shape):
 def test_0_2_counts_the_tokens_after_the_first_by_hand(device):
     """The model always says 2. Row [2, 2, 1] predicts (2, 1): one hit of two. Row [0, 2, 2]: two of two. 3/4."""
     model = Fixed([0.0, 0.5, 1.0]).to(device)
-    assert top1_accuracy(model, torch.tensor([[2, 2, 1], [0, 2, 2]], device=device)) == 0.75
+    result = top1_accuracy(model, torch.tensor([[2, 2, 1], [0, 2, 2]], device=device))
+    assert result == 0.75, "three hits of four predictions: a sequence of three tokens holds two"
+
+
+def test_0_2_a_model_that_counts_up_by_hand(device):
+    """It says t + 1 after t: in 0, 1, 2, 2 that is 1 (right), 2 (right), 0 (wrong). 2/3."""
+    result = top1_accuracy(Follower(1).to(device), torch.tensor([[0, 1, 2, 2]], device=device))
+    assert result == pytest.approx(2 / 3), "each position's logits belong to the token after it"
+
+
+def test_0_2_a_model_that_is_always_right_has_accuracy_1(device):
+    """It says t after t: in 1, 1, 1, 1 it is right three times of three."""
+    result = top1_accuracy(Follower(0).to(device), torch.ones(1, 4, dtype=torch.int64, device=device))
+    assert result == 1.0, "four tokens hold three predictions"
+
+
+def test_0_2_a_small_last_batch_weighs_less(device):
+    """Always 2: the batches hit 2 of 4 and 2 of 2. 4/6 of all tokens, not the mean of 1/2 and 1."""
+    tokens = torch.tensor([[2, 2, 1], [0, 2, 1], [0, 2, 2]], device=device)
+    result = top1_accuracy(Fixed([0.0, 0.5, 1.0]).to(device), tokens, batch_size=2)
+    assert result == pytest.approx(4 / 6), "count hits and predictions over all batches, then divide once"
+
+
+def test_0_2_measures_without_dropout_and_leaves_the_model_as_it_was(gpt2, tokens):
+    modes = []
+    gpt2.register_forward_hook(lambda *_: modes.append(gpt2.training))
+    gpt2.train()
+    gpt2.lm_head.eval()
+    top1_accuracy(gpt2, tokens)
+    assert modes and not any(modes), "dropout must be off while measuring"
+    assert gpt2.training and not gpt2.lm_head.training, "every submodule gets its own mode back"
 
 
 def test_0_2_accuracy_equals_a_loop_for_every_batch_size(llama, tokens):
@@ -118,7 +173,7 @@ class Slow(Fixed):
 def test_0_3_runs_one_warm_up_and_then_the_repeats():
     model = Slow([0.0] * 4)
     throughput(model, torch.zeros(2, 5, dtype=torch.int64), repeats=3)
-    assert model.calls == 4
+    assert model.calls == 4, "one warm-up and three repeats"
 
 
 def test_0_3_is_tokens_over_the_median_so_that_a_slow_warm_up_and_one_slow_run_do_not_count():
@@ -127,7 +182,9 @@ def test_0_3_is_tokens_over_the_median_so_that_a_slow_warm_up_and_one_slow_run_d
     The fastest run would give 200, the mean 26, the median with the warm-up 18, and counting only predicted tokens 40.
     """
     result = throughput(Slow([0.9, 0.05, 0.2, 0.9]), torch.zeros(2, 5, dtype=torch.int64), repeats=3)
-    assert isinstance(result, float) and 41 < result <= 50.1
+    wrong = {"the fastest run": 200, "the mean": 26, "the median with the warm-up": 18, "counting only predicted tokens": 40}
+    likely = min(wrong, key=lambda name: abs(math.log(result / wrong[name])))
+    assert isinstance(result, float) and 41 < result <= 50.1, f"10 tokens in 0.2 s are 50 tokens/s; this looks like {likely}"
 
 
 # ------------------------------------------------------------ 0.4
@@ -141,21 +198,27 @@ def test_0_4_a_mixed_layer_by_hand():
 
 
 def test_0_4_tied_embeddings_count_once(llama):
-    assert model_bytes(llama) == 4 * sum(parameter.numel() for parameter in llama.parameters())
+    assert model_bytes(llama) == 4 * sum(parameter.numel() for parameter in llama.parameters()), "embedding and head are one tensor"
 
 
 def test_0_4_two_parameters_on_one_storage_count_once():
     module = nn.Module()
     module.a = nn.Parameter(torch.zeros(6))
     module.b = nn.Parameter(module.a.data)
-    assert model_bytes(module) == 24
+    assert model_bytes(module) == 24, "one storage under two names is stored once"
+
+
+def test_0_4_a_view_counts_its_own_elements():
+    module = nn.Module()
+    module.weight = nn.Parameter(torch.zeros(100)[:6])
+    assert model_bytes(module) == 24, "six fp32 numbers, whatever the storage behind them"
 
 
 def test_0_4_persistent_buffers_count_and_others_do_not():
     module = nn.Module()
     module.register_buffer("kept", torch.zeros(5, dtype=torch.int8))
     module.register_buffer("recomputed", torch.zeros(1000), persistent=False)
-    assert model_bytes(module) == 5
+    assert model_bytes(module) == 5, "five int8 numbers; the other buffer is not stored"
 
 
 def test_perplexity_equals_torch_cross_entropy(llama, tokens):

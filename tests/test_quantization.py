@@ -25,6 +25,11 @@ def test_5_1_divides_by_the_scale(device):
     assert torch.equal(quantize_symmetric(weight).values, (weight / scale).round().to(torch.int8))
 
 
+def test_5_1_a_half_that_a_reciprocal_would_flip(device):
+    """absmax 49 at 4 bits: scale 7, and 45.5 / 7 = 6.5 goes to 6. In fp32 45.5 * (1 / 7) is 6.5000005, which goes to 7."""
+    assert quantize_symmetric(torch.tensor([[49.0, 45.5]], device=device), 4).values.tolist() == [[7, 6]], "divide by the scale"
+
+
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("group_size", [None, 4, 12])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -46,7 +51,7 @@ def test_5_1_each_row_and_each_group_has_its_own_scale(device):
 
 def test_5_1_an_all_zero_row_has_scale_1_and_stays_zero(device):
     q = quantize_symmetric(torch.zeros(2, 4, device=device), 4)
-    assert q.scale.tolist() == [[1.0], [1.0]] and dequantize(q).abs().max() == 0
+    assert q.scale.tolist() == [[1.0], [1.0]] and dequantize(q).abs().max() == 0, "a row of zeros has the scale 1"
 
 
 def test_5_1_quantizing_twice_changes_nothing(device):
@@ -78,7 +83,24 @@ def test_5_1_refuses_what_it_cannot_do(arguments, named):
 def test_5_2_by_hand(device):
     """-8, 7, 0 plus 8 are 0, 15, 8: low nibble first gives 0 + 15 * 16 = 240, then 8 and a padding 0."""
     packed = pack_int4(torch.tensor([-8, 7, 0], device=device))
-    assert packed.tolist() == [240, 8] and packed.dtype == torch.uint8
+    assert packed.tolist() == [240, 8], "the first of two neighbours, plus 8, belongs into the low nibble"
+    assert packed.dtype == torch.uint8
+
+
+def test_5_2_adds_8_before_packing(device):
+    """1 + 8 = 9 in both nibbles: 9 + 9 * 16 = 153. Two's complement would give 1 + 16 = 17."""
+    assert pack_int4(torch.tensor([1, 1], device=device)).tolist() == [153], "the nibbles 0..15 stand for -8..7: add 8"
+
+
+def test_5_2_unpacks_by_hand(device):
+    """240 = 0 + 15 * 16: the nibbles 0 and 15, minus 8."""
+    packed = torch.tensor([240, 8], dtype=torch.uint8, device=device)
+    assert unpack_int4(packed[:1], 2).tolist() == [-8, 7], "the low nibble comes first, and the offset of 8 goes again"
+
+
+def test_5_2_the_padding_of_odd_columns_does_not_come_back(device):
+    packed = torch.tensor([240, 8], dtype=torch.uint8, device=device)
+    assert unpack_int4(packed, 3).shape == (3,), "three columns were packed"
 
 
 @settings(max_examples=40, deadline=None)
@@ -112,17 +134,20 @@ def test_5_3_computes_with_the_dequantized_weight(bias, group_size, device):
     layer = QuantizedLinear.from_linear(linear, 4, group_size)
     weight = dequantize(quantize_symmetric(linear.weight, 4, group_size))
     torch.testing.assert_close(layer(x), nn.functional.linear(x, weight, linear.bias))
-    assert layer(x.bfloat16()).dtype == torch.float32
+    assert layer(x.bfloat16()).dtype == torch.float32, "the layer computes in fp32"
 
 
 def test_5_3_holds_buffers_and_no_parameters(device):
     layer = QuantizedLinear.from_linear(nn.Linear(16, 5, device=device), 8, None)
-    assert not list(layer.parameters()) and set(layer.state_dict()) == {"values", "scale", "bias"}
+    assert not list(layer.parameters()) and set(layer.state_dict()) == {"values", "scale", "bias"}, "integers, scales and the bias"
     assert layer.values.dtype == torch.int8 and layer.values.device.type == device.type
 
 
 def test_5_3_leaves_the_linear_alone(device):
     linear = nn.Linear(8, 3, device=device)
     before = linear.weight.detach().clone()
-    QuantizedLinear.from_linear(linear, 2, None).bias.add_(1)
-    assert torch.equal(linear.weight, before) and linear.weight.requires_grad and linear.bias.abs().max() < 1
+    layer = QuantizedLinear.from_linear(linear, 2, None)
+    assert torch.equal(linear.weight, before) and linear.weight.requires_grad, "the Linear's weight must stay as it was"
+    assert layer.bias is not None, "the bias was lost"
+    layer.bias.add_(1)
+    assert linear.bias.abs().max() < 1, "the layer's bias must be a copy"

@@ -12,7 +12,13 @@ from minicompress.structured_pruning import channel_importance, prune_mlp_neuron
 
 
 def test_2_1_two_rows_by_hand(device):
-    assert channel_importance(torch.tensor([[3.0, 4.0], [0.0, 1.0]], device=device)).tolist() == [5.0, 1.0]
+    result = channel_importance(torch.tensor([[3.0, 4.0], [0.0, 1.0]], device=device)).tolist()
+    assert result == [5.0, 1.0], "rows are output channels, and the L2 norm of (3, 4) is 5; the L1 norm is 7, the square 25"
+
+
+def test_2_1_a_single_weight_is_its_own_norm(device):
+    """sqrt(2^2) = 2."""
+    assert channel_importance(torch.tensor([[2.0, 0.0], [0.0, -3.0]], device=device)).tolist() == [2.0, 3.0], "is the root missing?"
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (6, 3, 2, 2), (4, 9, 3)])
@@ -25,7 +31,9 @@ def test_2_1_equals_a_loop_for_linear_and_convolution(shape, device):
 def test_2_1_bf16_is_summed_in_fp32(device):
     weight = torch.ones(1, 1000, device=device, dtype=torch.bfloat16)
     result = channel_importance(weight)
-    assert result.dtype == torch.float32 and result.item() == pytest.approx(1000**0.5, rel=1e-6)
+    assert result.shape == (1,), "one number for each output channel, the first dimension"
+    assert result.dtype == torch.float32, "bf16 holds two or three digits: convert before the sum"
+    assert result.item() == pytest.approx(1000**0.5, rel=1e-6)
 
 
 @pytest.mark.parametrize("weight", [torch.ones(3), torch.tensor([[float("nan")]]), torch.ones(2, 2, dtype=torch.int64)])
@@ -52,10 +60,12 @@ def test_2_4_equals_the_full_mlp_with_the_other_neurons_silenced(llama, device):
     x = torch.randn(2, 3, 32, device=device)
     expected = with_neurons_silenced(copy.deepcopy(mlp), keep, x)
     assert prune_mlp_neurons(mlp, keep) is None
+    assert mlp.down_proj.weight.shape[1] == mlp.up_proj.weight.shape[0], "down_proj must lose the columns of the removed neurons"
     torch.testing.assert_close(mlp(x), expected)
     shapes = [list(layer.weight.shape) for layer in (mlp.gate_proj, mlp.up_proj, mlp.down_proj)]
-    assert shapes == [[5, 32], [5, 32], [32, 5]]
-    assert [mlp.gate_proj.out_features, mlp.up_proj.out_features, mlp.down_proj.in_features] == [5, 5, 5]
+    assert shapes == [[5, 32], [5, 32], [32, 5]], "the matrices must become smaller"
+    features = [mlp.gate_proj.out_features, mlp.up_proj.out_features, mlp.down_proj.in_features]
+    assert features == [5, 5, 5], "out_features and in_features must tell the new sizes"
 
 
 def test_2_4_biases_shrink_with_their_rows(device):
@@ -64,7 +74,8 @@ def test_2_4_biases_shrink_with_their_rows(device):
     mlp.to(device)
     bias, last = mlp.up_proj.bias.detach().clone(), mlp.down_proj.bias.detach().clone()
     prune_mlp_neurons(mlp, torch.tensor([1, 5], device=device))
-    assert torch.equal(mlp.up_proj.bias, bias[[1, 5]]) and torch.equal(mlp.down_proj.bias, last)
+    assert torch.equal(mlp.up_proj.bias, bias[[1, 5]]), "the bias shrinks with its rows"
+    assert torch.equal(mlp.down_proj.bias, last), "the outputs of down_proj stay, and so does its bias"
 
 
 def test_2_4_a_pruned_model_saves_and_loads(llama, tokens, tmp_path):

@@ -18,9 +18,13 @@ TOP = 16
 
 
 class Answers:
-    """Sequences with the teacher's top log-probabilities: batch(step) is a function of (seed, step) alone."""
+    """Sequences with the teacher's top log-probabilities: batch(step) is a function of (seed, step) alone.
 
-    def __init__(self, folder: Path, rows: int, seed: int = 0):
+    The sequences were written in batches; `places` = (first, end, batch) keeps only those places of each batch, which
+    is how one stream of the mixture is picked out.
+    """
+
+    def __init__(self, folder: Path, rows: int, seed: int = 0, places: tuple[int, int, int] | None = None):
         self.tokens = np.load(folder / "tokens.npy", mmap_mode="r")  # uint16 [N, T]
         answered = int((folder / "total.txt").read_text()) if (folder / "total.txt").is_file() else 0
         if answered != len(self.tokens):
@@ -28,11 +32,15 @@ class Answers:
         self.indices = np.load(folder / "indices.npy", mmap_mode="r")  # uint16 [N, T, TOP]
         self.log_probs = np.load(folder / "log_probs.npy", mmap_mode="r")  # fp16 [N, T, TOP]
         self.rows, self.seed = rows, seed
+        self.chosen = np.arange(answered)
+        if places is not None:
+            first, end, batch = places
+            self.chosen = self.chosen[(self.chosen % batch >= first) & (self.chosen % batch < end)]
 
     def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """tokens int64 [B, T], indices int64 [B, T, TOP], log_probs fp32 [B, T, TOP]; every epoch in a new order."""
-        per_epoch = len(self.tokens) // self.rows
-        order = np.random.default_rng([self.seed, step // per_epoch]).permutation(len(self.tokens))
+        per_epoch = len(self.chosen) // self.rows
+        order = self.chosen[np.random.default_rng([self.seed, step // per_epoch]).permutation(len(self.chosen))]
         chosen = np.sort(order[step % per_epoch * self.rows :][: self.rows])
         return (
             torch.from_numpy(self.tokens[chosen].astype(np.int64)),
@@ -48,6 +56,8 @@ def write_answers(teacher: torch.nn.Module, mixture: Mixture, steps: int, folder
     shapes = {"tokens": (np.uint16, ()), "indices": (np.uint16, (TOP,)), "log_probs": (np.float16, (TOP,))}
     done_file = folder / "done.txt"
     done = int(done_file.read_text()) if done_file.is_file() else 0
+    if done and len(np.load(folder / "tokens.npy", mmap_mode="r")) != steps * rows:
+        done = 0  # the files are for another number of steps: start over
     total_file = folder / "total.txt"
     total_file.unlink(missing_ok=True)
     arrays = {}

@@ -55,3 +55,11 @@ def check_keep(keep: torch.Tensor, size: int) -> None:
         raise ValueError(f"keep must be int64 indices [kept], at least one, got {keep.dtype} {list(keep.shape)}")
     if keep[0] < 0 or keep[-1] >= size or (keep.diff() <= 0).any():
         raise ValueError(f"keep must be sorted unique indices in 0..{size - 1}, got {keep.tolist()}")
+
+
+def check_pattern_sparsity(pattern: tuple[int, int] | None, sparsity: float) -> None:
+    """Refuse a sparsity that contradicts an N:M pattern: keeping n of every m prunes the share 1 - n/m."""
+    if pattern is not None and abs(sparsity - (1 - pattern[0] / pattern[1])) > 1e-9:
+        raise ValueError(
+            f"the pattern {pattern[0]}:{pattern[1]} prunes {1 - pattern[0] / pattern[1]:g} of the weights, but sparsity is {sparsity}"
+        )

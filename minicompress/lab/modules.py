@@ -5,20 +5,24 @@ import gc
 from torch import nn
 
 
+def block_list(model: nn.Module) -> tuple[str, nn.ModuleList]:
+    """The name and the list of the model's blocks: its longest ModuleList. ValueError when there is none."""
+    lists = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module)]
+    if not lists:
+        raise ValueError(f"{type(model).__name__} has no list of blocks: nothing to prune")
+    return max(lists, key=lambda item: len(item[1]))
+
+
 def linear_layers(model: nn.Module) -> dict[str, nn.Module]:
     """Name -> Linear (or GPT-2's Conv1D) of every layer inside the blocks: embeddings, norms and the head are left out.
 
-    A block is a member of the model's list of layers, the longest ModuleList. ValueError when there is none.
+    ValueError when the blocks hold no Linear layer, or there are no blocks.
     """
-    lists = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module)]
-    if lists:
-        prefix, blocks = max(lists, key=lambda item: len(item[1]))
-        found = {
-            f"{prefix}.{name}": module for name, module in blocks.named_modules() if isinstance(module, nn.Linear) or is_conv1d(module)
-        }
-        if found:
-            return found
-    raise ValueError(f"{type(model).__name__} has no Linear layer inside a list of blocks: nothing to prune")
+    prefix, blocks = block_list(model)
+    found = {f"{prefix}.{name}": module for name, module in blocks.named_modules() if isinstance(module, nn.Linear) or is_conv1d(module)}
+    if not found:
+        raise ValueError(f"{type(model).__name__} has no Linear layer inside its blocks: nothing to prune")
+    return found
 
 
 def is_conv1d(module: nn.Module) -> bool:

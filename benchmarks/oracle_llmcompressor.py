@@ -1,0 +1,145 @@
+"""What runs in llmcompressor's own environment (`.venv-oracles`), started by `benchmarks.parity`; each command prints one line of JSON.
+
+`masks FOLDER`               prune the layers in FOLDER/layers.safetensors with llmcompressor's reference functions
+`prune FOLDER TOOL METHOD`   prune a whole model with `minicompress` or `oneshot`, and say what it took
+"""
+
+import ctypes
+import importlib.metadata
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from loguru import logger
+from safetensors.torch import load_file, save_file
+
+BLOCK_SIZE, DAMPING = 128, 0.01  # the defaults of both tools
+LLAMA = {"vocab_size": 8192, "hidden_size": 768, "intermediate_size": 2304, "num_hidden_layers": 12, "num_attention_heads": 12}
+TINY = {"vocab_size": 8192, "hidden_size": 64, "intermediate_size": 192, "num_hidden_layers": 2, "num_attention_heads": 2}
+
+
+def environment() -> dict:
+    names = ("torch", "transformers", "llmcompressor", "compressed-tensors", "safetensors")
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
+
+
+# ---------------------------------------------------------------- the same layers
+
+
+def wanda(layer: torch.nn.Linear, x: torch.Tensor, n: int, m: int) -> torch.Tensor:
+    """Their Wanda on one layer; x [sequences, length, in] is shown one sequence at a time, as their data loader would."""
+    from llmcompressor.modifiers.pruning.wanda.wanda_sparsify import accumulate_row_scalars, make_empty_row_scalars, sparsify_weight
+
+    scalars, count = make_empty_row_scalars(layer), 0
+    for sequence in x:
+        scalars, count = accumulate_row_scalars(sequence[None], layer, scalars, count)
+    return sparsify_weight(layer, {layer: scalars}, 0.5, n, m)
+
+
+def sparsegpt(layer: torch.nn.Linear, x: torch.Tensor, n: int, m: int) -> torch.Tensor:
+    """Their SparseGPT on one layer, as above."""
+    from llmcompressor.modifiers.pruning.sparsegpt.sgpt_sparsify import accumulate_hessian, make_empty_hessian, sparsify_weight
+
+    hessian, count = make_empty_hessian(layer), 0
+    for sequence in x:
+        hessian, count = accumulate_hessian(sequence[None], layer, hessian, count)
+    return sparsify_weight(layer, {layer: hessian}, 0.5, n, m, BLOCK_SIZE, DAMPING, preserve_sparsity_mask=False)[1]
+
+
+def masks(folder: Path) -> dict:
+    """Read weights and inputs, write the pruned weights: FOLDER/llmcompressor.safetensors."""
+    tensors, pruned = load_file(folder / "layers.safetensors"), {}
+    for name in sorted(key.removesuffix(".weight") for key in tensors if key.endswith(".weight")):
+        weight, x = tensors[f"{name}.weight"], tensors[f"{name}.input"]
+        layer = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False).requires_grad_(False)
+        for method in (wanda, sparsegpt):
+            for pattern, (n, m) in {"50%": (0, 0), "2:4": (2, 4)}.items():  # their n counts the pruned ones
+                layer.weight.copy_(weight)
+                pruned[f"{name}.{method.__name__}.{pattern}"] = method(layer, x, n, m).contiguous()
+    save_file(pruned, folder / "llmcompressor.safetensors")
+    return {}
+
+
+# ---------------------------------------------------------------- a whole model
+
+
+def random_llama(folder: Path, sizes: dict) -> torch.nn.Module:
+    """A Llama with random weights. Its config is saved because `oneshot` reads it from disk."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(**sizes, max_position_embeddings=512, tie_word_embeddings=False)
+    model = LlamaForCausalLM(config).eval()
+    config.save_pretrained(folder)
+    model.config._name_or_path = str(folder)
+    return model
+
+
+def minicompress_pruner(method: str) -> Callable:
+    from minicompress import pruning
+
+    prune = {"wanda": pruning.wanda_prune, "sparsegpt": pruning.sparsegpt_prune}[method]
+    return lambda model, tokens: prune(model, [{"input_ids": sequence[None]} for sequence in tokens], 0.5)
+
+
+def oneshot_pruner(method: str) -> Callable:
+    from llmcompressor import oneshot
+    from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModifier
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(Path(__file__).parents[1] / "assets" / "tokenizer.json"))  # asked for, not used
+    modifier = {"wanda": WandaPruningModifier, "sparsegpt": SparseGPTModifier}[method]
+
+    def prune(model: torch.nn.Module, tokens: torch.Tensor) -> None:
+        loader = torch.utils.data.DataLoader([{"input_ids": sequence} for sequence in tokens], batch_size=1)
+        recipe = modifier(sparsity=0.5, targets=["Linear"], ignore=["re:.*lm_head"])
+        oneshot(model=model, tokenizer=tokenizer, recipe=recipe, dataset=loader, pipeline="sequential", num_calibration_samples=len(tokens))
+
+    return prune
+
+
+def resident(field: str) -> int:
+    """`VmRSS`, what is resident now, or `VmHWM`, the most that was since `forget_peak`, in bytes (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def forget_peak() -> None:
+    """Give freed memory back, so that using it again counts, and start the peak anew."""
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def prune(folder: Path, tool: str, method: str) -> dict:
+    """Prune, after a rehearsal on a tiny model: neither importing nor paging in the libraries is counted."""
+    pruner = {"minicompress": minicompress_pruner, "oneshot": oneshot_pruner}[tool](method)
+    tokens = load_file(folder / "tokens.safetensors")["tokens"]
+    pruner(random_llama(folder / "tiny", TINY), tokens)
+    model = random_llama(folder / "llama", LLAMA)
+    forget_peak()
+    before, started = resident("VmRSS"), time.perf_counter()
+    pruner(model, tokens)
+    seconds, extra = time.perf_counter() - started, resident("VmHWM") - before
+    weights = {name: layer.weight for name, layer in model.model.layers.named_modules() if isinstance(layer, torch.nn.Linear)}
+    save_file({name: weight == 0 for name, weight in weights.items()}, folder / f"{tool}-{method}.safetensors")
+    block, total = (sum(parameter.numel() for parameter in part.parameters()) for part in (model.model.layers[0], model))
+    return {
+        "seconds": seconds,
+        "extra_bytes": extra,
+        "parameters": total,
+        "block_bytes": 4 * block,
+        "calibration_bytes": 4 * tokens.numel() * model.config.hidden_size,
+        "threads": torch.get_num_threads(),
+    }
+
+
+if __name__ == "__main__":
+    logger.remove()
+    command, folder, *rest = sys.argv[1:]
+    torch.set_grad_enabled(command != "masks")
+    result = {"masks": masks, "prune": prune}[command](Path(folder), *rest)
+    print(json.dumps(result | {"environment": environment()}))

@@ -1,0 +1,161 @@
+"""Put the learner's part of one exercise into the reference module, so that one early mistake costs one exercise.
+
+The result is a whole module as text. Lines such as `#line 31 "minicompress/pruning.py"` say where the lines after them
+come from; `minicompress.grading.graders` reads them, so that a traceback shows the learner's file and line.
+"""
+
+import ast
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from minicompress.grading.course import ROOT, Exercise, exercises
+
+Import = ast.Import | ast.ImportFrom
+
+
+def assemble(exercise: Exercise, learner: Path | str, name: str | None = None, complete: bool = True) -> str:
+    """Return the reference module with the learner's objects of `exercise` in the place of the reference's.
+
+    The top-level helpers, constants and imports that these refer to come along. Names of other exercises, and given
+    code, stay the reference's. `learner` is a file or its text, `name` how to call it; unless `complete`, the reference
+    stands in for missing names. ValueError naming the line: a syntax error, a missing name, an import that clashes.
+    """
+    text = learner.read_text(encoding="utf-8-sig") if isinstance(learner, Path) else learner
+    name = name or (shown(learner) if isinstance(learner, Path) else f"<your {exercise.module}.py>")
+    source = exercise.solution.read_text(encoding="utf-8")
+    reference, mine = Source(source, shown(exercise.solution)), Source(text, name)
+    missing = [wanted for wanted in exercise.names if complete and wanted not in mine.binders]
+    if missing:
+        raise ValueError(f"{name} defines no {missing[0]}{mine.similar(missing[0])}")
+    imports, helpers, own = collect(exercise, mine, reference)
+    if not own:
+        raise ValueError(f"{name} defines none of {', '.join(exercise.names)}")
+    edits = []  # (first line, last line, what stands there instead)
+    for number, (wanted, nodes) in enumerate(sorted(own.items(), key=lambda item: reference.binders[item[0]][0].lineno)):
+        first, last = reference.span(reference.binders[wanted][0])
+        edits.append((first, last, mine.quote([*helpers, *nodes] if number == 0 else nodes)))
+    if imports:
+        end = max((node.end_lineno for node in reference.tree.body if isinstance(node, Import)), default=1)
+        edits.append((end + 1, end, imports))
+    lines = reference.lines
+    for first, last, new in sorted(edits, reverse=True):
+        lines[first - 1 : last] = [*new, reference.marker(last + 1)]
+    return "\n".join(lines) + "\n"
+
+
+def collect(exercise: Exercise, mine: "Source", reference: "Source") -> tuple[list[str], list[ast.stmt], dict[str, list[ast.stmt]]]:
+    """What to take from the learner's file: import lines, helpers in the order of the file, and definitions by name."""
+    others = {name for other in exercises().values() if other.module == exercise.module for name in other.names} - set(exercise.names)
+    own: dict[str, list[ast.stmt]] = {name: mine.binders[name] for name in exercise.names if name in mine.binders}
+    taken = {id(node) for nodes in own.values() for node in nodes}
+    helpers, imports, seen = [], [], set(exercise.names) | others
+    waiting = sorted({used for nodes in own.values() for node in nodes for used in names_in(node)})
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in mine.binders:
+            continue
+        seen.add(name)
+        refuse_clash(name, mine, reference)
+        for node in mine.binders[name] if name not in reference.binders else []:
+            if isinstance(node, Import):
+                imports.append(import_line(node, name))
+            elif id(node) not in taken:
+                taken.add(id(node))
+                helpers.append(node)
+                waiting += names_in(node)
+    return imports, sorted(helpers, key=lambda node: node.lineno), own
+
+
+def refuse_clash(name: str, mine: "Source", reference: "Source") -> None:
+    """Refuse a name that one file imports and the other defines, or imports from somewhere else."""
+    if name not in reference.binders or mine.targets.get(name) == reference.targets.get(name):
+        return
+    node = mine.binders[name][-1]
+    meant = f"stands for {reference.targets[name]} in" if name in reference.targets else "is defined by"
+    statement = ast.unparse(node).splitlines()[0]
+    raise ValueError(f"{mine.name}, line {node.lineno}: `{statement}` takes the name {name}, which {meant} the given code: rename yours")
+
+
+class Source:
+    """A parsed file: who binds which top-level name."""
+
+    def __init__(self, text: str, name: str):
+        try:
+            self.tree = ast.parse(text)
+        except SyntaxError as error:
+            raise ValueError(f"{name}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}") from None
+        self.name, self.lines = name, text.split("\n")
+        self.binders: dict[str, list[ast.stmt]] = {}  # name -> statements, in order
+        self.targets: dict[str, str] = {}  # imported name -> what it stands for, as a dotted path
+        for node in self.tree.body:
+            for bound in dict.fromkeys(names_bound(node)):
+                self.binders.setdefault(bound, []).append(node)
+            if isinstance(node, Import):
+                self.targets |= dict(import_targets(node))
+        if "*" in self.binders:
+            node = self.binders["*"][0]
+            raise ValueError(f"{name}, line {node.lineno}: `{ast.unparse(node)}` hides which names it brings: import them one by one")
+
+    def span(self, node: ast.stmt) -> tuple[int, int]:
+        """First and last line, from the decorators to the mark that ends a solution."""
+        first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+        marked = node.end_lineno < len(self.lines) and self.lines[node.end_lineno].strip() == "### END SOLUTION"
+        return first, node.end_lineno + marked
+
+    def marker(self, line: int) -> str:
+        return f'#line {line} "{self.name}"'
+
+    def quote(self, nodes: list[ast.stmt]) -> list[str]:
+        """The lines of these statements, each after a line that says where they stand."""
+        spans = dict.fromkeys(map(self.span, nodes))  # two statements on one line are quoted once
+        return [line for first, last in spans for line in (self.marker(first), *self.lines[first - 1 : last], "", "")]
+
+    def similar(self, name: str) -> str:
+        """A question, when a name is spelt much like the one that is missing."""
+        found = difflib.get_close_matches(name, self.binders, 1)
+        return f": did you rename it to {found[0]}, line {self.binders[found[0]][0].lineno}?" if found else ""
+
+
+def names_in(node: ast.AST) -> list[str]:
+    """Every name that is read anywhere inside (a few local ones too many do no harm)."""
+    return [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+
+
+def names_bound(node: ast.AST) -> Iterator[str]:
+    """The top-level names that a statement binds or changes: `f.calls = 0` counts as a part of f."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, Import):
+        yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+        root = node
+        while isinstance(root, ast.Attribute | ast.Subscript):
+            root = root.value
+        yield from [root.id] if isinstance(root, ast.Name) else []
+    elif not isinstance(node, ast.Lambda | ast.comprehension):
+        for child in ast.iter_child_nodes(node):
+            yield from names_bound(child)
+
+
+def import_targets(node: Import) -> Iterable[tuple[str, str]]:
+    """(bound name, dotted path of what it stands for): the same for every spelling of one import."""
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            yield alias.asname or alias.name, f"{'.' * node.level}{node.module or ''}.{alias.name}"
+        else:
+            yield (alias.asname, alias.name) if alias.asname else (alias.name.split(".")[0],) * 2
+
+
+def import_line(node: Import, name: str) -> str:
+    """The import statement reduced to what binds `name`."""
+    aliases = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) == name]
+    return ast.unparse(ast.ImportFrom(node.module, aliases, node.level) if isinstance(node, ast.ImportFrom) else ast.Import(aliases))
+
+
+def shown(path: Path) -> str:
+    """A path as people write it: from the repository's root where it lies inside."""
+    path = path.resolve()
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)

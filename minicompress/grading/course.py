@@ -1,0 +1,79 @@
+"""The syllabus, as read from course.toml."""
+
+import ast
+import functools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from minicompress.grading import stubs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: some top-level names of one module that are graded together."""
+
+    id: str
+    module: str
+    names: list[str]
+    title: str
+    points: int
+    minutes: int
+    difficulty: int  # 1 to 3
+    prerequisites: list[str]
+    hints: list[str]  # three, from a nudge to nearly there
+    seconds: float = 20  # the time limit of its graders
+    stretch: bool = False
+    timed: bool = False  # its graders quote measured seconds, which differ a little from run to run
+
+    @property
+    def solution(self) -> Path:
+        return ROOT / "solutions" / f"{self.module}.py"
+
+    @property
+    def graders(self) -> Path:
+        return ROOT / "tests" / f"test_{self.module}.py"
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its graders begin with; the last underscore tells 1.1 from 1.10."""
+        return f"test_{self.id.replace('.', '_')}_"
+
+    @property
+    def stars(self) -> str:
+        """The difficulty, and a star for a stretch, readable without colour."""
+        return "●" * self.difficulty + "○" * (3 - self.difficulty) + " ★" * self.stretch
+
+
+@functools.cache
+def exercises() -> dict[str, Exercise]:
+    """Id -> exercise, in the order of course.toml."""
+    found = tomllib.loads((ROOT / "course.toml").read_text(encoding="utf-8"))["exercise"]
+    return {key: Exercise(id=key, **entry) for key, entry in found.items()}
+
+
+def exercise(key: str) -> Exercise:
+    """Return one exercise. ValueError with the ids there are when this is none of them."""
+    if key not in exercises():
+        raise ValueError(f"there is no exercise {key!r}: use one of {', '.join(exercises())}")
+    return exercises()[key]
+
+
+def unwritten(exercise: Exercise, text: str) -> list[str]:
+    """The exercise's names whose definition in `text` is still exactly the stub, docstrings aside."""
+    fresh, mine = _definitions(stubs.stub(exercise.module, exercise.solution.read_text(encoding="utf-8"))), _definitions(text)
+    return [name for name in exercise.names if name in mine and mine[name] == fresh.get(name)]
+
+
+def _definitions(text: str) -> dict[str, str]:
+    """Name -> shape of each top-level function and class, without docstrings, comments and layout."""
+    found = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(inner) is not None:
+                    inner.body = inner.body[1:]
+            found[node.name] = ast.dump(node)
+    return found

@@ -1,0 +1,156 @@
+"""Run the graders of one exercise on a source text, in this process: any number of times, and without a trace."""
+
+import contextlib
+import dataclasses
+import io
+import re
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+
+import hypothesis
+import pytest
+
+from minicompress.grading import why
+from minicompress.grading.course import ROOT, Exercise
+from minicompress.grading.isolation import isolated, load
+from minicompress.grading.report import Outcome, Result
+
+UNUSED = ["cacheprovider", "faulthandler", "logging", "unraisableexception", "threadexception", "junitxml"]
+OPTIONS = ["--tb=short", "--capture=sys", "--disable-plugin-autoload", *(f"-pno:{plugin}" for plugin in UNUSED)]
+
+# The same inputs at every run, so that the same mistake gives the same errors. No explanation phase: it is slow.
+PHASES = [hypothesis.Phase.explicit, hypothesis.Phase.generate, hypothesis.Phase.shrink]
+hypothesis.settings.register_profile("graders", derandomize=True, database=None, phases=PHASES, report_multiple_bugs=False)
+
+
+Tell = Callable[[dict], object]
+
+
+def run_graders(
+    exercise: Exercise, source: str, device: str = "cpu", seed: int = 0, tell: Tell = lambda _: None, expected: Result | None = None
+) -> Result:
+    """Grade `source`, a whole module as `assemble` makes it; every other chapter comes from the solutions.
+
+    `tell` hears {"graders": count}, {"running": title} and {"outcome": {...}} as they happen. With `expected`, those that
+    fail there come first, and the first grader that does not say the same ends it: a cheap way to tell two mistakes apart.
+    """
+    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with isolated(exercise.module), tempfile.TemporaryDirectory() as folder, settings(), quiet[0], quiet[1]:
+        try:
+            file = load(exercise.module, source).__file__
+        except (Exception, SystemExit) as error:
+            outcome = broken(error)
+            tell({"outcome": dataclasses.asdict(outcome)})
+            return Result(exercise.id, [outcome])
+        listener = Listener(exercise, file, folder, tell, expected)
+        words = [str(exercise.graders), f"--rootdir={ROOT}", f"--device={device}", f"--seed={seed}", f"--basetemp={folder}/files"]
+        pytest.main([*words, *OPTIONS], plugins=[listener])
+    if not listener.outcomes:
+        raise ValueError(f"{exercise.graders.relative_to(ROOT)} holds no grader of exercise {exercise.id}")
+    return Result(exercise.id, list(listener.outcomes.values()))
+
+
+def broken(error: BaseException) -> Outcome:
+    """The outcome when the module cannot even be imported."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    problem = f"{type(error).__name__}: {why.first_line(error)}"
+    trace = "".join(traceback.format_exception(error))
+    return Outcome(
+        "import",
+        False,
+        "the import",
+        reason=f"{last.filename}, line {last.lineno}: {problem}.",
+        error=problem,
+        message=problem,
+        trace=trace,
+    )
+
+
+class Listener:
+    """A pytest plugin that keeps to one exercise's graders and notes what they say."""
+
+    def __init__(self, exercise: Exercise, file: str, folder: str, tell: Tell, expected: Result | None):
+        self.exercise, self.file, self.folder, self.tell, self.expected = exercise, file, folder, tell, expected
+        self.outcomes: dict[str, Outcome] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if item.name.startswith(self.exercise.prefix)]
+        if self.expected:
+            items.sort(key=lambda item: item.name not in self.expected.failures)
+        self.tell({"graders": len(items)})
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            reason = f"{report.nodeid} cannot be collected."
+            self.outcomes["collection"] = outcome = Outcome("collection", False, "the collection", "", reason, trace=report.longreprtext)
+            self.tell({"outcome": dataclasses.asdict(outcome)})
+
+    def same_each_time(self, text: str) -> str:
+        """Leave out what differs from run to run: folders of temporary files, addresses in memory."""
+        return re.sub(r"0x[0-9a-f]+", "0x", re.sub(rf"{re.escape(self.folder)}/files/[^/]*/", "", text))
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str]:
+        """One line a comparison: pytest's own explanation cuts off after 30 characters a side."""
+        return [f"{in_short(left)} {op} {in_short(right)}"]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.tell({"running": title_of(item, self.exercise)})
+        done = yield
+        outcome = self.outcomes.get(item.name)
+        if outcome:
+            self.tell({"outcome": dataclasses.asdict(outcome)})
+        if outcome and self.expected and not same(outcome, self.expected, self.exercise.timed):
+            del item.session.items[item.session.items.index(item) + 1 :]
+        return done
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+        report = yield
+        before = self.outcomes.get(item.name)
+        if report.failed and (before is None or before.passed) or report.skipped or report.passed and report.when == "call":
+            about = (item.function.__doc__ or "").strip()
+            self.outcomes[item.name] = outcome = Outcome(item.name, not report.failed, title_of(item, self.exercise), about)
+            if report.failed:
+                error = call.excinfo.value
+                place = why.learner_line(error.__traceback__, self.file)
+                outcome.reason = self.same_each_time(why.sentence(outcome.title, error, place))
+                outcome.message = self.same_each_time(f"{type(error).__name__}: {error}".strip())
+                outcome.error = outcome.message.partition("\n")[0]
+                outcome.trace = "\n".join([report.longreprtext, *(text for name, text in report.sections if "Captured" in name)])
+        return report
+
+
+def in_short(value: object, most: int = 160) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def title_of(item: pytest.Item, exercise: Exercise) -> str:
+    """The grader's name as words, and with which parameters."""
+    words = item.originalname.removeprefix(exercise.prefix).replace("_", " ")
+    values = {name: repr(value) for name, value in item.callspec.params.items()} if hasattr(item, "callspec") else {}
+    given = ", ".join(f"{name} = {value}" for name, value in values.items() if len(value) <= 40 and " at 0x" not in value)
+    return f"{words}, with {given}" if given else words
+
+
+def same(outcome: Outcome, expected: Result, timed: bool) -> bool:
+    """Whether a grader says here what it said there. Measured seconds differ a little: compare them to within 15%."""
+    there = expected.failures.get(outcome.name, "")
+    if not timed:
+        return outcome.error == there
+    number = re.compile(r"\d+\.\d+(?:e[-+]\d+)?")
+    pairs = list(zip(number.findall(outcome.error), number.findall(there), strict=False))
+    return number.sub("#", outcome.error) == number.sub("#", there) and all(abs(float(a) - float(b)) <= 0.15 * float(b) for a, b in pairs)
+
+
+@contextlib.contextmanager
+def settings() -> Iterator[None]:
+    """Let hypothesis use the graders' profile for a while."""
+    before = hypothesis.settings.get_current_profile_name()
+    hypothesis.settings.load_profile("graders")
+    try:
+        yield
+    finally:
+        hypothesis.settings.load_profile(before)

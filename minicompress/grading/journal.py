@@ -1,0 +1,28 @@
+"""What the learner has passed and been told, in .minicompress/progress.json at the repository's root."""
+
+import json
+import os
+
+from minicompress.grading.course import ROOT
+
+FILE = ROOT / ".minicompress" / "progress.json"
+
+
+def read() -> dict[str, dict]:
+    """{"passed": {id: when}, "hints": {id: how many}}; what cannot be read counts as nothing."""
+    try:
+        found = json.loads(FILE.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = {}
+    found = found if isinstance(found, dict) else {}
+    return {key: found[key] if isinstance(found.get(key), dict) else {} for key in ("passed", "hints")}
+
+
+def write(key: str, exercise_id: str, value: str | int) -> None:
+    """Note one fact. The file is replaced as a whole, so that an interruption leaves the old one."""
+    facts = read()
+    facts[key][exercise_id] = value
+    FILE.parent.mkdir(exist_ok=True)
+    temporary = FILE.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    os.replace(temporary, FILE)

@@ -1,0 +1,123 @@
+"""What the graders said, and how it is shown: in a shell, and in a notebook with the tracebacks folded."""
+
+import html
+import time
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.text import Text
+
+from minicompress.grading.course import Exercise
+
+
+@dataclass
+class Outcome:
+    """What one grader said."""
+
+    name: str
+    passed: bool = True
+    title: str = ""  # its name as words, with its parameters
+    about: str = ""  # its docstring
+    reason: str = ""  # one sentence
+    error: str = ""  # type and first line of the exception
+    message: str = ""  # all of it
+    trace: str = ""
+
+
+@dataclass
+class Result:
+    """What the graders of one exercise said."""
+
+    exercise: str
+    outcomes: list[Outcome]
+
+    @property
+    def solved(self) -> bool:
+        return bool(self.outcomes) and all(outcome.passed for outcome in self.outcomes)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Failing grader -> first line of its error: how a mistake shows."""
+        return {outcome.name: outcome.error for outcome in self.outcomes if not outcome.passed}
+
+
+@dataclass
+class Report:
+    """The answer to a check. `trouble` is what kept the graders from finishing."""
+
+    exercise: Exercise
+    file: str
+    saved: float  # seconds since the epoch
+    total: int = 0  # graders there are
+    outcomes: list[Outcome] = field(default_factory=list)
+    trouble: str = ""
+    trace: str = ""  # of the trouble
+    mistake: str = ""  # the misconception, where it is a known one
+
+    @property
+    def solved(self) -> bool:
+        return not self.trouble and len(self.outcomes) == self.total and Result(self.exercise.id, self.outcomes).solved
+
+    @property
+    def points(self) -> int:
+        """All or nothing."""
+        return self.exercise.points if self.solved else 0
+
+    @property
+    def reason(self) -> str:
+        """One sentence: what to look at first."""
+        failed = [outcome for outcome in self.outcomes if not outcome.passed]
+        return self.trouble or (failed[0].reason if failed else "All graders pass.")
+
+    @property
+    def score(self) -> str:
+        passed = sum(outcome.passed for outcome in self.outcomes)
+        graders = f"{passed} of {self.total} graders pass, " if self.total else ""
+        return f"{graders}{self.points} of {self.exercise.points} points"
+
+    @property
+    def checked(self) -> str:
+        """Which file, and when it was saved: an edit that was not saved is the commonest confusion."""
+        seconds = max(0, time.time() - self.saved)
+        ago = next(
+            (f"{seconds / size:.0f} {unit} ago" for unit, size in (("days", 172800 / 2), ("h", 3600), ("min", 60)) if seconds >= 2 * size),
+            "",
+        )
+        return f"checked {self.file}, saved {time.strftime('%H:%M:%S', time.localtime(self.saved))} ({ago or f'{seconds:.0f} s ago'})"
+
+    def lines(self) -> list[tuple[str, str]]:
+        """(rich style, text), the reason first."""
+        exercise = f"Exercise {self.exercise.id}, {self.exercise.title}"
+        if self.solved:
+            return [("bold green", f"✓ {exercise}: solved. {self.score}."), ("dim", self.checked)]
+        mistake = [("yellow", f"A known mistake: {self.mistake}")] if self.mistake else []
+        return [("bold red", f"✗ {self.reason}"), *mistake, ("", f"{exercise}: {self.score}."), ("dim", self.checked)]
+
+    def details(self) -> list[tuple[str, str]]:
+        """(heading, traceback) of everything that failed."""
+        failed = [(f"{outcome.title}. {outcome.about}".strip(". ") + ".", outcome.trace) for outcome in self.outcomes if not outcome.passed]
+        return ([("Where it was", self.trace)] if self.trace else []) + failed
+
+    def print(self, console: Console, traceback: bool) -> None:
+        for style, text in self.lines():
+            console.print(Text(text, style))
+        if traceback:
+            for heading, trace in self.details():
+                console.print(Text(f"\n{heading}", "bold"))
+                console.print(Text(trace))
+        elif self.details():
+            console.print(Text(f"Tracebacks: minicompress check {self.exercise.id} --traceback", "dim"))
+
+    def __str__(self) -> str:
+        return "\n".join(text for _, text in self.lines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        colours = {"bold green": "green", "bold red": "firebrick", "yellow": "darkgoldenrod", "dim": "gray"}
+        shown = [f'<div style="color: {colours.get(style, "inherit")}">{html.escape(text)}</div>' for style, text in self.lines()]
+        folded = [
+            f"<details><summary>{html.escape(heading)}</summary><pre>{html.escape(trace)}</pre></details>"
+            for heading, trace in self.details()
+        ]
+        return "\n".join(shown + folded)

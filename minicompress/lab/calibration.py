@@ -1,0 +1,117 @@
+"""Calibration: showing a model some text and watching what goes into its layers. All hooks of the course live here.
+
+A batch is a mapping with `input_ids` [B, T] and optionally `attention_mask` [B, T] (0 = padding).
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from torch import nn
+
+from minicompress.lab.modules import block_list, linear_layers
+from minicompress.lab.runtime import evaluation_mode
+
+Batch = Mapping[str, torch.Tensor]
+See = Callable[[str, torch.Tensor], None]
+
+
+@contextlib.contextmanager
+def watch_inputs(layers: Mapping[str, nn.Module], see: See) -> Iterator[None]:
+    """Call `see(name, x)` with the input x of each of the layers whenever it runs; the hooks go away afterwards."""
+    handles = [
+        layer.register_forward_pre_hook(lambda _, inputs, name=name: see(name, inputs[0].detach())) for name, layer in layers.items()
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def real_tokens(x: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Drop padding: x [B, T, features] -> [tokens, features]. What a layer has already flattened is left as it is."""
+    mask = batch.get("attention_mask")
+    if mask is not None and x.ndim == 3:
+        return x[mask.to(x.device).bool()]
+    return x.flatten(0, -2)
+
+
+def check_batches(batches: Sequence[Batch]) -> None:
+    """Refuse an empty calibration set, one that can be read only once, and one that holds nothing but padding."""
+    if iter(batches) is batches:
+        raise ValueError(f"batches must be a list of batches, which can be read again, got a {type(batches).__name__}")
+    sizes = [int(batch["attention_mask"].sum()) if "attention_mask" in batch else batch["input_ids"].numel() for batch in batches]
+    if not sum(sizes):
+        raise ValueError(f"the calibration set is empty: {len(sizes)} batches with {sum(sizes)} real tokens")
+
+
+class Walk:
+    """One block on the way through a model: its Linear layers, and `show`, which runs the calibration text through it."""
+
+    def __init__(self, block: nn.Module, layers: dict[str, nn.Module], calls: list[tuple], states: list[torch.Tensor], batches: Sequence):
+        self.block, self.layers = block, layers
+        self._calls, self._states, self._batches = calls, states, batches
+
+    def show(self, see: See) -> None:
+        """Call `see(name, x)` with every layer's input x [tokens, in], batch by batch, padding left out."""
+        for (rest, options), states, batch in zip(self._calls, self._states, self._batches, strict=True):
+            with watch_inputs(self.layers, lambda name, x, batch=batch: see(name, real_tokens(x, batch))):
+                self.block(states, *rest, **options)
+
+    def finish(self) -> None:
+        """Replace the block's inputs by its outputs: they are the inputs of the next block."""
+        for number, (rest, options) in enumerate(self._calls):
+            output = self.block(self._states[number], *rest, **options)
+            self._states[number] = output[0] if isinstance(output, tuple) else output
+
+
+def walk_blocks(model: nn.Module, batches: Sequence[Batch]) -> Iterator[Walk]:
+    """Go through the model block by block. What the caller does to one block shows in the inputs of the next.
+
+    Only the inputs of the present block are kept: the calibration tokens' hidden states, once. Until the last block is
+    done the model is in eval mode and gradients are off.
+    """
+    check_batches(batches)
+    prefix, blocks = block_list(model)
+    every = linear_layers(model)
+    with evaluation_mode(model):
+        calls, states = record_calls(model, blocks, batches)
+        for number, block in enumerate(blocks):
+            layers = {name: layer for name, layer in every.items() if name.startswith(f"{prefix}.{number}.")}
+            walk = Walk(block, layers, calls[number], states, batches)
+            yield walk
+            walk.finish()
+
+
+def record_calls(model: nn.Module, blocks: nn.ModuleList, batches: Sequence[Batch]) -> tuple[list[list[tuple]], list[torch.Tensor]]:
+    """What each block is called with besides the hidden states, for every batch, and the first block's hidden states.
+
+    For the time of recording each block passes its input on unchanged, so this costs next to nothing.
+    """
+    calls: list[list[tuple]] = [[] for _ in blocks]
+    states: list[torch.Tensor] = []
+
+    def recorder(number: int) -> Callable:
+        def forward(hidden_states: torch.Tensor, *rest, **options) -> torch.Tensor:
+            calls[number].append((rest, options))
+            if number == 0:
+                states.append(hidden_states)
+            return hidden_states
+
+        return forward
+
+    device = next(model.parameters()).device
+    body = getattr(model, "base_model", model)  # without the head
+    own = [block.__dict__.get("forward") for block in blocks]  # set where another library has wrapped the block
+    try:
+        for number, block in enumerate(blocks):
+            block.forward = recorder(number)
+        for batch in batches:
+            body(**{name: tensor.to(device) for name, tensor in batch.items()}, use_cache=False)
+    finally:
+        for block, forward in zip(blocks, own, strict=True):
+            del block.forward  # the class's own shows again
+            if forward is not None:
+                block.forward = forward
+    return calls, states

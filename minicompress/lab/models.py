@@ -1,0 +1,17 @@
+"""The shipped models, by name."""
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from minicompress.lab.corpus import ASSETS
+
+
+def shipped_model(name: str) -> torch.nn.Module:
+    """Load a shipped model in fp32 and eval mode: 'teacher' (7.3M parameters), 'half', 'medium' or 'student' (0.5M).
+
+    ValueError: no model of that name.
+    """
+    known = sorted(path.parent.name for path in ASSETS.glob("*/config.json"))
+    if name not in known:
+        raise ValueError(f"no shipped model is called {name!r}: choose one of {', '.join(known)}")
+    return AutoModelForCausalLM.from_pretrained(ASSETS / name, dtype=torch.float32).eval()

@@ -1,0 +1,71 @@
+"""Known wrong implementations of exercise 0.1, perplexity."""
+
+
+### MUTANT mean_of_batches: A mean of batch means lets a small last batch weigh more; add up all tokens and divide once.
+def perplexity(model, tokens, batch_size=16):
+    check_tokens(tokens, batch_size)
+    device = next(model.parameters()).device
+    means = []
+    with evaluation_mode(model):
+        for rows in tokens.split(batch_size):
+            rows = rows.to(device)
+            logits = model(input_ids=rows).logits[:, :-1].double()
+            means.append(F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten()).item())
+    return torch.tensor(sum(means) / len(means), dtype=torch.float64).exp().item()
+
+
+### MUTANT mean_of_perplexities: A mean of the sequences' perplexities is too large; average the log-likelihoods, then take exp once.
+def perplexity(model, tokens, batch_size=16):
+    check_tokens(tokens, batch_size)
+    device = next(model.parameters()).device
+    values = []
+    with evaluation_mode(model):
+        for rows in tokens.split(batch_size):
+            rows = rows.to(device)
+            logits = model(input_ids=rows).logits[:, :-1].double()
+            nll = F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten(), reduction="none")
+            values += nll.view(len(rows), -1).mean(1).exp().tolist()
+    return sum(values) / len(values)
+
+
+### MUTANT no_shift: The logits at t were compared with the token at t, which was just read; they predict the one at t + 1.
+def perplexity(model, tokens, batch_size=16):
+    check_tokens(tokens, batch_size)
+    device = next(model.parameters()).device
+    total, count = 0.0, 0
+    with evaluation_mode(model):
+        for rows in tokens.split(batch_size):
+            rows = rows.to(device)
+            logits = model(input_ids=rows).logits.double()
+            total += F.cross_entropy(logits.flatten(0, 1), rows.flatten(), reduction="sum").item()
+            count += rows.numel()
+    return torch.tensor(total / count, dtype=torch.float64).exp().item()
+
+
+### MUTANT dropout_on: A model in training mode was measured with dropout on; switch to eval mode, and back afterwards.
+def perplexity(model, tokens, batch_size=16):
+    check_tokens(tokens, batch_size)
+    device = next(model.parameters()).device
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for rows in tokens.split(batch_size):
+            rows = rows.to(device)
+            logits = model(input_ids=rows).logits[:, :-1].float()
+            nll = F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten(), reduction="none")
+            total += nll.double().sum().item()
+            count += nll.numel()
+    return torch.tensor(total / count, dtype=torch.float64).exp().item()
+
+
+### MUTANT float32_sum: A float32 sum over many tokens loses the small terms; keep the running sum in float64.
+def perplexity(model, tokens, batch_size=16):
+    check_tokens(tokens, batch_size)
+    device = next(model.parameters()).device
+    total, count = torch.zeros((), device=device), 0
+    with evaluation_mode(model):
+        for rows in tokens.split(batch_size):
+            rows = rows.to(device)
+            logits = model(input_ids=rows).logits[:, :-1].float()
+            total += F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten(), reduction="sum")
+            count += rows[:, 1:].numel()
+    return (total / count).exp().item()

@@ -1,0 +1,50 @@
+"""Known wrong implementations of exercise 1.1, magnitude_mask."""
+
+
+### MUTANT quantile: `>` a quantile prunes every tied weight, and torch.quantile stops at 16M elements; prune by rank.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    magnitude = weight.detach().abs()
+    threshold = torch.quantile(magnitude.flatten().double(), sparsity)
+    return magnitude > threshold
+
+
+### MUTANT one_too_many: `<= sorted[k]` prunes k + 1 weights, and all that are tied with the last; prune exactly k by rank.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    magnitude = weight.detach().abs()
+    count = round(sparsity * weight.numel())
+    return ~(magnitude <= magnitude.flatten().sort().values[count])
+
+
+### MUTANT floor_count: int() cuts the number of weights to prune down; the exercise asks for round(sparsity * numel).
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    order = weight.detach().abs().flatten().argsort(stable=True)
+    mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
+    mask[order[: int(sparsity * weight.numel())]] = False
+    return mask.view(weight.shape)
+
+
+### MUTANT ties_backwards: Of tied weights the highest indices were pruned; the lowest flat index goes first.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    kept = weight.numel() - round(sparsity * weight.numel())
+    order = weight.detach().abs().flatten().argsort(descending=True, stable=True)
+    mask = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
+    mask[order[:kept]] = True
+    return mask.view(weight.shape)
+
+
+### MUTANT signed: The weights were ranked with their signs, so large negative ones went first; rank by absolute value.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    order = weight.detach().flatten().argsort(stable=True)
+    mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
+    mask[order[: round(sparsity * weight.numel())]] = False
+    return mask.view(weight.shape)

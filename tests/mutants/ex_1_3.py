@@ -1,0 +1,49 @@
+"""Known wrong implementations of exercise 1.3, global_magnitude_masks."""
+
+
+### MUTANT each_alone: Every weight lost the same share; one ranking over all takes more where weights are small.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    return {name: magnitude_mask(weight, sparsity) for name, weight in weights.items()}
+
+
+### MUTANT quantile: `>` a global quantile prunes every tied weight, and torch.quantile stops at 16M elements; prune by rank.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    magnitudes = torch.cat([weight.detach().abs().flatten().double() for weight in weights.values()])
+    threshold = torch.quantile(magnitudes, sparsity)
+    return {name: weight.detach().abs() > threshold for name, weight in weights.items()}
+
+
+### MUTANT names_sorted: Ties went by the alphabet; among equal magnitudes the first weight of the mapping goes first.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    ordered = dict(sorted(weights.items()))
+    magnitudes = torch.cat([weight.detach().abs().flatten() for weight in ordered.values()])
+    pieces = magnitude_mask(magnitudes, sparsity).split([weight.numel() for weight in ordered.values()])
+    masks = {name: piece.view(weight.shape) for (name, weight), piece in zip(ordered.items(), pieces, strict=True)}
+    return {name: masks[name] for name in weights}
+
+
+### MUTANT normalised: Dividing each weight by its own norm is another criterion; rank the magnitudes as they are.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    scaled = [(weight.detach() / weight.detach().norm().clamp(min=1e-30)).flatten() for weight in weights.values()]
+    pieces = magnitude_mask(torch.cat(scaled), sparsity).split([weight.numel() for weight in weights.values()])
+    return {name: piece.view(weight.shape) for (name, weight), piece in zip(weights.items(), pieces, strict=True)}

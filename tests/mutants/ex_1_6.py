@@ -1,0 +1,51 @@
+"""Known wrong implementations of exercise 1.6, nm_mask."""
+
+
+### MUTANT prunes_n: N was read as the number pruned, the same only for 2:4; here N:M keeps N of every M.
+def nm_mask(scores, n=2, m=4):
+    check_weight(scores, "scores")
+    check_pattern(n, m, scores.shape[-1])
+    groups = scores.detach().reshape(-1, m)
+    mask = torch.ones_like(groups, dtype=torch.bool)
+    mask.scatter_(-1, groups.argsort(dim=-1, stable=True)[:, :n], False)
+    return mask.view(scores.shape)
+
+
+### MUTANT along_the_output: The groups ran along the first dimension, a layer's outputs; they run along the last, its inputs.
+def nm_mask(scores, n=2, m=4):
+    check_weight(scores, "scores")
+    check_pattern(n, m, scores.shape[-1])
+    turned = scores.detach().transpose(0, -1)
+    groups = turned.reshape(-1, m)
+    mask = torch.ones_like(groups, dtype=torch.bool)
+    mask.scatter_(-1, groups.argsort(dim=-1, stable=True)[:, : m - n], False)
+    return mask.view(turned.shape).transpose(0, -1)
+
+
+### MUTANT memory_order: The groups followed memory, which in a transposed weight runs down columns; group the logical rows.
+def nm_mask(scores, n=2, m=4):
+    check_weight(scores, "scores")
+    check_pattern(n, m, scores.shape[-1])
+    mask = torch.ones_like(scores, dtype=torch.bool)
+    in_memory = ((scores.numel() // m, m), (m, 1))
+    lowest = scores.detach().as_strided(*in_memory).argsort(dim=-1, stable=True)[:, : m - n]
+    mask.as_strided(*in_memory).scatter_(-1, lowest, False)
+    return mask
+
+
+### MUTANT whole_matrix: The share is right over the whole matrix but not in every group; rank within each group of M.
+def nm_mask(scores, n=2, m=4):
+    check_weight(scores, "scores")
+    check_pattern(n, m, scores.shape[-1])
+    order = scores.detach().flatten().argsort(stable=True)
+    mask = torch.ones(scores.numel(), dtype=torch.bool, device=scores.device)
+    mask[order[: scores.numel() * (m - n) // m]] = False
+    return mask.view(scores.shape)
+
+
+### MUTANT threshold: Keeping all scores that reach the n-th highest keeps too many where they are tied; choose n by rank.
+def nm_mask(scores, n=2, m=4):
+    check_weight(scores, "scores")
+    check_pattern(n, m, scores.shape[-1])
+    groups = scores.detach().reshape(-1, m)
+    return (groups >= groups.topk(n).values[:, -1:]).view(scores.shape)

@@ -1,0 +1,99 @@
+"""Known wrong implementations of exercise 5.3, QuantizedLinear."""
+
+
+### MUTANT keeps_a_float_weight: The layer holds a rounded fp32 weight, which saves nothing; keep integers, dequantize in forward.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("weight", dequantize(q))
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        return F.linear(x.float(), self.weight, self.bias)
+
+
+### MUTANT bias_shared: The bias is still the Linear's own memory, so changing one changes the other; clone it.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), weight, self.bias)
+
+
+### MUTANT bias_forgotten: The bias was lost on the way; it stays fp32 and is added to the output.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        return cls(quantize_symmetric(linear.weight, bits, group_size), None)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), weight, self.bias)
+
+
+### MUTANT first_scale_only: The output was multiplied by one scale a row; with groups each stretch of inputs has its own.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        y = F.linear(x.float(), self.values.float()) * self.scale[:, 0]
+        return y if self.bias is None else y + self.bias
+
+
+### MUTANT input_precision: A bf16 input was answered in bf16, with the weight rounded to it; compute in fp32.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.linear(x, weight.to(x.dtype), bias)
