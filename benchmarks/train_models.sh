@@ -6,7 +6,7 @@
 set -euo pipefail
 export MINICOMPRESS_SOLUTIONS=1
 train() { .venv/bin/python -m minicompress.train "$@"; }
-publish() { train publish "$1" "python -m minicompress.train $2" "assets/$1"; }
+publish() { train publish "$1" "python -m minicompress.train $2" "assets/$1" "${@:3}"; }
 
 teacher="teacher --steps 800 --compile-model"
 half="half --steps 800 --compile-model"
@@ -24,7 +24,7 @@ train $student && publish student "$student"
 train student --name student-int3 --start student --neurons 208 --blocks int3 --embedding int3 --steps 3000 --muon-rate 3e-3 --adam-rate 6e-3
 train student --name student-clip3-first --start student-int3 $on_grid --steps 1500 --muon-rate 2e-3 --adam-rate 4e-3
 train student --name student-clip3-mix --start student-clip3-first $on_grid --steps 4500 --muon-rate 3e-3 --adam-rate 6e-3
-train $clip3 && publish student-clip3 "$clip3"
+train $clip3 && publish student-clip3 "$clip3" --grid clip3
 
 # Larger, for the frontier.
 train student --name medium-first --steps 1500

@@ -379,9 +379,13 @@ def export(name: str, blocks: str, embedding: str, to: Path) -> None:
 
 
 @app.command()
-def publish(name: str, command: str, to: Path) -> None:
-    """Copy a finished run into the repository: weights, configuration, log and a model card. `command` is what made it."""
+def publish(name: str, command: str, to: Path, grid: str = "") -> None:
+    """Copy a finished run into the repository: weights, configuration, log and a model card. `command` is what made it.
+
+    `grid` names the grid that the weights were trained to be rounded to: the card's scores are then those of the rounded weights.
+    """
     folder, model = training_folder(name), load_run(name)
+    put_on_grids(model, grid, grid)
     to.mkdir(parents=True, exist_ok=True)
     for file in ("config.json", "generation_config.json", "model.safetensors"):
         shutil.copyfile(folder / "final" / file, to / file)
@@ -393,6 +397,8 @@ def publish(name: str, command: str, to: Path) -> None:
         CARD.format(
             name=to.name,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
+            rounded=f", every matrix rounded to the {grid} grid (the file holds the weights behind it)" if grid else "",
+            stage=", of which the last stage used the standard library alone" if "--stdlib-only" in command else "",
             shape=describe_shape(model.config),
             bytes=(to / "model.safetensors").stat().st_size,
             command=command,
@@ -422,11 +428,11 @@ Made by `{command}`: {steps} steps, {minutes:.0f} minutes (a shared machine, oth
 `{hardware}` with `{versions}`. The log is in `log.jsonl`: mean training loss, share of the learning rate, seconds, and
 loss and top-1 accuracy on 4 sequences a validation file.
 
-On 16 sequences of 256 tokens a validation file: perplexity {perplexity:.2f}, top-1 accuracy {top1:.2%}. Figures on the test files
+On 16 sequences of 256 tokens a validation file{rounded}: perplexity {perplexity:.2f}, top-1 accuracy {top1:.2%}. Figures on the test files
 stand in `results/`.
 
 Data: the standard library's training files, the sources of the packages in `requirements.lock`, and code summarization
-pairs formed from both, in the shares 14 : 16 : 2. Files that share a span of 6 lines and 160 characters with a held-out
+pairs formed from both, in the shares 14 : 16 : 2{stage}. Files that share a span of 6 lines and 160 characters with a held-out
 file are left out ("leaks"), so are files that mostly repeat earlier ones:
 
 ```json
