@@ -1,4 +1,5 @@
 # make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
+# make parity: pruning beside llmcompressor, which gets its own environment
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -16,6 +17,9 @@ bench: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.run
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.pruning
 
+parity: .venv/ready .venv-oracles/ready
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.parity
+
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q torch==2.13.0
@@ -23,4 +27,10 @@ bench: .venv/ready
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
-.PHONY: run test lab bench
+.venv-oracles/ready: benchmarks/oracles.lock
+	$(PYTHON) -m venv .venv-oracles
+	.venv-oracles/bin/pip install -q torch==2.13.0
+	.venv-oracles/bin/pip install -q -r benchmarks/oracles.lock
+	touch $@
+
+.PHONY: run test lab bench parity

@@ -1,4 +1,4 @@
-"""What runs in llmcompressor's own environment (`.venv-oracles`), started by `benchmarks.parity`; each command prints one line of JSON.
+"""What runs in llmcompressor's own environment (`.venv-oracles`), started by `benchmarks.parity`; each command ends with one line of JSON.
 
 `masks FOLDER`               prune the layers in FOLDER/layers.safetensors with llmcompressor's reference functions
 `prune FOLDER TOOL METHOD`   prune a whole model with `minicompress` or `oneshot`, and say what it took
@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from loguru import logger
 from safetensors.torch import load_file, save_file
 
 BLOCK_SIZE, DAMPING = 128, 0.01  # the defaults of both tools
@@ -50,6 +49,7 @@ def sparsegpt(layer: torch.nn.Linear, x: torch.Tensor, n: int, m: int) -> torch.
     return sparsify_weight(layer, {layer: hessian}, 0.5, n, m, BLOCK_SIZE, DAMPING, preserve_sparsity_mask=False)[1]
 
 
+@torch.no_grad()
 def masks(folder: Path) -> dict:
     """Read weights and inputs, write the pruned weights: FOLDER/llmcompressor.safetensors."""
     tensors, pruned = load_file(folder / "layers.safetensors"), {}
@@ -138,8 +138,6 @@ def prune(folder: Path, tool: str, method: str) -> dict:
 
 
 if __name__ == "__main__":
-    logger.remove()
     command, folder, *rest = sys.argv[1:]
-    torch.set_grad_enabled(command != "masks")
     result = {"masks": masks, "prune": prune}[command](Path(folder), *rest)
     print(json.dumps(result | {"environment": environment()}))

@@ -32,8 +32,10 @@ train $medium && publish medium "$medium"
 train student --name medium-clip3 --start medium --neurons 288 $on_grid --stdlib-only --steps 1000 --muon-rate 3e-3 --adam-rate 6e-3
 train export medium-clip3 clip3 clip3 assets/frontier/medium-clip3.safetensors
 
-# Baselines: the student on labels alone, and a smaller one at 4 bits without pruning, of the same file size.
-train student --name student-labels --alpha 0 --stdlib-only --steps 2500
+# Baselines: the student on labels alone, and a smaller one at 4 bits without pruning, of the same file size. Both end with the
+# standard library only, as the artefact does.
+train student --name student-labels-first --alpha 0 --steps 1500
+train student --name student-labels --start student-labels-first --alpha 0 --stdlib-only --steps 1000 --muon-rate 3e-3 --adam-rate 6e-3
 train export student-labels "" "" assets/baselines/student-labels.safetensors
-train student --name small-clip4 --blocks clip4 --embedding clip4 --stdlib-only --steps 2500
+train student --name small-clip4 --blocks clip4 --embedding clip4 --stdlib-only --steps 2000
 train export small-clip4 clip4 clip4 assets/baselines/small-clip4.safetensors

@@ -89,9 +89,9 @@ def global_magnitude_masks(weights: Mapping[str, torch.Tensor], sparsity: float)
 def sparsity_schedule(step: int, steps: int, final: float, kind: str = "linear") -> float:
     """Return the sparsity to reach at `step` of `steps`: 0 at step 0, exactly `final` at the last.
 
-    "linear": final * step / steps. "cubic": final * (1 - (1 - step / steps)^3), fast first, when there is most to
+    "linear": final * (step / steps). "cubic": final * (1 - (1 - step / steps)^3), fast first, when there is most to
     spare, and slow at the end (Zhu & Gupta 2017, arXiv 1710.01878, equation 1). Example: step 5 of 10 to 0.8 gives
-    0.4 and 0.7. Computed from the step's number: adding up increments would gather rounding errors.
+    0.4 and 0.7. Divide first: adding up increments, or final * step / steps, ends a rounding error beside `final`.
 
     ValueError: steps < 1, step outside 0..steps, final outside [0, 1], an unknown kind.
     """

@@ -119,9 +119,9 @@ def global_magnitude_masks(weights: Mapping[str, torch.Tensor], sparsity: float)
 def sparsity_schedule(step: int, steps: int, final: float, kind: str = "linear") -> float:
     """Return the sparsity to reach at `step` of `steps`: 0 at step 0, exactly `final` at the last.
 
-    "linear": final * step / steps. "cubic": final * (1 - (1 - step / steps)^3), fast first, when there is most to
+    "linear": final * (step / steps). "cubic": final * (1 - (1 - step / steps)^3), fast first, when there is most to
     spare, and slow at the end (Zhu & Gupta 2017, arXiv 1710.01878, equation 1). Example: step 5 of 10 to 0.8 gives
-    0.4 and 0.7. Computed from the step's number: adding up increments would gather rounding errors.
+    0.4 and 0.7. Divide first: adding up increments, or final * step / steps, ends a rounding error beside `final`.
 
     ValueError: steps < 1, step outside 0..steps, final outside [0, 1], an unknown kind.
     """
@@ -331,8 +331,10 @@ def wanda_mask(
     if pattern is not None:
         return nm_mask(scores, *pattern)
     pruned = int(weight.shape[1] * sparsity)
-    lowest_first = scores.argsort(dim=1, stable=True)  # [out, in]
-    return torch.ones_like(weight, dtype=torch.bool).scatter_(1, lowest_first[:, :pruned], False)
+    mask = torch.ones_like(weight, dtype=torch.bool)
+    for rows, part in zip(scores.split(256), mask.split(256), strict=True):  # a sort of all rows at once would need 5x the memory
+        part.scatter_(1, rows.argsort(dim=1, stable=True)[:, :pruned], False)
+    return mask
     ### END SOLUTION
 
 
@@ -389,8 +391,9 @@ def sparsegpt_weight(
     hessian[dead, dead] = 1.0
     weight[:, dead] = 0.0
     hessian.diagonal().add_(damping * hessian.diagonal().mean())
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
-    U = torch.linalg.cholesky(inverse, upper=True)  # [in, in]
+    U = torch.linalg.cholesky(hessian)  # three steps, each in place: the matrix can be large
+    torch.cholesky_inverse(U, out=U)
+    torch.linalg.cholesky(U, upper=True, out=U)  # [in, in]
     for start in range(0, weight.shape[1], block_size):
         block = weight[:, start : start + block_size]  # a view: [out, block]
         U_block = U[start : start + block_size, start : start + block_size]
@@ -432,14 +435,16 @@ def sparsegpt_prune(
         raise ValueError(f"damping must not be negative, got {damping}")
     ### BEGIN SOLUTION
     for block in walk_blocks(model, batches):
-        products, tokens = dict.fromkeys(block.layers, 0.0), dict.fromkeys(block.layers, 0)
+        widths = {name: matrix(layer).shape[1] for name, layer in block.layers.items()}
+        products = {name: torch.zeros(width, width, device=next(model.parameters()).device) for name, width in widths.items()}
+        tokens = dict.fromkeys(block.layers, 0)
 
         def see(name: str, x: torch.Tensor, products: dict = products, tokens: dict = tokens) -> None:
-            products[name] += x.float().T @ x.float()  # [in, in]
+            products[name].addmm_(x.float().T, x.float())  # [in, in]
             tokens[name] += len(x)
 
         block.show(see)
         for name, layer in block.layers.items():
             weight = matrix(layer)
-            weight.copy_(sparsegpt_weight(weight, 2 / tokens[name] * products[name], sparsity, pattern, block_size, damping))
+            weight.copy_(sparsegpt_weight(weight, products.pop(name).mul_(2 / tokens[name]), sparsity, pattern, block_size, damping))
     ### END SOLUTION

@@ -81,7 +81,8 @@ def walk_blocks(model: nn.Module, batches: Sequence[Batch]) -> Iterator[Walk]:
             layers = {name: layer for name, layer in every.items() if name.startswith(f"{prefix}.{number}.")}
             walk = Walk(block, layers, calls[number], states, batches)
             yield walk
-            walk.finish()
+            if number + 1 < len(blocks):
+                walk.finish()
 
 
 def record_calls(model: nn.Module, blocks: nn.ModuleList, batches: Sequence[Batch]) -> tuple[list[list[tuple]], list[torch.Tensor]]:
