@@ -37,5 +37,5 @@ train export medium-clip3 clip3 clip3 assets/frontier/medium-clip3.safetensors
 train student --name student-labels-first --alpha 0 --steps 1500
 train student --name student-labels --start student-labels-first --alpha 0 --stdlib-only --steps 1000 --muon-rate 3e-3 --adam-rate 6e-3
 train export student-labels "" "" assets/baselines/student-labels.safetensors
-train student --name small-clip4 --blocks clip4 --embedding clip4 --stdlib-only --steps 2000
+train student --name small-clip4 --blocks clip4 --embedding clip4 --stdlib-only --steps 1200
 train export small-clip4 clip4 clip4 assets/baselines/small-clip4.safetensors
