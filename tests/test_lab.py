@@ -113,7 +113,9 @@ def values_for(encoding, rows=6, columns=20):
     return values * (torch.rand(rows, columns) < 0.3) if encoding.startswith("bitmask") else values
 
 
-@pytest.mark.parametrize("encoding", ["int2", "int3", "int4", "int6", "int8", "ternary", "sign24", "bitmask2", "bitmask4", "bitmask8"])
+@pytest.mark.parametrize(
+    "encoding", ["int2", "int3", "int4", "int6", "int8", "ternary", "septenary", "sign24", "bitmask2", "bitmask4", "bitmask8"]
+)
 @pytest.mark.parametrize("shape", [(6, 20), (7, 4), (1, 12)])
 def test_every_encoding_round_trips_in_exactly_the_predicted_bytes(encoding, shape):
     values = values_for(encoding, *shape)
@@ -128,6 +130,14 @@ def test_the_cheapest_encoding_is_found():
     assert packing.cheapest_encoding(dense, 4) == "int4" and packing.cheapest_encoding(sparse, 4) == "bitmask4"
     assert packing.cheapest_encoding(values_for("sign24"), 2) == "sign24"
     assert packing.cheapest_encoding(torch.ones(8, 40, dtype=torch.int8), 2) == "ternary"
+    assert packing.cheapest_encoding(torch.full((8, 40), 3, dtype=torch.int8), 3) == "septenary", "2.82 bits instead of 3"
+
+
+def test_digits_by_hand():
+    """Ternary [1, 0, -1, -1, -1]: digits 2, 1, 0, 0, 0, 2 + 3 = 5. Septenary -3, 3 and fifteen -3: digits 0, 6: 42, the lowest byte."""
+    assert packing.encode(torch.tensor([[1, 0, -1, -1, -1]]), "ternary").tolist() == [5]
+    assert packing.encode(torch.tensor([[-3, 3] + [-3] * 15]), "septenary").tolist() == [42, 0, 0, 0, 0, 0]
+    assert packing.encode(torch.full((1, 17), 3), "septenary").tolist() == list((7**17 - 1).to_bytes(6, "little"))
 
 
 def test_bytes_that_do_not_fit_are_refused():

@@ -8,6 +8,7 @@ non-zeros alone, and must agree with what is measured.
 |-------------|------------------------------------------|---------------------------|
 | `int`b      | integers of b = 2..8 bits                | b                         |
 | `ternary`   | -1, 0, 1: five of them in a byte (3^5 <= 256) | 1.6                  |
+| `septenary` | -3 .. 3: seventeen of them in six bytes (7^17 <= 2^48) | 2.82        |
 | `sign24`    | -1, 0, 1 with two non-zeros in every four | 1.25: 6 places x 4 signs = 24 <= 2^5 |
 | `bitmask`b  | zeros in a bitmask, the rest b bits each | 1 + b * share of non-zeros |
 | `half`      | fp16 numbers                             | 16                        |
@@ -39,16 +40,27 @@ def unpack_bits(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
     return (codes << torch.arange(bits, device=packed.device)).sum(1)
 
 
-def pack_ternary(values: torch.Tensor) -> torch.Tensor:
-    """Pack -1, 0, 1 as base-3 digits, five to a byte, lowest digit first; uint8 [ceil(numel / 5)]."""
-    digits = torch.nn.functional.pad(values.flatten().to(torch.int64) + 1, (0, -values.numel() % 5))
-    return (digits.view(-1, 5) * 3 ** torch.arange(5, device=values.device)).sum(1).to(torch.uint8)  # [bytes]
+# Symmetric integers have an odd number of levels, which wastes a part of a bit: base, digits, bytes (base^digits <= 256^bytes).
+DIGITS = {"ternary": (3, 5, 1), "septenary": (7, 17, 6)}
 
 
-def unpack_ternary(packed: torch.Tensor, count: int) -> torch.Tensor:
-    """Undo `pack_ternary`: int64 [count]."""
-    digits = packed.to(torch.int64)[:, None] // 3 ** torch.arange(5, device=packed.device) % 3  # [bytes, 5]
-    return digits.flatten()[:count] - 1
+def pack_digits(values: torch.Tensor, encoding: str) -> torch.Tensor:
+    """Pack symmetric integers as digits of one number a group, lowest digit and lowest byte first; uint8 [groups * bytes].
+
+    Example: ternary [1, 0, -1, -1, -1] has the digits 2, 1, 0, 0, 0: byte 2 + 1 * 3 = 5.
+    """
+    base, digits, size = DIGITS[encoding]
+    codes = torch.nn.functional.pad(values.flatten().to(torch.int64) + base // 2, (0, -values.numel() % digits))
+    numbers = (codes.view(-1, digits) * base ** torch.arange(digits, device=values.device)).sum(1)  # [groups]
+    return (numbers[:, None] >> 8 * torch.arange(size, device=values.device) & 255).to(torch.uint8).flatten()  # [groups, bytes]
+
+
+def unpack_digits(packed: torch.Tensor, encoding: str, count: int) -> torch.Tensor:
+    """Undo `pack_digits`: int64 [count]."""
+    base, digits, size = DIGITS[encoding]
+    numbers = (packed.view(-1, size).to(torch.int64) << 8 * torch.arange(size, device=packed.device)).sum(1)  # [groups]
+    codes = numbers[:, None] // base ** torch.arange(digits, device=packed.device) % base  # [groups, digits]
+    return codes.flatten()[:count] - base // 2
 
 
 # The 24 ways to fill four places with two signs: rows of -1, 0, 1, in lexicographic order.
@@ -97,8 +109,9 @@ def encoded_bytes(encoding: str, numel: int, nonzeros: int) -> int:
         return 2 * numel
     if encoding == "half-bitmask":
         return math.ceil(numel / 8) + 2 * nonzeros
-    if encoding == "ternary":
-        return math.ceil(numel / 5)
+    if encoding in DIGITS:
+        _, digits, size = DIGITS[encoding]
+        return math.ceil(numel / digits) * size
     if encoding == "sign24":
         return math.ceil(numel // 4 * 5 / 8)
     bits = int(encoding[-1])
@@ -110,10 +123,8 @@ def encoded_bytes(encoding: str, numel: int, nonzeros: int) -> int:
 def cheapest_encoding(values: torch.Tensor, bits: int) -> str:
     """Name the encoding that holds these integers exactly in the fewest bytes."""
     possible = [f"int{bits}", f"bitmask{bits}"]
-    if bits == 2:
-        possible.append("ternary")
-        if fits_sign24(values):
-            possible.append("sign24")
+    possible += [{2: "ternary", 3: "septenary"}[bits]] if bits in (2, 3) and values.min() >= 1 - 2 ** (bits - 1) else []
+    possible += ["sign24"] if bits == 2 and fits_sign24(values) else []
     return min(possible, key=lambda encoding: encoded_bytes(encoding, values.numel(), int(values.count_nonzero())))
 
 
@@ -125,8 +136,8 @@ def cheapest_half(weight: torch.Tensor) -> str:
 
 def encode(values: torch.Tensor, encoding: str) -> torch.Tensor:
     """Encode an integer matrix; uint8 [bytes]."""
-    if encoding == "ternary":
-        return pack_ternary(values)
+    if encoding in DIGITS:
+        return pack_digits(values, encoding)
     if encoding == "sign24":
         return pack_sign24(values)
     bits = int(encoding[-1])
@@ -139,8 +150,8 @@ def decode(packed: torch.Tensor, encoding: str, shape: tuple[int, ...]) -> torch
     """Undo `encode`: int8 of `shape`. ValueError when the bytes do not fit."""
     count = math.prod(shape)
     try:
-        if encoding == "ternary":
-            values = unpack_ternary(packed, count)
+        if encoding in DIGITS:
+            values = unpack_digits(packed, encoding, count)
         elif encoding == "sign24":
             values = unpack_sign24(packed, count)
         elif encoding.startswith("bitmask"):
@@ -154,4 +165,4 @@ def decode(packed: torch.Tensor, encoding: str, shape: tuple[int, ...]) -> torch
 
 def bits_of(encoding: str) -> int:
     """Bit width of the integers that an encoding holds."""
-    return 2 if encoding in ("ternary", "sign24") else int(encoding[-1])
+    return {"ternary": 2, "sign24": 2, "septenary": 3}.get(encoding) or int(encoding[-1])
