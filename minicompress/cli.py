@@ -147,7 +147,10 @@ def main() -> None:
         raise SystemExit(app(standalone_mode=False))  # the code of typer.Exit, or None
     except (typer.TyperException, ValueError, OSError) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        print(f"minicompress: {message}", file=sys.stderr)
+        if message.startswith("Missing argument 'exercise'"):
+            message = f"{message} Say, for example: minicompress {error.ctx.info_name} 1.6"
+        if message:  # none when typer has printed the help instead
+            print(f"minicompress: {message}", file=sys.stderr)
         raise SystemExit(2) from None
     except (KeyboardInterrupt, typer.Abort):
         print("minicompress: interrupted; `minicompress run --resume` goes on with the first unfinished stage", file=sys.stderr)

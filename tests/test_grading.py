@@ -13,12 +13,13 @@ import nbclient
 import nbformat
 import pytest
 import torch
+from rich.console import Console
 from typer.testing import CliRunner
 
 import minicompress
 from benchmarks import readme
 from minicompress import cli
-from minicompress.grading import checking, guide, isolation, journal, stubs
+from minicompress.grading import checking, guide, isolation, journal, stubs, why
 from minicompress.grading.assemble import assemble
 from minicompress.grading.course import ROOT, exercise, exercises
 from minicompress.grading.graders import run_graders
@@ -271,8 +272,8 @@ def test_an_endless_loop_costs_only_itself(work):
     loop = "\ndef nm_mask(scores, n=2, m=4):\n    while scores.shape[-1] != 4: pass\n    return scores > 0.3\n"
     quick = dataclasses.replace(exercise("1.6"), seconds=2)
     report = checking.examine(quick, work("1.6", loop))
-    assert re.search(r"did not finish in 2 s \(while running: .*\)\.$", report.reason) and not report.solved
-    assert report.outcomes[0].passed, "what was known before is kept"
+    assert re.search(r"^nm_mask did not return within 2 s: an endless loop\? \(while running: .*\)$", report.reason) and not report.solved
+    assert report.outcomes[0].passed and f"1 of {report.total} graders passed before" in str(report), "what was known before is kept"
     assert "in nm_mask" in report.trace, "and where it hung is shown"
 
 
@@ -290,6 +291,67 @@ def test_whatever_the_learner_wrote_ends_in_a_sentence(work, text, said):
     assert re.search(said, report.reason) and not report.solved and report.reason.count("\n") == 0
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        (
+            "1.6",
+            "def nm_mask(scores, n=2, m=4):\n    scores > 1",
+            'the articles example" fails: nm_mask returned None: is a return missing?',
+        ),
+        ("1.1", "def magnitude_mask(weight, sparsity):\n    weight.nothing()", "no attribute 'nothing' ("),
+        (
+            "0.2",
+            "def top1_accuracy(model, tokens, batch_size=16):\n    return torch.tensor(0.75)",
+            "Expected 2/3, got tensor(0.7500): each",
+        ),
+        ("1.4", "def sparsity_schedule(*_, kind='cubic'):\n    return 1 - ** 3", "invalid syntax: `return 1 - ** 3`"),
+    ],
+)
+def test_common_slips_are_told_in_words(key, text, said, work):
+    report = checking.examine(exercise(key), work(key, f"\n{text}\n"))
+    assert said in report.reason and not report.reason.endswith(("`.", "?."))
+
+
+def test_a_float_mask_is_told_to_be_bool():
+    for misuse in (lambda mask: mask[mask], torch.Tensor.__invert__):
+        with pytest.raises((IndexError, TypeError)) as caught:
+            misuse(torch.ones(2))
+        assert why.sentence("it", caught.value, "", {}).startswith('"it" fails: a mask must be bool: ')
+
+
+def test_a_condition_that_says_nothing_itself_is_told_with_its_code_and_its_values():
+    found = torch.tensor(0.75)
+    with pytest.raises(AssertionError) as typed:
+        assert isinstance(found, float)
+    with pytest.raises(AssertionError) as unequal:
+        assert torch.equal(found, torch.tensor(1.0))
+    assert why.sentence("it", typed.value, "", {}) == '"it" fails: expected float, got tensor(0.7500).'
+    said = why.sentence("it", unequal.value, "", {})
+    assert said == '"it" fails: given tensor(0.7500), tensor(1.), it should hold that `torch.equal(found, torch.tensor(1.0))`'
+
+
+def test_what_the_learner_prints_is_shown_under_the_summary_and_not_without_end(work):
+    file = work("1.6", "\ndef nm_mask(scores, n=2, m=4):\n    for i in range(30): print('seen', i)\n    return scores > 9\n")
+    last = [text for _, text in checking.examine(exercise("1.6"), file).lines()][-1].splitlines()
+    assert last == ["Your code printed, the last 20 of 30 lines:", *(f"  seen {i}" for i in range(10, 30))]
+
+
+def test_tracebacks_come_one_a_grader_and_the_summary_last(work, capsys):
+    report = checking.examine(exercise("1.6"), work("1.6", "\ndef nm_mask(scores, n=2, m=4):\n    return (scores > 9).float()\n"))
+    failed = [outcome.name for outcome in report.outcomes if not outcome.passed]
+    assert len(report.details()) == len({name.partition("[")[0] for name in failed}) < len(failed)
+    report.print(Console(), traceback=True)
+    assert " ".join(capsys.readouterr().out.split()).endswith(" ".join(report.checked.split()))
+
+
+@pytest.mark.parametrize("name", ["99", 0.2])
+def test_an_unknown_exercise_in_a_notebook_is_one_line(name):
+    with pytest.raises(ValueError, match="0.2" if name == "99" else "quotes") as caught:
+        checking.check(name)
+    assert caught.value._render_traceback_() == [f"NoExercise: {caught.value}"]
+
+
 def test_an_exercise_not_begun_says_what_to_do(work):
     with pytest.raises(checking.Unsolved) as caught:
         checking.examine(exercise("1.2"), work("1.2"))
@@ -302,11 +364,11 @@ def test_half_an_exercise_names_the_missing_half(work):
     assert report.reason == "bake_masks is not written yet." and not report.mistake
 
 
-def test_in_a_notebook_a_check_shows_folded_tracebacks_and_ends_in_one_line(work):
+def test_in_a_notebook_a_check_shows_tracebacks_and_ends_in_one_line(work):
     wrong = work("1.6", "\ndef nm_mask(scores, n=2, m=4):\n    return scores > 0.3\n")
     prepare = "from pathlib import Path\nfrom minicompress.grading import check, checking\nimport sys\nbefore = set(sys.modules)\n"
     cells = [
-        f'{prepare}checking.module_file = lambda task: Path("{wrong}")\ntry:\n    check("1.6")\nexcept checking.Unsolved: pass\n'
+        f'{prepare}checking.module_file = lambda task: Path("{wrong}")\ntry:\n    check("1.6", traceback=True)\nexcept checking.Unsolved as error: print(error)\n'
         'assert not {"torch", "minicompress.pruning", "pytest"} & set(sys.modules)',
         f'checking.module_file = lambda task: Path("{work("1.1")}")\ncheck("1.1")',
     ]  # fmt: skip
@@ -314,8 +376,9 @@ def test_in_a_notebook_a_check_shows_folded_tracebacks_and_ends_in_one_line(work
     work("1.6", "\ndef nm_mask(scores, n=2, m=4):\n    return scores > 0.3\n")
     with pytest.raises(nbclient.exceptions.CellExecutionError):
         nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    shown = notebook.cells[0].outputs[0].data
-    assert "<details>" in shown["text/html"] and shown["text/plain"].startswith("✗ ")
+    shown = next(output.data for output in notebook.cells[0].outputs if "data" in output)
+    assert [output.text for output in notebook.cells[0].outputs if "text" in output] == ["Exercise 1.6 is not solved yet: see above.\n"]
+    assert "<details open>" in shown["text/html"] and shown["text/plain"].startswith("✗ ")
     (error,) = notebook.cells[1].outputs
     assert error.ename == "Unsolved" and len(error.traceback) == 1 and "fill in magnitude_mask" in error.traceback[0]
 
@@ -354,6 +417,13 @@ def test_reveal_shows_the_reference_without_its_marks(capsys):
     assert "def apply_mask" in said and "def bake_masks" in said and "SOLUTION" not in said and "NotImplementedError" not in said
 
 
+def test_reveal_never_breaks_a_line(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    guide.reveal("1.9")
+    said = capsys.readouterr().out
+    assert ast.dump(ast.parse(said)) == ast.dump(ast.parse(solution_of("1.9", "wanda_mask")))
+
+
 def test_the_list_holds_every_exercise(capsys):
     guide.list_exercises()
     said = capsys.readouterr().out
@@ -369,6 +439,17 @@ def test_check_in_a_shell(solved, work, monkeypatch):
     assert done.exit_code == (0 if solved else 1), done.output
     said = " ".join(done.output.split())
     assert ("solved" in said) if solved else (mistake_of("1.6", "prunes_n").sentence in said and "tests/test_pruning.py" in said)
+
+
+def test_in_a_shell_a_missing_word_is_asked_for_and_no_word_at_all_shows_the_help_alone():
+    for words, said in ((["check"], "Say, for example: minicompress check 1.6\n"), ([], "")):
+        done = subprocess.run([sys.executable, "-m", "minicompress.cli", *words], capture_output=True, text=True, env=os.environ)
+        assert (
+            done.returncode == 2
+            and done.stderr.endswith(said)
+            and ("Usage" in done.stdout) == (not words)
+            and bool(done.stderr) == bool(said)
+        )
 
 
 def test_an_unknown_exercise_in_a_shell_ends_in_one_sentence_and_exit_code_2():

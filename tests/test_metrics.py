@@ -105,30 +105,36 @@ def test_0_1_refuses_tokens_that_predict_nothing(llama, shape):
 # ------------------------------------------------------------ 0.2
 
 
+def told(expected, result):
+    """Rounded: the last digits depend on how it was computed."""
+    return f"expected {expected}, got {f'{result:.4g}' if isinstance(result, float) else result!r}"
+
+
 def test_0_2_counts_the_tokens_after_the_first_by_hand(device):
     """The model always says 2. Row [2, 2, 1] predicts (2, 1): one hit of two. Row [0, 2, 2]: two of two. 3/4."""
     model = Fixed([0.0, 0.5, 1.0]).to(device)
     result = top1_accuracy(model, torch.tensor([[2, 2, 1], [0, 2, 2]], device=device))
-    assert result == 0.75, "three hits of four predictions: a sequence of three tokens holds two"
+    why = "the logits at t predict the token at t + 1, so three tokens hold two predictions, and three of these four are right"
+    assert result == 0.75, f"{told('3/4', result)}: {why}"
 
 
 def test_0_2_a_model_that_counts_up_by_hand(device):
     """It says t + 1 after t: in 0, 1, 2, 2 that is 1 (right), 2 (right), 0 (wrong). 2/3."""
     result = top1_accuracy(Follower(1).to(device), torch.tensor([[0, 1, 2, 2]], device=device))
-    assert result == pytest.approx(2 / 3), "each position's logits belong to the token after it"
+    assert result == pytest.approx(2 / 3), f"{told('2/3', result)}: each position's logits belong to the token after it"
 
 
 def test_0_2_a_model_that_is_always_right_has_accuracy_1(device):
     """It says t after t: in 1, 1, 1, 1 it is right three times of three."""
     result = top1_accuracy(Follower(0).to(device), torch.ones(1, 4, dtype=torch.int64, device=device))
-    assert result == 1.0, "four tokens hold three predictions"
+    assert result == 1.0, f"{told('1.0', result)}: four tokens hold three predictions, all of them right"
 
 
 def test_0_2_a_small_last_batch_weighs_less(device):
     """Always 2: the batches hit 2 of 4 and 2 of 2. 4/6 of all tokens, not the mean of 1/2 and 1."""
     tokens = torch.tensor([[2, 2, 1], [0, 2, 1], [0, 2, 2]], device=device)
     result = top1_accuracy(Fixed([0.0, 0.5, 1.0]).to(device), tokens, batch_size=2)
-    assert result == pytest.approx(4 / 6), "count hits and predictions over all batches, then divide once"
+    assert result == pytest.approx(4 / 6), f"{told('4/6', result)}: count hits and predictions over all batches, then divide once"
 
 
 def test_0_2_measures_without_dropout_and_leaves_the_model_as_it_was(gpt2, tokens):
@@ -150,7 +156,8 @@ def test_0_2_accuracy_equals_a_loop_for_every_batch_size(llama, tokens):
         ]
     for batch_size in (1, 2, 16):
         result = top1_accuracy(llama, tokens, batch_size)
-        assert isinstance(result, float) and result == pytest.approx(sum(hits) / len(hits))
+        assert isinstance(result, float), f"expected a float, got {result!r}: .item() makes one of a tensor"
+        assert result == pytest.approx(sum(hits) / len(hits)), f"{told(f'{sum(hits)}/{len(hits)}', result)}, batch_size = {batch_size}"
     assert sum(hits) >= 22, "the example is vacuous"
 
 

@@ -84,7 +84,7 @@ class Source:
         try:
             self.tree = ast.parse(text)
         except SyntaxError as error:
-            raise ValueError(f"{name}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}") from None
+            raise ValueError(f"{name}, line {error.lineno}: {error.msg}: `{(error.text or '').strip()}`") from None
         self.name, self.lines = name, text.split("\n")
         self.binders: dict[str, list[ast.stmt]] = {}  # name -> statements, in order
         self.targets: dict[str, str] = {}  # imported name -> what it stands for, as a dotted path

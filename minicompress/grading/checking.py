@@ -17,6 +17,7 @@ from minicompress.grading import journal
 from minicompress.grading.assemble import assemble, shown
 from minicompress.grading.course import ROOT, Exercise, exercise, unwritten
 from minicompress.grading.report import Outcome, Report
+from minicompress.grading.why import ended
 
 PATIENCE = 120  # seconds for starting Python and importing libraries on a busy machine
 
@@ -28,17 +29,21 @@ class Unsolved(Exception):
         return [f"Unsolved: {self}"]
 
 
-def check(exercise_id: str, device: str = "cpu", seed: int = 0) -> None:
-    """Run the graders of an exercise on your saved file, and show what they say. Raises Unsolved unless all pass."""
+def check(exercise_id: str, device: str = "cpu", seed: int = 0, traceback: bool = False) -> None:
+    """Run the graders of an exercise on your saved file, and show what they say. Raises Unsolved unless all pass.
+
+    A notebook folds the tracebacks, and a script leaves them out, unless `traceback`.
+    """
     report = examine(exercise(exercise_id), device=device, seed=seed)
     if in_notebook():
         from IPython.display import display
 
+        report.unfolded = traceback
         display(report)
     else:
-        report.print(Console(), traceback=False)
+        report.print(Console(), traceback)
     if not report.solved:
-        raise Unsolved(f"Exercise {exercise_id} is not solved yet: {report.reason}")
+        raise Unsolved(f"Exercise {exercise_id} is not solved yet: see above.")
 
 
 def require(*exercise_ids: str) -> None:
@@ -61,7 +66,7 @@ def examine(task: Exercise, file: Path | None = None, device: str = "cpu", seed:
     try:
         assemble(task, file)
     except ValueError as error:
-        report.trouble = f"{error}."
+        report.trouble = ended(str(error))
         return report
     if unwritten(task, file.read_text(encoding="utf-8-sig")) == task.names:
         names = " and ".join(task.names)
@@ -121,7 +126,9 @@ def read_events(report: Report, text: str, code: int, complaint: str) -> None:
     where = f"while running: {running}" if running else "while importing it"
     report.trace = "\n".join(stack) or complaint
     if stack:
-        report.trouble = f"{report.file} did not finish in {report.exercise.seconds:g} s ({where})."
+        names = report.exercise.names
+        hung = [name for name in names if any(line.endswith(f" in {name}") for line in stack)] or names
+        report.trouble = f"{' or '.join(hung)} did not return within {report.exercise.seconds:g} s: an endless loop? ({where})"
     elif code < 0:
         report.trouble = f"{report.file} was ended by signal {-code}, perhaps for want of memory ({where})."
     else:

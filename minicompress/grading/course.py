@@ -54,10 +54,19 @@ def exercises() -> dict[str, Exercise]:
     return {key: Exercise(id=key, **entry) for key, entry in found.items()}
 
 
+class NoExercise(ValueError):
+    """A notebook shows one line of it instead of a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"NoExercise: {self}"]
+
+
 def exercise(key: str) -> Exercise:
-    """Return one exercise. ValueError with the ids there are when this is none of them."""
+    """Return one exercise. NoExercise, a ValueError, with the ids there are when this is none of them."""
+    if not isinstance(key, str):
+        raise NoExercise(f'exercises are named by texts: write quotes, as in "1.10", got {key!r}')
     if key not in exercises():
-        raise ValueError(f"there is no exercise {key!r}: use one of {', '.join(exercises())}")
+        raise NoExercise(f"there is no exercise {key!r}: use one of {', '.join(exercises())}")
     return exercises()[key]
 
 

@@ -7,6 +7,7 @@ import re
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import hypothesis
 import pytest
@@ -38,12 +39,12 @@ def run_graders(
     quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
     with isolated(exercise.module), tempfile.TemporaryDirectory() as folder, settings(), quiet[0], quiet[1]:
         try:
-            file = load(exercise.module, source).__file__
+            module = load(exercise.module, source)
         except (Exception, SystemExit) as error:
             outcome = broken(error)
             tell({"outcome": dataclasses.asdict(outcome)})
             return Result(exercise.id, [outcome])
-        listener = Listener(exercise, file, folder, tell, expected)
+        listener = Listener(exercise, module, folder, tell, expected)
         words = [str(exercise.graders), f"--rootdir={ROOT}", f"--device={device}", f"--seed={seed}", f"--basetemp={folder}/files"]
         pytest.main([*words, *OPTIONS], plugins=[listener])
     if not listener.outcomes:
@@ -60,7 +61,7 @@ def broken(error: BaseException) -> Outcome:
         "import",
         False,
         "the import",
-        reason=f"{last.filename}, line {last.lineno}: {problem}.",
+        reason=why.ended(f"{last.filename}, line {last.lineno}: {problem}"),
         error=problem,
         message=problem,
         trace=trace,
@@ -70,8 +71,9 @@ def broken(error: BaseException) -> Outcome:
 class Listener:
     """A pytest plugin that keeps to one exercise's graders and notes what they say."""
 
-    def __init__(self, exercise: Exercise, file: str, folder: str, tell: Tell, expected: Result | None):
-        self.exercise, self.file, self.folder, self.tell, self.expected = exercise, file, folder, tell, expected
+    def __init__(self, exercise: Exercise, module: ModuleType, folder: str, tell: Tell, expected: Result | None):
+        self.exercise, self.file, self.folder, self.tell, self.expected = exercise, module.__file__, folder, tell, expected
+        self.written = {name: getattr(module, name) for name in exercise.names}
         self.outcomes: dict[str, Outcome] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -115,9 +117,10 @@ class Listener:
             if report.failed:
                 error = call.excinfo.value
                 place = why.learner_line(error.__traceback__, self.file)
-                outcome.reason = self.same_each_time(why.sentence(outcome.title, error, place))
+                outcome.reason = self.same_each_time(why.sentence(outcome.title, error, place, self.written))
                 outcome.message = self.same_each_time(f"{type(error).__name__}: {error}".strip())
                 outcome.error = outcome.message.partition("\n")[0]
+                outcome.printed = report.capstdout
                 outcome.trace = "\n".join([report.longreprtext, *(text for name, text in report.sections if "Captured" in name)])
         return report
 

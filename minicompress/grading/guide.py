@@ -30,7 +30,8 @@ def reveal(exercise_id: str) -> None:
     task = exercise(exercise_id)
     sources = stubs.definitions(task.solution.read_text(encoding="utf-8"))
     shown = re.sub(r"^ *### (?:BEGIN|END) SOLUTION\n?", "", "\n\n\n".join(sources[name] for name in task.names), flags=re.M)
-    Console().print(Syntax(shown, "python", theme="ansi_dark", background_color="default", word_wrap=True))
+    coloured = Syntax(shown, "python", theme="ansi_dark", background_color="default").highlight(shown)
+    Console().print(coloured, soft_wrap=True, end="")  # whole lines, which can be copied and redirected
 
 
 def progress() -> None:

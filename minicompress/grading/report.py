@@ -9,6 +9,8 @@ from rich.text import Text
 
 from minicompress.grading.course import Exercise
 
+PRINTED = 20  # lines of the learner's own output, at most
+
 
 @dataclass
 class Outcome:
@@ -22,6 +24,7 @@ class Outcome:
     error: str = ""  # type and first line of the exception
     message: str = ""  # all of it
     trace: str = ""
+    printed: str = ""  # what the learner's code wrote to stdout meanwhile
 
 
 @dataclass
@@ -53,6 +56,7 @@ class Report:
     trouble: str = ""
     trace: str = ""  # of the trouble
     mistake: str = ""  # the misconception, where it is a known one
+    unfolded: bool = False  # whether a notebook shows the tracebacks at once
 
     @property
     def solved(self) -> bool:
@@ -72,7 +76,7 @@ class Report:
     @property
     def score(self) -> str:
         passed = sum(outcome.passed for outcome in self.outcomes)
-        graders = f"{passed} of {self.total} graders pass, " if self.total else ""
+        graders = f"{passed} of {self.total} graders {'passed before' if self.trouble else 'pass'}, " if self.total else ""
         return f"{graders}{self.points} of {self.exercise.points} points"
 
     @property
@@ -85,27 +89,36 @@ class Report:
         )
         return f"checked {self.file}, saved {time.strftime('%H:%M:%S', time.localtime(self.saved))} ({ago or f'{seconds:.0f} s ago'})"
 
+    @property
+    def printed(self) -> str:
+        """The end of what the learner's code printed in the first grader that failed, next to the failure."""
+        lines = next((outcome.printed.splitlines() for outcome in self.outcomes if not outcome.passed), [])
+        last = f", the last {PRINTED} of {len(lines)} lines" if len(lines) > PRINTED else ""
+        return "\n".join([f"Your code printed{last}:", *(f"  {line[:200]}" for line in lines[-PRINTED:])]) if lines else ""
+
     def lines(self) -> list[tuple[str, str]]:
         """(rich style, text), the reason first."""
         exercise = f"Exercise {self.exercise.id}, {self.exercise.title}"
         if self.solved:
             return [("bold green", f"✓ {exercise}: solved. {self.score}."), ("dim", self.checked)]
         mistake = [("yellow", f"A known mistake: {self.mistake}")] if self.mistake else []
-        return [("bold red", f"✗ {self.reason}"), *mistake, ("", f"{exercise}: {self.score}."), ("dim", self.checked)]
+        printed = [("", self.printed)] if self.printed else []
+        return [("bold red", f"✗ {self.reason}"), *mistake, ("", f"{exercise}: {self.score}."), ("dim", self.checked), *printed]
 
     def details(self) -> list[tuple[str, str]]:
-        """(heading, traceback) of everything that failed."""
-        failed = [(f"{outcome.title}. {outcome.about}".strip(". ") + ".", outcome.trace) for outcome in self.outcomes if not outcome.passed]
+        """(heading, traceback) of what failed: for each grader the first of its parameters."""
+        first = {outcome.name.partition("[")[0]: outcome for outcome in reversed(self.outcomes) if not outcome.passed}
+        failed = [(": ".join(filter(None, (outcome.title, outcome.about))), outcome.trace) for outcome in reversed(first.values())]
         return ([("Where it was", self.trace)] if self.trace else []) + failed
 
     def print(self, console: Console, traceback: bool) -> None:
+        """The summary comes last, where a shell shows it."""
+        for heading, trace in self.details() if traceback else []:
+            console.print(Text(heading, "bold"))
+            console.print(Text(f"{trace}\n"))
         for style, text in self.lines():
             console.print(Text(text, style))
-        if traceback:
-            for heading, trace in self.details():
-                console.print(Text(f"\n{heading}", "bold"))
-                console.print(Text(trace))
-        elif self.details():
+        if self.details() and not traceback:
             console.print(Text(f"Tracebacks: minicompress check {self.exercise.id} --traceback", "dim"))
 
     def __str__(self) -> str:
@@ -115,9 +128,10 @@ class Report:
 
     def _repr_html_(self) -> str:
         colours = {"bold green": "green", "bold red": "firebrick", "yellow": "darkgoldenrod", "dim": "gray"}
-        shown = [f'<div style="color: {colours.get(style, "inherit")}">{html.escape(text)}</div>' for style, text in self.lines()]
+        lines = [(colours.get(style, "inherit"), html.escape(text)) for style, text in self.lines()]
+        shown = [f'<div style="white-space: pre-wrap; color: {colour}">{text}</div>' for colour, text in lines]
         folded = [
-            f"<details><summary>{html.escape(heading)}</summary><pre>{html.escape(trace)}</pre></details>"
+            f"<details{' open' * self.unfolded}><summary>{html.escape(heading)}</summary><pre>{html.escape(trace)}</pre></details>"
             for heading, trace in self.details()
         ]
         return "\n".join(shown + folded)

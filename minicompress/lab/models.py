@@ -2,6 +2,7 @@
 
 import torch
 from transformers import AutoModelForCausalLM
+from transformers.utils import logging
 
 from minicompress.lab.corpus import ASSETS
 
@@ -14,4 +15,5 @@ def shipped_model(name: str) -> torch.nn.Module:
     known = sorted(path.parent.name for path in ASSETS.glob("*/config.json"))
     if name not in known:
         raise ValueError(f"no shipped model is called {name!r}: choose one of {', '.join(known)}")
+    logging.disable_progress_bar()  # these models load in a blink
     return AutoModelForCausalLM.from_pretrained(ASSETS / name, dtype=torch.float32).eval()

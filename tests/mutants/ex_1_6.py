@@ -49,3 +49,23 @@ def nm_mask(scores, n=2, m=4):
     check_pattern(n, m, scores.shape[-1])
     groups = scores.detach().reshape(-1, m)
     return (groups >= groups.topk(n).values[:, -1:]).view(scores.shape)
+
+
+### MUTANT keeps_lowest: The lowest were kept and the highest pruned, perhaps since the sort ascends; the n highest scores stay.
+def nm_mask(scores, n=2, m=4):
+    check_weight(scores, "scores")
+    check_pattern(n, m, scores.shape[-1])
+    groups = scores.detach().reshape(-1, m)
+    mask = torch.zeros_like(groups, dtype=torch.bool)
+    mask.scatter_(-1, groups.argsort(dim=-1, stable=True)[:, :n], True)
+    return mask.view(scores.shape)
+
+
+### MUTANT keeps_lowest_by_topk: The lowest were kept and the highest pruned: topk finds the n highest, which are the ones that stay.
+def nm_mask(scores, n=2, m=4):
+    check_weight(scores, "scores")
+    check_pattern(n, m, scores.shape[-1])
+    groups = scores.detach().reshape(-1, m)
+    mask = torch.zeros_like(groups, dtype=torch.bool)
+    mask.scatter_(-1, groups.topk(n, dim=-1, largest=False).indices, True)
+    return mask.view(scores.shape)

@@ -79,3 +79,19 @@ def wanda_mask(weight, input_norm, sparsity=0.5, pattern=None):
     pruned = int(weight.shape[1] * sparsity)
     lowest_first = scores.argsort(dim=1, stable=True)
     return torch.ones_like(weight, dtype=torch.bool).scatter_(1, lowest_first[:, :pruned], False)
+
+
+### MUTANT pattern_keeps_lowest: With a pattern the n lowest scores were kept, those meant to be pruned; the n highest of every m stay.
+def wanda_mask(weight, input_norm, sparsity=0.5, pattern=None):
+    check_weight(weight)
+    check_weight(input_norm, "input_norm")
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
+        raise ValueError(f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}")
+    scores = weight.detach().float().abs() * input_norm.float()
+    if pattern is not None:
+        return nm_mask(-scores, *pattern)
+    pruned = int(weight.shape[1] * sparsity)
+    lowest_first = scores.argsort(dim=1, stable=True)
+    return torch.ones_like(weight, dtype=torch.bool).scatter_(1, lowest_first[:, :pruned], False)
