@@ -299,6 +299,11 @@ def test_whatever_the_learner_wrote_ends_in_a_sentence(work, text, said):
             "def nm_mask(scores, n=2, m=4):\n    scores > 1",
             'the articles example" fails: nm_mask returned None: is a return missing?',
         ),
+        (
+            "2.1",
+            "def channel_importance(weight):\n    return weight.float().reshape(len(weight), -1).norm(dim=1)",
+            "fails: expected a ValueError, got none.",
+        ),
         ("1.1", "def magnitude_mask(weight, sparsity):\n    weight.nothing()", "no attribute 'nothing' ("),
         (
             "0.2",
@@ -368,7 +373,8 @@ def test_in_a_notebook_a_check_shows_tracebacks_and_ends_in_one_line(work):
     wrong = work("1.6", "\ndef nm_mask(scores, n=2, m=4):\n    return scores > 0.3\n")
     prepare = "from pathlib import Path\nfrom minicompress.grading import check, checking\nimport sys\nbefore = set(sys.modules)\n"
     cells = [
-        f'{prepare}checking.module_file = lambda task: Path("{wrong}")\ntry:\n    check("1.6", traceback=True)\nexcept checking.Unsolved as error: print(error)\n'
+        f'{prepare}checking.module_file = lambda task: Path("{wrong}")\n'
+        'try:\n    check("1.6", traceback=True)\nexcept checking.Unsolved as error: print(error)\n'
         'assert not {"torch", "minicompress.pruning", "pytest"} & set(sys.modules)',
         f'checking.module_file = lambda task: Path("{work("1.1")}")\ncheck("1.1")',
     ]  # fmt: skip

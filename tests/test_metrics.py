@@ -107,7 +107,7 @@ def test_0_1_refuses_tokens_that_predict_nothing(llama, shape):
 
 def told(expected, result):
     """Rounded: the last digits depend on how it was computed."""
-    return f"expected {expected}, got {f'{result:.4g}' if isinstance(result, float) else result!r}"
+    return f"expected {expected}, got {format(result, '.4g') if isinstance(result, float) else repr(result)}"
 
 
 def test_0_2_counts_the_tokens_after_the_first_by_hand(device):

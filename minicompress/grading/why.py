@@ -39,7 +39,7 @@ def ended(text: str) -> str:
 def raised(error: BaseException, place: str, written: dict[str, object]) -> str:
     """An exception in words, with what is usually behind it."""
     first = first_line(error)
-    if kind := re.search(r"DID NOT RAISE <class '(?:\w+\.)*(\w+)'>", first):
+    if kind := re.search(r"DID NOT RAISE (?:<class ')?(?:\w+\.)*(\w+)", first):
         return f"expected a {kind[1]}, got none"
     if "NoneType" in first and not place:
         due = [name for name, found in written.items() if inspect.isfunction(found) and found.__annotations__.get("return", "") is not None]

@@ -61,11 +61,11 @@ def nm_mask(scores, n=2, m=4):
     return mask.view(scores.shape)
 
 
-### MUTANT keeps_lowest_by_topk: The lowest were kept and the highest pruned: topk finds the n highest, which are the ones that stay.
+### MUTANT inverted: The mask is True where a score is pruned, so the pruned ones were kept; True stands for what stays.
 def nm_mask(scores, n=2, m=4):
     check_weight(scores, "scores")
     check_pattern(n, m, scores.shape[-1])
     groups = scores.detach().reshape(-1, m)
     mask = torch.zeros_like(groups, dtype=torch.bool)
-    mask.scatter_(-1, groups.topk(n, dim=-1, largest=False).indices, True)
+    mask.scatter_(-1, groups.argsort(dim=-1, stable=True)[:, : m - n], True)
     return mask.view(scores.shape)

@@ -81,7 +81,7 @@ def wanda_mask(weight, input_norm, sparsity=0.5, pattern=None):
     return torch.ones_like(weight, dtype=torch.bool).scatter_(1, lowest_first[:, :pruned], False)
 
 
-### MUTANT pattern_keeps_lowest: With a pattern the n lowest scores were kept, those meant to be pruned; the n highest of every m stay.
+### MUTANT pattern_keeps_lowest: With a pattern the scores of the pruned ones were kept: the n highest of every m stay, True in the mask.
 def wanda_mask(weight, input_norm, sparsity=0.5, pattern=None):
     check_weight(weight)
     check_weight(input_norm, "input_norm")
