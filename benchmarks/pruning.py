@@ -1,4 +1,10 @@
-"""The curves of notebook 01, which take too long to run live: `python -m benchmarks.pruning [curves|calibration|iterative]`.
+"""The curves of notebook 01, which take too long to run live: `python -m benchmarks.pruning [PART ...]`, all parts by default.
+
+    curves        perplexity against sparsity, for every method
+    calibration   how many calibration sequences are enough
+    iterative     the teacher to 90%, in ten steps and in one
+    budgets       the student to 90%, in ten steps and in one, for budgets of updates that differ
+    training      one shape, trained for longer and longer: what norms and rows are then worth
 
 Writes `results/pruning.json`. Everything is measured on validation files at context 256; calibration text comes from
 training files. Parts that are not asked for keep what was measured before.
@@ -12,12 +18,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from benchmarks.run import RESULTS, SEED, write
+from benchmarks.run import RESULTS, ROOT, SEED, write
 from minicompress import distillation, metrics, pruning
 from minicompress.lab import corpus
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers
 from minicompress.lab.runtime import keep_freed_memory
+from minicompress.train import STUDENT, Plan, new_model, next_token_loss
+from minicompress.train import train as train_model
 
 SPARSITIES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 CALIBRATION = 64  # sequences of 256 tokens
@@ -122,12 +130,59 @@ def iterative(held_out: torch.Tensor, steps: int = 10, updates: int = 12) -> dic
     return {"updates": steps * updates, "rows": 8, "ten steps": trial(steps, updates), "one step": trial(1, steps * updates)}
 
 
+def budgets(held_out: torch.Tensor) -> dict:
+    """The student to 90% in ten steps and in one, with as many updates altogether: perplexity for each budget and seed."""
+    train, _ = corpus.load_tokens("train")
+    result = {"updates": [50, 200, 800], "seeds": 2, "rows": 8, "ten steps": [], "one step": []}
+
+    def trial(steps: int, updates: int, seed: int) -> float:
+        model, generator = shipped_model("student"), np.random.default_rng(seed)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.0)
+
+        def fine_tune(model: torch.nn.Module) -> None:
+            for _ in range(updates):
+                optimizer.zero_grad()
+                next_token_loss(model, train[torch.from_numpy(generator.integers(len(train), size=result["rows"]))]).backward()
+                optimizer.step()
+
+        return pruning.iterative_pruning(model, fine_tune, lambda model: metrics.perplexity(model, held_out), 0.9, steps)[-1]["score"]
+
+    for updates in tqdm(result["updates"], desc="budgets"):
+        for name, steps in (("ten steps", 10), ("one step", 1)):
+            result[name].append([trial(steps, updates // steps, seed) for seed in range(result["seeds"])])
+    return result
+
+
+def training(held_out: torch.Tensor) -> dict:
+    """The student's shape, from random weights on labels alone, for more and more steps; each model pruned to 50% by every method."""
+    train, _ = corpus.load_tokens("train")
+    batches = calibration_batches(CALIBRATION)
+    result = {"parameters": 0, "tokens": [], "dense": [], "methods": {method: [] for method in METHODS}, "largest_norm_over_median": []}
+    for steps in tqdm([100, 400, 1600], desc="training"):
+
+        def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
+            return next_token_loss(model, train[torch.from_numpy(np.random.default_rng((SEED, step)).integers(len(train), size=16))])
+
+        dense = new_model(STUDENT, SEED)
+        train_model(dense, loss_of, Plan(steps), ROOT / "out" / "bench-pruning" / f"student-{steps}")
+        result["parameters"] = sum(parameter.numel() for parameter in dense.parameters())
+        result["tokens"].append(steps * 16 * train.shape[1])
+        result["dense"].append(metrics.perplexity(dense, held_out))
+        norms = pruning.input_norms(dense, batches)
+        result["largest_norm_over_median"].append([(norm.max() / norm.median()).item() for norm in norms.values()])
+        for method in METHODS:
+            model = copy.deepcopy(dense)
+            prune(model, method, 0.5, batches)
+            result["methods"][method].append(metrics.perplexity(model, held_out))
+    return result
+
+
 def main(parts: list[str]) -> None:
     keep_freed_memory()
     place = RESULTS / "pruning.json"
     result = json.loads(place.read_text()) if place.is_file() else {}
     held_out, _ = corpus.load_tokens("validation", per_file=1)
-    every = {"curves": curves, "calibration": calibration, "iterative": iterative}
+    every = {"curves": curves, "calibration": calibration, "iterative": iterative, "budgets": budgets, "training": training}
     for part in parts or every:
         result[part] = every[part](held_out)
         measured = {name: result[name] for name in every if name in result}

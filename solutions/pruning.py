@@ -391,9 +391,9 @@ def sparsegpt_weight(
     hessian[dead, dead] = 1.0
     weight[:, dead] = 0.0
     hessian.diagonal().add_(damping * hessian.diagonal().mean())
-    U = torch.linalg.cholesky(hessian)  # three steps, each in place: the matrix can be large
-    torch.cholesky_inverse(U, out=U)
-    torch.linalg.cholesky(U, upper=True, out=U)  # [in, in]
+    torch.linalg.cholesky(hessian, out=hessian)  # three steps, each in place: the matrix can be large
+    torch.cholesky_inverse(hessian, out=hessian)
+    U = torch.linalg.cholesky(hessian, upper=True, out=hessian)  # [in, in]
     for start in range(0, weight.shape[1], block_size):
         block = weight[:, start : start + block_size]  # a view: [out, block]
         U_block = U[start : start + block_size, start : start + block_size]
@@ -422,7 +422,8 @@ def sparsegpt_prune(
 ) -> None:
     """Prune every Linear layer inside the blocks with `sparsegpt_weight`, in place, block by block as in `wanda_prune`.
 
-    The Hessian of a layer is 2/n times the sum of x x^T over its n calibration tokens.
+    The Hessian of a layer is the sum of x x^T over its calibration tokens (the paper's factor 2 changes nothing: damping
+    is relative). `block.groups()` names the layers that share one: a single Hessian is in memory at a time.
     Source: Frantar & Alistarh 2023, arXiv 2301.00774.
 
     ValueError: as for `wanda_prune`; block_size < 1 or not divisible by m; damping < 0.
@@ -435,16 +436,15 @@ def sparsegpt_prune(
         raise ValueError(f"damping must not be negative, got {damping}")
     ### BEGIN SOLUTION
     for block in walk_blocks(model, batches):
-        widths = {name: matrix(layer).shape[1] for name, layer in block.layers.items()}
-        products = {name: torch.zeros(width, width, device=next(model.parameters()).device) for name, width in widths.items()}
-        tokens = dict.fromkeys(block.layers, 0)
+        for names in reversed(block.groups()):  # the last first: what a layer sees comes from layers that are still dense
+            width = matrix(block.layers[names[0]]).shape[1]
+            hessian = torch.zeros(width, width, device=next(model.parameters()).device)
 
-        def see(name: str, x: torch.Tensor, products: dict = products, tokens: dict = tokens) -> None:
-            products[name].addmm_(x.float().T, x.float())  # [in, in]
-            tokens[name] += len(x)
+            def see(_: str, x: torch.Tensor, hessian: torch.Tensor = hessian) -> None:
+                hessian.addmm_(x.float().T, x.float())  # [in, in]
 
-        block.show(see)
-        for name, layer in block.layers.items():
-            weight = matrix(layer)
-            weight.copy_(sparsegpt_weight(weight, products.pop(name).mul_(2 / tokens[name]), sparsity, pattern, block_size, damping))
+            block.show(see, names[:1])  # the others of the group see the same
+            for name in names:
+                weight = matrix(block.layers[name])
+                weight.copy_(sparsegpt_weight(weight, hessian, sparsity, pattern, block_size, damping))
     ### END SOLUTION

@@ -53,11 +53,20 @@ class Walk:
         self.block, self.layers = block, layers
         self._calls, self._states, self._batches = calls, states, batches
 
-    def show(self, see: See) -> None:
-        """Call `see(name, x)` with every layer's input x [tokens, in], batch by batch, padding left out."""
+    def show(self, see: See, names: Sequence[str] | None = None) -> None:
+        """Call `see(name, x)` with the input x [tokens, in] of every layer, or of the named ones, batch by batch, padding left out."""
+        layers = self.layers if names is None else {name: self.layers[name] for name in names}
         for (rest, options), states, batch in zip(self._calls, self._states, self._batches, strict=True):
-            with watch_inputs(self.layers, lambda name, x, batch=batch: see(name, real_tokens(x, batch))):
+            with watch_inputs(layers, lambda name, x, batch=batch: see(name, real_tokens(x, batch))):
                 self.block(states, *rest, **options)
+
+    def groups(self) -> list[list[str]]:
+        """The layers' names by what they see, in running order: Q, K and V get the very same tensor, so do gate and up."""
+        seen: dict[int, tuple[torch.Tensor, list[str]]] = {}  # address -> the input, kept so that nothing else gets its address
+        (rest, options), states = self._calls[0], self._states[0]
+        with watch_inputs(self.layers, lambda name, x: seen.setdefault(x.data_ptr(), (x, []))[1].append(name)):
+            self.block(states, *rest, **options)
+        return [names for _, names in seen.values()]
 
     def finish(self) -> None:
         """Replace the block's inputs by its outputs: they are the inputs of the next block."""
