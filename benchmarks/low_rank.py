@@ -1,0 +1,237 @@
+"""The figures of notebook 04 that take too long to run live: `python -m benchmarks.low_rank [part ...]`.
+
+    spectra      singular values of the teacher's matrices, of random ones of their shapes, and of the whitened ones
+    curves       perplexity against parameters kept: plain, whitened, and both fine-tuned on the teacher's logits
+    allocation   ranks by energy at a fixed budget, against the same share for every layer
+    embedding    low rank on the teacher's tied embedding
+    randomized   the randomised decomposition beside the full one, at 4096 x 4096
+    speed        a factorised layer beside the dense one (use both cores, and let nothing else run)
+
+Writes `results/low_rank.json`. Perplexities are those of validation files at context 256; calibration and fine-tuning use training
+files. Parts that are not asked for keep what was measured before.
+"""
+
+import copy
+import json
+import sys
+import time
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from benchmarks.pruning import calibration_batches
+from benchmarks.run import RESULTS, SEED, write
+from minicompress import distillation, low_rank, metrics
+from minicompress.lab import corpus
+from minicompress.lab.calibration import input_covariances
+from minicompress.lab.models import shipped_model
+from minicompress.lab.modules import layer_kind, linear_layers, parameter_count
+from minicompress.lab.ranks import greedy_ranks, uniform_ranks
+from minicompress.lab.runtime import hardware, keep_freed_memory
+
+SHARES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+TUNED = [0.3, 0.5, 0.7, 0.9]
+CALIBRATION = 64  # sequences of 256 tokens
+UPDATES, ROWS, RATE = 50, 4, 3e-4
+
+
+def shapes_of(model: nn.Module) -> dict[str, tuple[int, int]]:
+    return {name: tuple(layer.weight.shape) for name, layer in linear_layers(model).items()}
+
+
+def whitened_spectra(model: nn.Module, covariances: dict) -> dict[str, torch.Tensor]:
+    """The singular values of W L: their squares are output errors."""
+    layers = linear_layers(model).items()
+    return {
+        name: torch.linalg.svdvals(layer.weight.detach().double() @ low_rank.damped_cholesky(covariances[name])) for name, layer in layers
+    }
+
+
+def spectra(held_out: torch.Tensor) -> dict:
+    """Singular values over the largest one, for the layers of block 3, and the rank that 90% of the energy needs in each layer."""
+    teacher, generator, result = shipped_model("teacher"), torch.Generator().manual_seed(SEED), {"kinds": {}, "ranks": {}}
+    whitened = whitened_spectra(teacher, input_covariances(teacher, calibration_batches(CALIBRATION)))
+    for name, layer in linear_layers(teacher).items():
+        weight = layer.weight.detach()
+        found = {
+            "weight": torch.linalg.svdvals(weight),
+            "random": torch.linalg.svdvals(torch.randn(weight.shape, generator=generator)),
+            "whitened": whitened[name],
+        }
+        need = {what: low_rank.rank_for_energy(values, 0.9) for what, values in found.items()}
+        result["ranks"][name] = need | {"full": min(weight.shape), "break_even": low_rank.break_even_rank(*weight.shape[::-1])}
+        if ".3." in name:
+            result["kinds"][layer_kind(name)] = {
+                what: [round(v, 5) for v in (values / values[0]).tolist()] for what, values in found.items()
+            }
+    return result
+
+
+def fine_tune(model: nn.Module, teacher: nn.Module) -> list[float]:
+    """Train all parameters on the teacher's logits alone, T = 1: whatever is gained cannot come from the labels."""
+    train, _ = corpus.load_tokens("train")
+    generator = torch.Generator().manual_seed(SEED)
+    batches = [{"input_ids": train[torch.randint(len(train), (ROWS,), generator=generator)]} for _ in range(UPDATES)]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
+    return distillation.distill(model, teacher, batches, optimizer, T=1.0, alpha=1.0)
+
+
+def curves(held_out: torch.Tensor) -> dict:
+    """Every layer of the teacher's blocks at the same share of its parameters."""
+    teacher = shipped_model("teacher")
+    covariances = input_covariances(teacher, calibration_batches(CALIBRATION))
+    inside = sum(parameter_count(layer) for layer in linear_layers(teacher).values())
+    result = {
+        "dense": metrics.perplexity(teacher, held_out), "calibration_sequences": CALIBRATION, "shares": SHARES, "tuned_shares": TUNED,
+        "budget": {"updates": UPDATES, "rows": ROWS, "learning_rate": RATE}, "parameters": parameter_count(teacher),
+        "parameters_in_blocks": inside, "model_shares": [], "plain": [], "whitened": [], "plain, tuned": [], "whitened, tuned": [],
+    }  # fmt: skip
+    for share in tqdm(SHARES, desc="curves"):
+        for method, minding in (("plain", None), ("whitened", covariances)):
+            model = copy.deepcopy(teacher)
+            low_rank.factorize(model, uniform_ranks(shapes_of(teacher), share), minding)
+            result[method].append(metrics.perplexity(model, held_out))
+            if share in TUNED:
+                fine_tune(model, teacher)
+                result[f"{method}, tuned"].append(metrics.perplexity(model, held_out))
+        result["model_shares"].append(parameter_count(model) / result["parameters"])
+    return result
+
+
+def allocation(held_out: torch.Tensor) -> dict:
+    """The same number of parameters, shared out differently."""
+    teacher = shipped_model("teacher")
+    covariances, shapes = input_covariances(teacher, calibration_batches(CALIBRATION)), shapes_of(teacher)
+    seen = {
+        "plain": {name: torch.linalg.svdvals(layer.weight.detach()) for name, layer in linear_layers(teacher).items()},
+        "whitened": whitened_spectra(teacher, covariances),
+    }
+    result = {"shares": [0.4, 0.6, 0.8], "perplexity": {}, "ranks": {}}
+    for method, spectrum in seen.items():
+        for rule in ("uniform", "energy"):
+            key = f"{method}, {rule}"
+            for share in result["shares"]:
+                ranks = uniform_ranks(shapes, share) if rule == "uniform" else greedy_ranks(spectrum, shapes, share)
+                model = copy.deepcopy(teacher)
+                low_rank.factorize(model, ranks, covariances if method == "whitened" else None)
+                result["perplexity"].setdefault(key, []).append(metrics.perplexity(model, held_out))
+                if share == 0.6:
+                    result["ranks"][key] = ranks
+    return result
+
+
+def embedding(held_out: torch.Tensor) -> dict:
+    """The tied embedding as [tokens, r] [r, hidden]: what it costs when it is decomposed plainly, by how often tokens come, or as the head.
+
+    A product put back in the embedding's place computes what the two factors would, so no new module is needed to measure it.
+    """
+    result = {}
+    train, _ = corpus.load_tokens("train")
+    for name in ("teacher", "student"):
+        model = shipped_model(name)
+        weight = model.get_input_embeddings().weight.detach()
+        vocabulary, hidden = weight.shape
+        counts = train.flatten().bincount(minlength=vocabulary).double() + 1.0  # + 1: a token that never came still gets a row
+        states = head_covariance(model, calibration_batches(CALIBRATION))
+        ways = {
+            "plain": lambda w, r: low_rank.low_rank_decompose(w, r),
+            "by token counts": lambda w, r, counts=counts: [f.T for f in low_rank.whitened_decompose(w.T, counts.diag(), r)][::-1],
+            "by what the head sees": lambda w, r, states=states: low_rank.whitened_decompose(w, states, r),
+        }
+        ranks = [int(vocabulary * hidden * share / (vocabulary + hidden)) for share in (0.3, 0.5, 0.7, 0.9)]
+        result[name] = {"share_of_model": weight.numel() / parameter_count(model), "dense": metrics.perplexity(model, held_out)}
+        result[name] |= {"shares": [0.3, 0.5, 0.7, 0.9], "ranks": ranks, "hidden": hidden, "perplexity": {way: [] for way in ways}}
+        for way, decompose in ways.items():
+            for rank in ranks:
+                compressed = copy.deepcopy(model)
+                compressed.get_input_embeddings().weight.data.copy_(torch.matmul(*decompose(weight, rank)))
+                result[name]["perplexity"][way].append(metrics.perplexity(compressed, held_out))
+    return result
+
+
+@torch.no_grad()
+def head_covariance(model: nn.Module, batches: list[dict]) -> torch.Tensor:
+    """Sum x x^T over what the head sees: float64 [hidden, hidden]."""
+    states = [model.base_model(**batch, use_cache=False).last_hidden_state.flatten(0, 1).double() for batch in batches]
+    return sum(rows.T @ rows for rows in states)
+
+
+def realistic(size: int, exponent: float) -> torch.Tensor:
+    """A matrix of random directions whose singular values fall as 1, 2^-e, 3^-e, ..."""
+    generator = torch.Generator().manual_seed(SEED)
+    left, right = (torch.linalg.qr(torch.randn(size, size, generator=generator)).Q for _ in range(2))
+    return left * torch.arange(1, size + 1) ** -exponent @ right
+
+
+def randomized(held_out: torch.Tensor, size: int = 4096, rank: int = 256) -> dict:
+    """Time and error of the randomised decomposition, its settings given as (oversampling, iterations), beside the full one."""
+    result = {"size": size, "rank": rank, "hardware": hardware(), "matrices": {}}
+    for name, weight in (("falling", realistic(size, 0.5)), ("random", torch.randn(size, size))):
+        if name == "falling":
+            started = time.perf_counter()
+            U, V = low_rank.low_rank_decompose(weight, rank)
+            full, best = time.perf_counter() - started, torch.dist(weight, U @ V).item()
+        else:  # the time would be the same: the singular values alone are cheaper, and say what the best error is
+            best = torch.linalg.svdvals(weight)[rank:].norm().item()
+        rows = []
+        for oversampling, iterations in ((0, 0), (64, 1), (64, 3)):
+            seconds = []
+            for _ in range(3):
+                started = time.perf_counter()
+                U, V = low_rank.randomized_decompose(weight, rank, oversampling, iterations)
+                seconds.append(time.perf_counter() - started)
+            row = {"oversampling": oversampling, "iterations": iterations, "time_over_full": sorted(seconds)[1] / full}
+            rows.append(row | {"error_over_best": torch.dist(weight, U @ V).item() / best})
+        result["matrices"][name] = {"relative_error": best / weight.norm().item(), "rows": rows}
+    return result | {"full_seconds": full}
+
+
+def median_seconds(layers: dict[str, nn.Module], x: torch.Tensor, repeats: int) -> dict[str, float]:
+    """Median time of a forward pass, the layers taking turns, so that a disturbance hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in layers}
+    with torch.no_grad():
+        for _ in range(repeats + 2):
+            for name, layer in layers.items():
+                started = time.perf_counter()
+                layer(x)
+                seconds[name].append(time.perf_counter() - started)
+    return {name: sorted(values[2:])[repeats // 2] for name, values in seconds.items()}
+
+
+def speed(held_out: torch.Tensor) -> dict:
+    """Dense over factorised time for one token and for 16 x 256 tokens, beside the ratio of the products that FLOPs predict."""
+    shapes = [(320, 320), (320, 64), (320, 896), (1024, 1024), (2048, 2048), (4096, 4096)]
+    result = {"hardware": hardware(), "shares": [0.25, 0.5, 0.75, 1.0], "rows": []}
+    for columns, rows in tqdm(shapes, desc="speed"):
+        dense = nn.Linear(columns, rows, bias=False)
+        ranks = {str(share): int(rows * columns * share / (rows + columns)) for share in result["shares"]}
+        layers = {"dense": dense} | {share: low_rank.LowRankLinear(columns, rows, rank, bias=False) for share, rank in ranks.items()}
+        for tokens in (1, 16 * 256):
+            repeats = 15 if rows * columns * tokens > 1e10 else 200 if tokens == 1 else 40
+            measured = median_seconds(layers, torch.randn(tokens, columns), repeats)
+            result["rows"].append({
+                "in": columns, "out": rows, "tokens": tokens, "ranks": list(ranks.values()), "dense_ms": 1000 * measured["dense"],
+                "predicted": [rows * columns / (rank * (rows + columns)) for rank in ranks.values()],
+                "speedup": [measured["dense"] / measured[share] for share in ranks],
+            })  # fmt: skip
+    return result
+
+
+def main(parts: list[str]) -> None:
+    keep_freed_memory()
+    place = RESULTS / "low_rank.json"
+    result = json.loads(place.read_text()) if place.is_file() else {}
+    held_out, _ = corpus.load_tokens("validation", per_file=1)
+    every = {
+        "spectra": spectra, "curves": curves, "allocation": allocation, "embedding": embedding, "randomized": randomized, "speed": speed,
+    }  # fmt: skip
+    for part in parts or every:
+        torch.manual_seed(SEED)
+        result[part] = every[part](held_out)
+        measured = {name: result[name] for name in every if name in result}
+        write("low_rank", measured | {"held_out_tokens": held_out[:, 1:].numel(), "context": held_out.shape[1]})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
