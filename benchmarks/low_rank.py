@@ -77,6 +77,16 @@ def fine_tune(model: nn.Module, teacher: nn.Module) -> list[float]:
     return distillation.distill(model, teacher, batches, optimizer, T=1.0, alpha=1.0)
 
 
+def split_by_s(model: nn.Module, teacher: nn.Module, covariances: dict) -> None:
+    """Rescale the factors of a whitened model to the paper's split, sqrt(S) in each, in place; the function stays the same."""
+    for name, layer in linear_layers(teacher).items():
+        factors = model.get_submodule(name)
+        S = torch.linalg.svdvals(layer.weight.detach().double() @ low_rank.damped_cholesky(covariances[name]))[: factors.rank]
+        scale = (S.sqrt() / factors.V.weight.detach().norm(dim=0)).float()
+        factors.V.weight.data.mul_(scale)
+        factors.U.weight.data.div_(scale[:, None])
+
+
 def curves(held_out: torch.Tensor) -> dict:
     """Every layer of the teacher's blocks at the same share of its parameters."""
     teacher = shipped_model("teacher")
@@ -86,15 +96,19 @@ def curves(held_out: torch.Tensor) -> dict:
         "dense": metrics.perplexity(teacher, held_out), "calibration_sequences": CALIBRATION, "shares": SHARES, "tuned_shares": TUNED,
         "budget": {"updates": UPDATES, "rows": ROWS, "learning_rate": RATE}, "parameters": parameter_count(teacher),
         "parameters_in_blocks": inside, "model_shares": [], "plain": [], "whitened": [], "plain, tuned": [], "whitened, tuned": [],
+        "whitened, split by S, tuned": [],
     }  # fmt: skip
     for share in tqdm(SHARES, desc="curves"):
         for method, minding in (("plain", None), ("whitened", covariances)):
             model = copy.deepcopy(teacher)
             low_rank.factorize(model, uniform_ranks(shapes_of(teacher), share), minding)
             result[method].append(metrics.perplexity(model, held_out))
-            if share in TUNED:
-                fine_tune(model, teacher)
-                result[f"{method}, tuned"].append(metrics.perplexity(model, held_out))
+            for split in ("", ", split by S")[: 1 + (minding is not None)] if share in TUNED else ():
+                tuned = copy.deepcopy(model)
+                if split:
+                    split_by_s(tuned, teacher, covariances)
+                fine_tune(tuned, teacher)
+                result[f"{method}{split}, tuned"].append(metrics.perplexity(tuned, held_out))
         result["model_shares"].append(parameter_count(model) / result["parameters"])
     return result
 

@@ -237,12 +237,15 @@ def whitened_decompose(weight: torch.Tensor, input_covariance: torch.Tensor, ran
     """Return the two factors of that rank whose *output* error on the calibration inputs is the smallest.
 
     For inputs x as columns of X the squared error of the outputs is |(W - W') X|^2 = |(W - W') L|^2, where L is the lower
-    Cholesky factor of X X^T. So decompose W L = U diag(S) Vh, and undo L on the right: U_scaled = U sqrt(S), V_scaled =
-    sqrt(S) Vh L^-1. The squared error is the sum of the dropped S^2. Example: W = [[3, 0], [0, 2]] with covariance diag(1, 4) at
-    rank 1 keeps the 2, because W L = [[3, 0], [0, 4]]; the squared output error is 9.
+    Cholesky factor of X X^T. So decompose W L = U diag(S) Vh, keep the first `rank`, and undo L on the right: the product is
+    U (S Vh L^-1), its squared output error the sum of the dropped S^2. As in 4.1 both factors are equally large, one component at
+    a time: the columns of U have length 1, so each gets the root of the length of its row of S Vh L^-1, and the row is divided by
+    that. (The paper gives sqrt(S) to each, which makes V_scaled the smaller the more tokens there were, and Adam's steps too
+    large for it.) Example: W = [[3, 0], [0, 2]] with covariance diag(1, 4) at rank 1 keeps the 2, because W L = [[3, 0], [0, 4]]:
+    U_scaled [[0], [sqrt(2)]], V_scaled [[0, sqrt(2)]], squared output error 9.
     Source: SVD-LLM (Wang et al. 2024, arXiv 2403.07378), section 3.
 
-    weight: [out, in]; input_covariance: [in, in], the sum of x x^T over tokens (any multiple of it gives the same product).
+    weight: [out, in]; input_covariance: [in, in], the sum of x x^T over tokens; any multiple of it gives the same factors.
     L and the decomposition in float64. Returns [out, rank] and [rank, in], fp32 (float64 for a float64 weight).
     ValueError: as in `low_rank_decompose`; a covariance of another shape, not symmetric, or with a negative diagonal.
     """
@@ -251,10 +254,10 @@ def whitened_decompose(weight: torch.Tensor, input_covariance: torch.Tensor, ran
     ### BEGIN SOLUTION
     L = damped_cholesky(input_covariance)  # [in, in]
     U, S, Vh = torch.linalg.svd(weight.detach().double() @ L, full_matrices=False)  # [out, k], [k], [k, in]
-    root = S[:rank].sqrt()
-    V = torch.linalg.solve_triangular(L, root[:, None] * Vh[:rank], upper=False, left=False)  # V L = sqrt(S) Vh: [r, in]
+    V = torch.linalg.solve_triangular(L, S[:rank, None] * Vh[:rank], upper=False, left=False)  # V L = S Vh: [rank, in]
+    root = V.norm(dim=1).clamp(min=1e-300).sqrt()  # [rank]; a row of zeros stays one
     kind = precise(weight).dtype
-    return (U[:, :rank] * root).to(kind), V.to(kind)
+    return (U[:, :rank] * root).to(kind), (V / root[:, None]).to(kind)
     ### END SOLUTION
 
 

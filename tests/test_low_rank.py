@@ -474,10 +474,21 @@ def test_4_5_at_full_rank_the_weight_comes_back(device):
     torch.testing.assert_close(U @ V, weight, atol=1e-4, rtol=1e-4)
 
 
-def test_4_5_twice_the_tokens_change_nothing(device):
+def test_4_5_both_factors_are_equally_large_however_many_tokens_there_were(device):
+    """Column k of U_scaled is as long as row k of V_scaled. With sqrt(S) in each, 1000 times the tokens change the lengths 31-fold."""
     X, weight = correlated(6, 100, device), torch.randn(5, 6, device=device, dtype=torch.float64)
-    once, twice = (torch.matmul(*whitened_decompose(weight, times * X @ X.T, 2)) for times in (1, 1000))
-    torch.testing.assert_close(once, twice)
+    for times in (1, 1000):
+        U, V = whitened_decompose(weight, times * X @ X.T, 2)
+        assert U.norm(dim=0).tolist() == pytest.approx(V.norm(dim=1).tolist()), "column k of U_scaled must be as long as row k of V_scaled"
+
+
+def test_4_5_a_weight_of_low_rank_has_no_component_to_spare(device):
+    """Rank 1, asked for 3: two components are 0, and nothing is divided by their length."""
+    X, weight = correlated(6, 100, device), torch.outer(torch.randn(5, device=device), torch.randn(6, device=device))
+    U, V = whitened_decompose(weight, X @ X.T, 3)
+    torch.testing.assert_close(U @ V, weight, atol=1e-4, rtol=1e-4)
+    U, V = whitened_decompose(torch.zeros(5, 6, device=device), X @ X.T, 2)
+    assert (U @ V == 0).all(), "a weight of zeros has factors of zeros"
 
 
 def test_4_5_a_positive_definite_covariance_is_not_damped(device):

@@ -7,10 +7,10 @@ def whitened_decompose(weight, input_covariance, rank):
     check_covariance(input_covariance, weight.shape[1])
     L = damped_cholesky(input_covariance).T
     U, S, Vh = torch.linalg.svd(weight.detach().double() @ L, full_matrices=False)
-    root = S[:rank].sqrt()
-    V = torch.linalg.solve_triangular(L, root[:, None] * Vh[:rank], upper=True, left=False)
+    V = torch.linalg.solve_triangular(L, S[:rank, None] * Vh[:rank], upper=True, left=False)
+    root = V.norm(dim=1).clamp(min=1e-300).sqrt()
     kind = precise(weight).dtype
-    return (U[:, :rank] * root).to(kind), V.to(kind)
+    return (U[:, :rank] * root).to(kind), (V / root[:, None]).to(kind)
 
 
 ### MUTANT not_undone: The right factor was not multiplied by the inverse of L, so the layer expects whitened inputs; undo L.
@@ -29,10 +29,10 @@ def whitened_decompose(weight, input_covariance, rank):
     check_covariance(input_covariance, weight.shape[1])
     L = damped_cholesky(input_covariance)
     U, S, Vh = torch.linalg.svd(weight.detach().double() @ L, full_matrices=False)
-    root = S[:rank].sqrt()
-    V = torch.linalg.solve_triangular(L, Vh[:rank].T * root, upper=False).T
+    V = torch.linalg.solve_triangular(L, Vh[:rank].T * S[:rank], upper=False).T
+    root = V.norm(dim=1).clamp(min=1e-300).sqrt()
     kind = precise(weight).dtype
-    return (U[:, :rank] * root).to(kind), V.to(kind)
+    return (U[:, :rank] * root).to(kind), (V / root[:, None]).to(kind)
 
 
 ### MUTANT covariance_itself: The weight was multiplied by the whole covariance, which counts loud inputs twice; use its Cholesky factor.
@@ -42,10 +42,10 @@ def whitened_decompose(weight, input_covariance, rank):
     L = damped_cholesky(input_covariance)
     covariance = L @ L.T
     U, S, Vh = torch.linalg.svd(weight.detach().double() @ covariance, full_matrices=False)
-    root = S[:rank].sqrt()
-    V = torch.linalg.solve(covariance, root[:, None] * Vh[:rank], left=False)
+    V = torch.linalg.solve(covariance, S[:rank, None] * Vh[:rank], left=False)
+    root = V.norm(dim=1).clamp(min=1e-300).sqrt()
     kind = precise(weight).dtype
-    return (U[:, :rank] * root).to(kind), V.to(kind)
+    return (U[:, :rank] * root).to(kind), (V / root[:, None]).to(kind)
 
 
 ### MUTANT loudness_only: Only the diagonal was used, so correlations between inputs do not count; use the whole covariance.
@@ -54,10 +54,34 @@ def whitened_decompose(weight, input_covariance, rank):
     check_covariance(input_covariance, weight.shape[1])
     L = damped_cholesky(input_covariance.diagonal().diag())
     U, S, Vh = torch.linalg.svd(weight.detach().double() @ L, full_matrices=False)
+    V = torch.linalg.solve_triangular(L, S[:rank, None] * Vh[:rank], upper=False, left=False)
+    root = V.norm(dim=1).clamp(min=1e-300).sqrt()
+    kind = precise(weight).dtype
+    return (U[:, :rank] * root).to(kind), (V / root[:, None]).to(kind)
+
+
+### MUTANT split_by_s: sqrt(S) went into each factor, so that V_scaled shrinks with the number of tokens; split by the length of V's rows.
+def whitened_decompose(weight, input_covariance, rank):
+    check_matrix(weight, rank)
+    check_covariance(input_covariance, weight.shape[1])
+    L = damped_cholesky(input_covariance)
+    U, S, Vh = torch.linalg.svd(weight.detach().double() @ L, full_matrices=False)
     root = S[:rank].sqrt()
     V = torch.linalg.solve_triangular(L, root[:, None] * Vh[:rank], upper=False, left=False)
     kind = precise(weight).dtype
     return (U[:, :rank] * root).to(kind), V.to(kind)
+
+
+### MUTANT divided_by_zero: A component that is zero was divided by its own length, and gives NaN; keep the length above 0.
+def whitened_decompose(weight, input_covariance, rank):
+    check_matrix(weight, rank)
+    check_covariance(input_covariance, weight.shape[1])
+    L = damped_cholesky(input_covariance)
+    U, S, Vh = torch.linalg.svd(weight.detach().double() @ L, full_matrices=False)
+    V = torch.linalg.solve_triangular(L, S[:rank, None] * Vh[:rank], upper=False, left=False)
+    root = V.norm(dim=1).sqrt()
+    kind = precise(weight).dtype
+    return (U[:, :rank] * root).to(kind), (V / root[:, None]).to(kind)
 
 
 ### MUTANT plain: The covariance was not used at all, so the error of the weights was minimised, not that of the outputs.
