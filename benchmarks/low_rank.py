@@ -113,22 +113,30 @@ def curves(held_out: torch.Tensor) -> dict:
     return result
 
 
+def ranks_by(rule: str, spectrum: dict, shapes: dict, share: float) -> dict[str, int]:
+    """The same share for all; by energy across all layers; or by energy, but every block with the same budget."""
+    if rule == "uniform":
+        return uniform_ranks(shapes, share)
+    if rule == "energy":
+        return greedy_ranks(spectrum, shapes, share)
+    ranks = {}
+    for block in dict.fromkeys(name.split(".")[2] for name in shapes):
+        ranks |= greedy_ranks(spectrum, {name: shape for name, shape in shapes.items() if name.split(".")[2] == block}, share)
+    return ranks
+
+
 def allocation(held_out: torch.Tensor) -> dict:
     """The same number of parameters, shared out differently."""
     teacher = shipped_model("teacher")
     covariances, shapes = input_covariances(teacher, calibration_batches(CALIBRATION)), shapes_of(teacher)
-    seen = {
-        "plain": {name: torch.linalg.svdvals(layer.weight.detach()) for name, layer in linear_layers(teacher).items()},
-        "whitened": whitened_spectra(teacher, covariances),
-    }
+    plain = {name: torch.linalg.svdvals(layer.weight.detach()) for name, layer in linear_layers(teacher).items()}
     result = {"shares": [0.4, 0.6, 0.8], "perplexity": {}, "ranks": {}}
-    for method, spectrum in seen.items():
-        for rule in ("uniform", "energy"):
+    for method, spectrum, minding in (("plain", plain, None), ("whitened", whitened_spectra(teacher, covariances), covariances)):
+        for rule in ("uniform", "energy", "energy within blocks"):
             key = f"{method}, {rule}"
             for share in result["shares"]:
-                ranks = uniform_ranks(shapes, share) if rule == "uniform" else greedy_ranks(spectrum, shapes, share)
-                model = copy.deepcopy(teacher)
-                low_rank.factorize(model, ranks, covariances if method == "whitened" else None)
+                ranks, model = ranks_by(rule, spectrum, shapes, share), copy.deepcopy(teacher)
+                low_rank.factorize(model, ranks, minding)
                 result["perplexity"].setdefault(key, []).append(metrics.perplexity(model, held_out))
                 if share == 0.6:
                     result["ranks"][key] = ranks
