@@ -2,6 +2,7 @@
 
     spectra      singular values of the teacher's matrices, of random ones of their shapes, and of the whitened ones
     curves       perplexity against parameters kept: plain, whitened, and both fine-tuned on the teacher's logits
+    accuracy     the article's measure, at half the parameters and at 90%
     allocation   ranks by energy at a fixed budget, against the same share for every layer
     embedding    low rank on the teacher's tied embedding
     randomized   the randomised decomposition beside the full one, at 4096 x 4096
@@ -110,6 +111,20 @@ def curves(held_out: torch.Tensor) -> dict:
                 fine_tune(tuned, teacher)
                 result[f"{method}{split}, tuned"].append(metrics.perplexity(tuned, held_out))
         result["model_shares"].append(parameter_count(model) / result["parameters"])
+    return result
+
+
+def accuracy(held_out: torch.Tensor) -> dict:
+    """The share of the teacher's top-1 accuracy that is kept, the measure of the article's claim: half the parameters, 98%."""
+    teacher, result = shipped_model("teacher"), {"dense": metrics.top1_accuracy(shipped_model("teacher"), held_out), "kept": {}}
+    covariances = input_covariances(teacher, calibration_batches(CALIBRATION))
+    for share in (0.5, 0.9):
+        for method in ("plain", "whitened", "whitened, tuned"):
+            model = copy.deepcopy(teacher)
+            low_rank.factorize(model, uniform_ranks(shapes_of(teacher), share), None if method == "plain" else covariances)
+            if method.endswith("tuned"):
+                fine_tune(model, teacher)
+            result["kept"].setdefault(str(share), {})[method] = metrics.top1_accuracy(model, held_out) / result["dense"]
     return result
 
 
@@ -246,7 +261,8 @@ def main(parts: list[str]) -> None:
     result = json.loads(place.read_text()) if place.is_file() else {}
     held_out, _ = corpus.load_tokens("validation", per_file=1)
     every = {
-        "spectra": spectra, "curves": curves, "allocation": allocation, "embedding": embedding, "randomized": randomized, "speed": speed,
+        "spectra": spectra, "curves": curves, "accuracy": accuracy, "allocation": allocation, "embedding": embedding,
+        "randomized": randomized, "speed": speed,
     }  # fmt: skip
     for part in parts or every:
         torch.manual_seed(SEED)

@@ -136,6 +136,8 @@ def convert_to_low_rank(model: nn.Module, rank: int, skip: Sequence[str] = ("lm_
     - the parts of a LowRankLinear, so that a second call does not factorise factors (not mentioned in the report).
 
     The layers are listed first and replaced afterwards: nothing is walked through while it changes.
+    `from_pretrained` knows nothing of the new layers and would start them from random weights: to read a saved model, convert a
+    fresh one to the same rank, then `load_state_dict`.
 
     Returns what `summarize` makes of it: parameters before and after, altogether and for each kind of layer, and which layers
     were skipped and why. ValueError: rank < 1, or `skip` a string instead of a sequence of strings.
