@@ -258,7 +258,6 @@ def speed(held_out: torch.Tensor) -> dict:
 def main(parts: list[str]) -> None:
     keep_freed_memory()
     place = RESULTS / "low_rank.json"
-    result = json.loads(place.read_text()) if place.is_file() else {}
     held_out, _ = corpus.load_tokens("validation", per_file=1)
     every = {
         "spectra": spectra, "curves": curves, "accuracy": accuracy, "allocation": allocation, "embedding": embedding,
@@ -266,7 +265,8 @@ def main(parts: list[str]) -> None:
     }  # fmt: skip
     for part in parts or every:
         torch.manual_seed(SEED)
-        result[part] = every[part](held_out)
+        found = every[part](held_out)
+        result = (json.loads(place.read_text()) if place.is_file() else {}) | {part: found}
         measured = {name: result[name] for name in every if name in result}
         write("low_rank", measured | {"held_out_tokens": held_out[:, 1:].numel(), "context": held_out.shape[1]})
 
