@@ -6,7 +6,7 @@
     allocation   ranks by energy at a fixed budget, against the same share for every layer
     embedding    low rank on the teacher's tied embedding
     randomized   the randomised decomposition beside the full one, at 4096 x 4096
-    speed        a factorised layer beside the dense one (use both cores, and let nothing else run)
+    speed        a factorised layer beside the dense one
 
 Writes `results/low_rank.json`. Perplexities are those of validation files at context 256; calibration and fine-tuning use training
 files. Parts that are not asked for keep what was measured before.
@@ -16,6 +16,7 @@ import copy
 import json
 import sys
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -201,56 +202,56 @@ def realistic(size: int, exponent: float) -> torch.Tensor:
     return left * torch.arange(1, size + 1) ** -exponent @ right
 
 
+def cpu_seconds(work: Callable[[], object], repeats: int = 1, calls: int = 1) -> float:
+    """Median CPU seconds of a call. On one thread they are what a quiet machine's clock would show, whatever else runs beside it."""
+    assert torch.get_num_threads() == 1
+    seconds = []
+    for _ in range(repeats):
+        started = time.process_time()
+        for _ in range(calls):
+            work()
+        seconds.append((time.process_time() - started) / calls)
+    return sorted(seconds)[repeats // 2]
+
+
 def randomized(held_out: torch.Tensor, size: int = 4096, rank: int = 256) -> dict:
-    """Time and error of the randomised decomposition, its settings given as (oversampling, iterations), beside the full one."""
+    """Time and error of the randomised decomposition beside the full one. A random matrix is the hardest for it."""
+    torch.set_num_threads(1)
     result = {"size": size, "rank": rank, "hardware": hardware(), "matrices": {}}
     for name, weight in (("falling", realistic(size, 0.5)), ("random", torch.randn(size, size))):
         if name == "falling":
-            started = time.perf_counter()
-            U, V = low_rank.low_rank_decompose(weight, rank)
-            full, best = time.perf_counter() - started, torch.dist(weight, U @ V).item()
-        else:  # the time would be the same: the singular values alone are cheaper, and say what the best error is
-            best = torch.linalg.svdvals(weight)[rank:].norm().item()
+            full = cpu_seconds(lambda weight=weight: low_rank.low_rank_decompose(weight, rank))
+        best = torch.linalg.svdvals(weight)[rank:].norm().item()
         rows = []
-        for oversampling, iterations in ((0, 0), (64, 1), (64, 3)):
-            seconds = []
-            for _ in range(3):
-                started = time.perf_counter()
-                U, V = low_rank.randomized_decompose(weight, rank, oversampling, iterations)
-                seconds.append(time.perf_counter() - started)
-            row = {"oversampling": oversampling, "iterations": iterations, "time_over_full": sorted(seconds)[1] / full}
-            rows.append(row | {"error_over_best": torch.dist(weight, U @ V).item() / best})
+        for oversampling, iterations, repeats in ((0, 0, 1), (64, 1, 1), (64, 3, 3)):
+            work = lambda weight=weight, how=(oversampling, iterations): low_rank.randomized_decompose(weight, rank, *how)  # noqa: E731
+            row = {"oversampling": oversampling, "iterations": iterations, "time_over_full": cpu_seconds(work, repeats) / full}
+            rows.append(row | {"error_over_best": torch.dist(weight, torch.matmul(*work())).item() / best})
         result["matrices"][name] = {"relative_error": best / weight.norm().item(), "rows": rows}
     return result | {"full_seconds": full}
 
 
-def median_seconds(layers: dict[str, nn.Module], x: torch.Tensor, repeats: int) -> dict[str, float]:
-    """Median time of a forward pass, the layers taking turns, so that a disturbance hits all alike."""
-    seconds: dict[str, list[float]] = {name: [] for name in layers}
-    with torch.no_grad():
-        for _ in range(repeats + 2):
-            for name, layer in layers.items():
-                started = time.perf_counter()
-                layer(x)
-                seconds[name].append(time.perf_counter() - started)
-    return {name: sorted(values[2:])[repeats // 2] for name, values in seconds.items()}
-
-
+@torch.no_grad()
 def speed(held_out: torch.Tensor) -> dict:
-    """Dense over factorised time for one token and for 16 x 256 tokens, beside the ratio of the products that FLOPs predict."""
+    """Dense over factorised time for one token and for 16 x 256 tokens, beside the ratio that the numbers of products predict.
+
+    The layers take turns, seven times, and each ratio is the median of the turns': a disturbance hits all alike.
+    """
+    torch.set_num_threads(1)
     shapes = [(320, 320), (320, 64), (320, 896), (1024, 1024), (2048, 2048), (4096, 4096)]
     result = {"hardware": hardware(), "shares": [0.25, 0.5, 0.75, 1.0], "rows": []}
     for columns, rows in tqdm(shapes, desc="speed"):
-        dense = nn.Linear(columns, rows, bias=False)
-        ranks = {str(share): int(rows * columns * share / (rows + columns)) for share in result["shares"]}
-        layers = {"dense": dense} | {share: low_rank.LowRankLinear(columns, rows, rank, bias=False) for share, rank in ranks.items()}
+        ranks = [int(rows * columns * share / (rows + columns)) for share in result["shares"]]
+        layers = [nn.Linear(columns, rows, bias=False), *(low_rank.LowRankLinear(columns, rows, rank, bias=False) for rank in ranks)]
         for tokens in (1, 16 * 256):
-            repeats = 15 if rows * columns * tokens > 1e10 else 200 if tokens == 1 else 40
-            measured = median_seconds(layers, torch.randn(tokens, columns), repeats)
+            x, turns = torch.randn(tokens, columns), []
+            calls = max(1, int(2e8 / (rows * columns * tokens)))
+            for _ in range(3 if rows * columns * tokens > 3e10 else 7):
+                turns.append([cpu_seconds(lambda layer=layer, x=x: layer(x), calls=calls) for layer in layers])
+            middle = lambda values: sorted(values)[len(values) // 2]  # noqa: E731
             result["rows"].append({
-                "in": columns, "out": rows, "tokens": tokens, "ranks": list(ranks.values()), "dense_ms": 1000 * measured["dense"],
-                "predicted": [rows * columns / (rank * (rows + columns)) for rank in ranks.values()],
-                "speedup": [measured["dense"] / measured[share] for share in ranks],
+                "in": columns, "out": rows, "tokens": tokens, "ranks": ranks, "dense_ms": 1000 * middle([turn[0] for turn in turns]),
+                "speedup": [middle([turn[0] / turn[1 + place] for turn in turns]) for place in range(len(ranks))],
             })  # fmt: skip
     return result
 
