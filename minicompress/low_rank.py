@@ -48,10 +48,10 @@ def low_rank_decompose(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, t
 def randomized_decompose(weight: torch.Tensor, rank: int, oversampling: int = 64, iterations: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
     """Return nearly what `low_rank_decompose` returns, much faster for a large matrix and a small rank; given.
 
-    `torch.svd_lowrank` looks at the matrix through rank + oversampling random directions, sharpened by power iterations.
-    (Halko et al. 2011, arXiv 0909.4061): 4 iterations + 2 products with the matrix instead of a full decomposition. Not worth it
-    when the rank is more than about a quarter of the smaller side. The same weight gives the same factors: the random state is
-    fixed inside and left alone outside.
+    `torch.svd_lowrank` looks at the matrix through rank + oversampling random directions, sharpened by power iterations
+    (Halko et al. 2011, arXiv 0909.4061). At 4096 x 4096 and rank 256 that takes a fifteenth of the time, and the error is within
+    1% of the best (`results/low_rank.json`); the time grows with the rank. The same weight gives the same factors: the random
+    state is fixed inside and left alone outside.
 
     Shapes, dtypes and errors as in `low_rank_decompose`.
     """
