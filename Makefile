@@ -16,6 +16,7 @@ lab: .venv/ready
 bench: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.run
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.pruning
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.low_rank
 
 parity: .venv/ready .venv-oracles/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.parity

@@ -125,3 +125,24 @@ def record_calls(model: nn.Module, blocks: nn.ModuleList, batches: Sequence[Batc
             if forward is not None:
                 block.forward = forward
     return calls, states
+
+
+def input_covariances(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
+    """Sum x x^T over all calibration tokens for each layer inside the blocks: name -> float64 [in, in], not normalised.
+
+    All layers at once, on one pass through the model as it is, at 8 in^2 bytes a layer. Where that is too much, collect them
+    block by block with `walk_blocks`. Padding does not count.
+    """
+    check_batches(batches)
+    device, layers = next(model.parameters()).device, linear_layers(model)
+    sums: dict[str, torch.Tensor] = {}
+    with evaluation_mode(model):
+        for batch in batches:
+
+            def see(name: str, x: torch.Tensor, batch: Batch = batch) -> None:
+                rows = real_tokens(x, batch).double()  # [tokens, in]
+                sums[name] = torch.addmm(sums[name], rows.T, rows) if name in sums else rows.T @ rows
+
+            with watch_inputs(layers, see):
+                model(**{key: tensor.to(device) for key, tensor in batch.items()}, use_cache=False)
+    return sums

@@ -1,6 +1,7 @@
 """Finding things in a model: the prunable layers, and who else owns a parameter."""
 
 import gc
+import re
 
 from torch import nn
 
@@ -47,3 +48,23 @@ def set_submodule(model: nn.Module, name: str, new: nn.Module) -> None:
     """Replace the submodule called `name` (a dotted path)."""
     parent, _, child = name.rpartition(".")
     setattr(model.get_submodule(parent), child, new)
+
+
+def as_linear(layer: nn.Module) -> nn.Linear:
+    """The layer itself, or for GPT-2's Conv1D a Linear layer that shares its memory, weight transposed to [out, in]."""
+    if not is_conv1d(layer):
+        return layer
+    linear = nn.Linear(*layer.weight.shape, device="meta")  # no memory and no random numbers of its own
+    linear.weight = nn.Parameter(layer.weight.detach().T, layer.weight.requires_grad)
+    linear.bias = layer.bias
+    return linear.train(layer.training)
+
+
+def layer_kind(name: str) -> str:
+    """What stands after the last number in a dotted name: "model.layers.0.mlp.up_proj" is a "mlp.up_proj"."""
+    return re.sub(r"^.*\.\d+\.", "", name)
+
+
+def parameter_count(module: nn.Module) -> int:
+    """The number of parameters, tied ones once."""
+    return sum(parameter.numel() for parameter in module.parameters())
