@@ -18,7 +18,7 @@ from minicompress.lab.runtime import evaluation_mode
 
 
 def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
-    """Mask the smallest magnitudes: exactly round(sparsity * numel) entries are False.
+    """Mask the smallest magnitudes: True = kept, and exactly round(sparsity * numel) entries are False = pruned.
 
     Example: weight [[1, -4], [3, 2]] at sparsity 0.5 prunes 1 and 2: mask [[False, True], [True, False]].
     The count is exact by rank, so ties do not change it: among equal magnitudes the lowest flat index goes first.
@@ -60,8 +60,8 @@ class Mask(nn.Module):
 def apply_mask(module: nn.Module, mask: torch.Tensor) -> None:
     """Fix the pruned entries of `module.weight` at zero, in place, through any optimizer made before or after.
 
-    Use `torch.nn.utils.parametrize` with the `Mask` above. A second call ANDs the new mask into the old one: masks
-    only grow. `bake_masks` ends it.
+    Use `torch.nn.utils.parametrize` with the `Mask` above. A second call ANDs the new mask into the buffer of the `Mask`
+    that is already there (no second one is stacked on it): masks only grow. `bake_masks` ends it.
 
     mask: bool, the shape of module.weight. ValueError: another shape or dtype, or a weight that is tied (shared with
     another module, which would go on using the unmasked values).
@@ -232,7 +232,7 @@ def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def from_bitmask(bits: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     """Undo `to_bitmask`: a dense tensor of `shape`, of the values' dtype and device.
 
-    ValueError: bits that are not uint8 [ceil(numel/8)], or as many ones among them as there are not values.
+    ValueError: bits that are not uint8 [ceil(numel/8)], or whose number of ones is not the number of values (name both).
     """
     numel = math.prod(shape)
     if bits.dtype != torch.uint8 or bits.shape != (math.ceil(numel / 8),):
@@ -285,8 +285,9 @@ def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str)
 def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
     """Return the L2 norm of each input feature of each prunable layer, over all calibration tokens: name -> fp32 [in].
 
-    norm_j = sqrt( sum over tokens of x_j^2 ): not the mean of x_j, whose signs cancel. Padding does not count. The
-    model is run in eval mode without gradients and left as it was.
+    norm_j = sqrt( sum over tokens of x_j^2 ): not the mean of x_j, whose signs cancel. Padding does not count, neither here
+    nor inside the model (call it with the whole batch). The sums are fp32 whatever the model's dtype. The model is run in
+    eval mode without gradients and left as it was.
 
     batches: a list of mappings with `input_ids` [B, T] and optionally `attention_mask`.
     ValueError: no batch or nothing but padding, a model with no Linear layer in its blocks.

@@ -268,11 +268,22 @@ def test_errors_in_the_learners_code_show_its_own_line(work):
     assert not report.mistake
 
 
+def test_a_solved_exercise_in_a_file_that_cannot_be_imported_says_so(work):
+    report = checking.examine(exercise("1.6"), work("1.6", "\nimport numpyy\n\n" + solution_of("1.6", "nm_mask")))
+    assert report.solved and "importing the whole file fails: ModuleNotFoundError: No module named 'numpyy'" in str(report)
+
+
 def test_an_endless_loop_costs_only_itself(work):
     loop = "\ndef nm_mask(scores, n=2, m=4):\n    while scores.shape[-1] != 4: pass\n    return scores > 0.3\n"
     quick = dataclasses.replace(exercise("1.6"), seconds=2)
     report = checking.examine(quick, work("1.6", loop))
-    assert re.search(r"^nm_mask did not return within 2 s: an endless loop\? \(while running: .*\)$", report.reason) and not report.solved
+    assert (
+        re.search(
+            r"^nm_mask did not return within 2 s: an endless loop, or a Python loop over every element\? \(while running: .*\)$",
+            report.reason,
+        )
+        and not report.solved
+    )
     assert report.outcomes[0].passed and f"1 of {report.total} graders passed before" in str(report), "what was known before is kept"
     assert "in nm_mask" in report.trace, "and where it hung is shown"
 

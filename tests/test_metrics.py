@@ -48,14 +48,18 @@ def nll_by_a_loop(model, tokens):
 
 
 def test_0_1_a_uniform_belief_over_four_tokens_has_perplexity_4(device):
-    model = Fixed([0.0, 0.0, 0.0, 0.0]).to(device)
-    assert perplexity(model, torch.randint(4, (3, 7), device=device)) == pytest.approx(4.0)
+    result = perplexity(Fixed([0.0, 0.0, 0.0, 0.0]).to(device), torch.randint(4, (3, 7), device=device))
+    assert isinstance(result, float), f"scalars come back as Python floats, got {type(result).__name__}"
+    assert result == pytest.approx(4.0)
 
 
 def test_0_1_the_logits_at_t_predict_the_token_at_t_plus_1(device):
     """The model expects each token again: 1 against two zeros. In 0, 1, 2, 0 it is always wrong: p = 1 / (e + 2)."""
     result = perplexity(Follower(0).to(device), torch.tensor([[0, 1, 2, 0]], device=device))
     assert result == pytest.approx(math.e + 2), "each position's logits belong to the token after it"
+    # One that expects t + 1: right about the first 1, wrong about the second; about the token before it, wrong both times.
+    result = perplexity(Follower(1).to(device), torch.tensor([[0, 1, 1]], device=device))
+    assert result == pytest.approx((math.e + 2) / math.e**0.5), "each position's logits belong to the token after it, not before it"
 
 
 def test_0_1_is_the_exp_of_the_mean_not_the_mean_of_exps(device):

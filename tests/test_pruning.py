@@ -68,7 +68,7 @@ def test_1_1_does_not_change_its_input(device):
     weight = torch.randn(8, 8, device=device)
     before = weight.clone()
     magnitude_mask(weight, 0.7)
-    assert torch.equal(weight, before)
+    assert torch.equal(weight, before), "the weight that was passed in was changed"
 
 
 def test_1_1_works_above_16_million_elements():
@@ -166,7 +166,14 @@ def test_1_2_bake_leaves_other_parametrizations_alone(device):
     layer = nn.Linear(6, 4, device=device)
     nn.utils.parametrizations.weight_norm(layer)
     bake_masks(layer)
-    assert nn.utils.parametrize.is_parametrized(layer, "weight")
+    assert nn.utils.parametrize.is_parametrized(layer, "weight"), "bake_masks removed a parametrization that is no Mask"
+
+
+def test_1_2_every_kind_of_layer_is_baked(gpt2):
+    layer = gpt2.transformer.h[0].mlp.c_fc  # GPT-2's Conv1D is no nn.Linear
+    apply_mask(layer, magnitude_mask(layer.weight, 0.5))
+    bake_masks(gpt2)
+    assert not nn.utils.parametrize.is_parametrized(layer), "a masked layer that is no nn.Linear was not baked"
 
 
 def test_1_2_a_baked_model_saves_and_loads(llama, tokens, tmp_path):
@@ -180,7 +187,7 @@ def test_1_2_a_baked_model_saves_and_loads(llama, tokens, tmp_path):
 
 
 def test_1_2_refuses_a_tied_weight(llama):
-    with pytest.raises(ValueError, match="tied"):
+    with pytest.raises(ValueError, match="tied|shared"):
         apply_mask(llama.lm_head, torch.ones_like(llama.lm_head.weight, dtype=torch.bool))
 
 
@@ -406,16 +413,10 @@ SPARSE = {
 }
 
 
-@pytest.mark.parametrize("case", SPARSE)
-def test_1_7_coo_and_bitmask_give_back_every_tensor_exactly(case, device):
-    weight = SPARSE[case].to(device)
-    for again in (from_coo(*to_coo(weight), weight.shape), from_bitmask(*to_bitmask(weight), weight.shape)):
-        assert again.dtype == weight.dtype and again.device == weight.device and torch.equal(again, weight)
-
-
 def test_1_7_coo_by_hand(device):
     indices, values = to_coo(SPARSE["a matrix"].to(device))
-    assert indices.dtype == torch.int64 and indices.tolist() == [[0, 1, 1], [1, 0, 2]], "one row a dimension: rows, then columns"
+    assert indices.dtype == torch.int64 and indices.shape == (2, 3), "int64 [ndim, nnz]: one row a dimension"
+    assert indices.tolist() == [[0, 1, 1], [1, 0, 2]], "the first row says which row, the second which column, in row-major order"
     assert values.tolist() == [5.0, 7.0, -2.0]
 
 
@@ -433,11 +434,24 @@ def test_1_7_bitmask_by_hand(device):
     assert values.tolist() == [5.0, 7.0, 3.0]
 
 
+@pytest.mark.parametrize("case", SPARSE)
+def test_1_7_coo_and_bitmask_give_back_every_tensor_exactly(case, device):
+    weight = SPARSE[case].to(device)
+    for again in (from_coo(*to_coo(weight), weight.shape), from_bitmask(*to_bitmask(weight), weight.shape)):
+        assert again.dtype == weight.dtype and again.device == weight.device and torch.equal(again, weight)
+
+
 @pytest.mark.parametrize(
     ("format", "expected"), [("dense", 64), ("coo", 32 + 16 * 16), ("csr", 32 + 8 * 16 + 8 * 5), ("bitmask", 32 + 4), ("2:4", 32 + 4)]
 )
 def test_1_7_bytes_of_a_4_by_8_matrix_half_pruned_at_16_bits(format, expected):
-    assert storage_bytes((4, 8), 0.5, 16, format) == expected
+    result = storage_bytes((4, 8), 0.5, 16, format)
+    assert result == expected and type(result) is int, "bytes are whole numbers"
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((6,), 3 * 2 + 3 * 8), ((2, 3, 4), 12 * 2 + 12 * 24)])
+def test_1_7_coo_has_one_index_a_dimension(shape, expected):
+    assert storage_bytes(shape, 0.5, 16, "coo") == expected, "16 bytes of indices a value are those of a matrix"
 
 
 def test_1_7_the_articles_coo_at_half_sparsity_is_larger_than_dense():
@@ -478,7 +492,7 @@ def test_1_7_refuses_to_decode_what_does_not_fit():
         from_coo(torch.tensor([[0], [5]]), torch.ones(1), (2, 3))
     with pytest.raises(ValueError, match="outside"):
         from_coo(torch.tensor([[0], [-1]]), torch.ones(1), (2, 3))
-    with pytest.raises(ValueError, match="keeps 2 entries, but there are 1"):
+    with pytest.raises(ValueError, match="2.*1|1.*2"):  # two ones in the mask, one value
         from_bitmask(torch.tensor([3], dtype=torch.uint8), torch.ones(1), (4,))
 
 
@@ -487,9 +501,10 @@ def test_1_7_refuses_to_decode_what_does_not_fit():
 
 @pytest.fixture
 def batches(tokens):
-    """Two batches of different sizes, the second with padding on the right, whose tokens are loud nonsense."""
+    """Two batches of different sizes, the second with padding on the right and on the left, whose tokens are loud nonsense."""
     mask = torch.ones_like(tokens[:2])
     mask[0, 7:] = 0
+    mask[1, :3] = 0
     return [{"input_ids": tokens[2:]}, {"input_ids": tokens[:2], "attention_mask": mask}]
 
 
@@ -502,16 +517,6 @@ def inputs_of(model, name, batch):
     handle.remove()
     mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
     return seen[0][mask].double()
-
-
-@pytest.mark.parametrize("kind", ["llama", "gpt2"])
-def test_1_8_norms_equal_a_float64_loop_over_all_real_tokens(kind, batches, request):
-    model = request.getfixturevalue(kind)
-    norms = input_norms(model, batches)
-    assert set(norms) == set(linear_layers(model)), "every prunable layer, and nothing else"
-    for name, norm in norms.items():
-        expected = torch.cat([inputs_of(model, name, batch) for batch in batches]).norm(dim=0)
-        assert norm.dtype == torch.float32 and torch.allclose(norm.double(), expected, rtol=1e-4), f"{name} differs"
 
 
 class Toy(nn.Module):
@@ -529,13 +534,36 @@ class Toy(nn.Module):
 def test_1_8_3_and_minus_4_by_hand(device):
     """sqrt(9 + 16) = 5. The mean is 0.5, the mean magnitude 3.5, the root of the mean square 3.54."""
     norms = input_norms(Toy().to(device), [{"input_ids": torch.tensor([[0, 1]], device=device)}])
-    assert norms["blocks.0"].tolist() == [5.0]
+    assert norms["blocks.0"].shape == (1,), "one norm for each input feature"
+    assert norms["blocks.0"].item() == 5.0
 
 
 def test_1_8_two_batches_by_hand(device):
     """sqrt(9 + 16) = 5 again; the norms of the batches, 3 and 4, do not add up."""
     norms = input_norms(Toy().to(device), [{"input_ids": torch.tensor([[token]], device=device)} for token in (0, 1)])
     assert norms["blocks.0"].tolist() == [5.0]
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_1_8_norms_equal_a_float64_loop_over_all_real_tokens(kind, batches, request):
+    model = request.getfixturevalue(kind)
+    norms = input_norms(model, batches)
+    assert set(norms) == set(linear_layers(model)), "every prunable layer, and nothing else"
+    for name, norm in norms.items():
+        expected = torch.cat([inputs_of(model, name, batch) for batch in batches]).norm(dim=0)
+        assert norm.dtype == torch.float32, f"the norms of {name} are {norm.dtype}"
+        off = (norm.double() - expected).abs().max().item() / expected.max().item()
+        assert off < 1e-4, f"the norms of {name} are wrong by up to {off:.0%}: is padding counted, or hidden from the model?"
+
+
+def test_1_8_a_bf16_model_is_summed_in_fp32(llama, tokens):
+    """A bf16 sum stops growing after a few hundred terms: 256 + 1 = 256."""
+    model, name = llama.bfloat16(), "model.layers.0.self_attn.q_proj"
+    batches = [{"input_ids": rows} for rows in tokens.repeat(40, 1).split(50)]
+    norm = input_norms(model, batches)[name]
+    assert norm.dtype == torch.float32, "sums and norms are fp32, whatever the model's dtype"
+    expected = torch.cat([inputs_of(model, name, batch) for batch in batches]).norm(dim=0)
+    assert torch.allclose(norm.double(), expected, rtol=1e-3), "convert to fp32 before squaring and adding up"
 
 
 def test_1_8_signs_do_not_cancel(llama, tokens):
@@ -654,8 +682,10 @@ def test_1_10_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_pu
             linear_layers(copied)[name].weight.data.copy_(pruned if kind == "llama" else pruned.T)
     assert wanda_prune(model, batches) is None
     ours, theirs = weights_of(model), weights_of(copied)
-    different = {name: int(((ours[name] == 0) != (theirs[name] == 0)).sum()) for name in ours}
-    assert max(different.values()) <= 2, f"masks differ (a tie may): {different}"
+    assert any((weight == 0).any() for weight in ours.values()), "no weight of the model was pruned: change the layers' weights in place"
+    for name, weight in ours.items():
+        differing = int(((weight == 0) != (theirs[name] == 0)).sum())
+        assert differing <= 2, f"the mask of {name} differs in {differing} of {weight.numel()} places (a tie may cause one or two)"
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])

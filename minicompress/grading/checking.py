@@ -118,6 +118,7 @@ def read_events(report: Report, text: str, code: int, complaint: str) -> None:
         report.total = event.get("graders", report.total)
         running = event.get("running", running)
         finished = finished or "finished" in event
+        report.note = event.get("note") or report.note
         report.mistake = event.get("mistake") or report.mistake
         if "outcome" in event:
             report.outcomes.append(Outcome(**event["outcome"]))
@@ -128,7 +129,7 @@ def read_events(report: Report, text: str, code: int, complaint: str) -> None:
     if stack:
         names = report.exercise.names
         hung = [name for name in names if any(line.endswith(f" in {name}") for line in stack)] or names
-        report.trouble = f"{' or '.join(hung)} did not return within {report.exercise.seconds:g} s: an endless loop? ({where})"
+        report.trouble = f"{' or '.join(hung)} did not return within {report.exercise.seconds:g} s: an endless loop, or one over every element? ({where})"
     elif code < 0:
         report.trouble = f"{report.file} was ended by signal {-code}, perhaps for want of memory ({where})."
     else:

@@ -14,6 +14,7 @@ import torch
 from minicompress.grading.assemble import assemble
 from minicompress.grading.course import exercise as find
 from minicompress.grading.graders import run_graders
+from minicompress.grading.isolation import isolated, load
 from minicompress.grading.mistakes import recognise
 
 
@@ -32,12 +33,22 @@ def main(key: str, file: str, events: TextIO, seconds: float, device: str, seed:
     torch.set_num_threads(1)  # graders are small, and the machine may be busy
     faulthandler.dump_traceback_later(seconds, exit=True, file=events)
     result = run_graders(exercise, assemble(exercise, Path(file)), device, seed, tell)
-    tell({"finished": True})
+    tell({"finished": True, "note": trouble_with_the_whole_file(exercise.module, Path(file)) if result.solved else ""})
     if not result.solved and not all(error.startswith("NotImplementedError") for error in result.failures.values()):
         faulthandler.dump_traceback_later(seconds, exit=True, file=events)
         mistake = recognise(exercise, result, device, seed)
         tell({"mistake": mistake.sentence if mistake else None})
     faulthandler.cancel_dump_traceback_later()
+
+
+def trouble_with_the_whole_file(module: str, file: Path) -> str:
+    """Why a file whose exercise is solved cannot be imported all the same: something else in it is broken. Empty when it can."""
+    try:
+        with isolated(module):
+            load(module, file.read_text(encoding="utf-8-sig"))
+    except (Exception, SystemExit) as error:
+        return f"But importing the whole file fails: {type(error).__name__}: {error}"
+    return ""
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ class Report:
     trouble: str = ""
     trace: str = ""  # of the trouble
     mistake: str = ""  # the misconception, where it is a known one
+    note: str = ""  # what is wrong in spite of a solved exercise
     unfolded: bool = False  # whether a notebook shows the tracebacks at once
 
     @property
@@ -100,7 +101,8 @@ class Report:
         """(rich style, text), the reason first."""
         exercise = f"Exercise {self.exercise.id}, {self.exercise.title}"
         if self.solved:
-            return [("bold green", f"✓ {exercise}: solved. {self.score}."), ("dim", self.checked)]
+            note = [("yellow", self.note)] if self.note else []
+            return [("bold green", f"✓ {exercise}: solved. {self.score}."), *note, ("dim", self.checked)]
         mistake = [("yellow", f"A known mistake: {self.mistake}")] if self.mistake else []
         printed = [("", self.printed)] if self.printed else []
         return [("bold red", f"✗ {self.reason}"), *mistake, ("", f"{exercise}: {self.score}."), ("dim", self.checked), *printed]

@@ -1,6 +1,17 @@
 """Known wrong implementations of exercise 0.1, perplexity."""
 
 
+### MUTANT shift_backwards: The logits were compared with the token before them; the logits at t belong to the token at t + 1.
+def perplexity(model, tokens, batch_size=16):
+    check_tokens(tokens, batch_size)
+    device, total = next(model.parameters()).device, 0.0
+    with evaluation_mode(model):
+        for rows in tokens.to(device).split(batch_size):
+            logits = model(input_ids=rows).logits[:, 1:].double()
+            total += F.cross_entropy(logits.flatten(0, 1), rows[:, :-1].flatten(), reduction="sum").item()
+    return math.exp(total / tokens[:, 1:].numel())
+
+
 ### MUTANT mean_of_batches: A mean of batch means lets a small last batch weigh more; add up all tokens and divide once.
 def perplexity(model, tokens, batch_size=16):
     check_tokens(tokens, batch_size)

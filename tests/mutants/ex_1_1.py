@@ -1,6 +1,23 @@
 """Known wrong implementations of exercise 1.1, magnitude_mask."""
 
 
+### MUTANT inverted: The mask says what is pruned; True means kept.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    magnitude = weight.detach().abs().flatten()
+    mask = torch.zeros_like(magnitude, dtype=torch.bool)
+    mask[magnitude.sort(stable=True).indices[: round(sparsity * weight.numel())]] = True
+    return mask.view(weight.shape)
+
+
+### MUTANT quantile_of_the_weight: `>` a quantile prunes every tied weight, and one weight at sparsity 0; prune by rank.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    return weight.abs() > torch.quantile(weight.abs(), sparsity)
+
+
 ### MUTANT quantile: `>` a quantile prunes every tied weight, and torch.quantile stops at 16M elements; prune by rank.
 def magnitude_mask(weight, sparsity):
     check_weight(weight)

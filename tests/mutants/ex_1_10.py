@@ -69,3 +69,35 @@ def wanda_prune(model, batches, sparsity=0.5, pattern=None):
         for name, layer in block.layers.items():
             weight = matrix(layer)
             weight *= wanda_mask(weight, squares[name].sqrt(), sparsity, pattern)
+
+
+### MUTANT not_in_place: The pruned weight was computed and thrown away; change the layer's own weight, in place.
+def wanda_prune(model, batches, sparsity=0.5, pattern=None):
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    for block in walk_blocks(model, batches):
+        squares = dict.fromkeys(block.layers, 0.0)
+
+        def see(name, x, squares=squares):
+            squares[name] += x.float().pow(2).sum(0)
+
+        block.show(see)
+        for name, layer in block.layers.items():
+            weight = matrix(layer)
+            weight = weight * wanda_mask(weight, squares[name].sqrt(), sparsity, pattern)
+
+
+### MUTANT root_forgotten: The sums of squares were used as they are; the norm is their root.
+def wanda_prune(model, batches, sparsity=0.5, pattern=None):
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    for block in walk_blocks(model, batches):
+        squares = dict.fromkeys(block.layers, 0.0)
+
+        def see(name, x, squares=squares):
+            squares[name] += x.float().pow(2).sum(0)
+
+        block.show(see)
+        for name, layer in block.layers.items():
+            weight = matrix(layer)
+            weight *= wanda_mask(weight, squares[name], sparsity, pattern)

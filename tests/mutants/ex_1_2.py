@@ -71,3 +71,11 @@ def bake_masks(model):
     for module in model.modules():
         if parametrize.is_parametrized(module, "weight") and any(isinstance(step, Mask) for step in module.parametrizations.weight):
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
+
+
+### MUTANT only_linear_is_baked: Only nn.Linear layers were baked; GPT-2's Conv1D, embeddings and convolutions can be masked too.
+def bake_masks(model):
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and parametrize.is_parametrized(module, "weight"):
+            if any(isinstance(step, Mask) for step in module.parametrizations.weight):
+                parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)

@@ -97,3 +97,21 @@ def storage_bytes(shape, sparsity, bits, format):
 def to_coo(weight):
     indices = weight.nonzero()
     return indices, weight[tuple(indices.T)]
+
+
+### MUTANT always_two_indices: Two indices a value are right for a matrix only; COO stores one int64 for each dimension.
+def storage_bytes(shape, sparsity, bits, format):
+    check_sparsity(sparsity)
+    check_bits(bits, 1, 64)
+    if format not in ("dense", "coo", "csr", "bitmask", "2:4"):
+        raise ValueError(f"format must be dense, coo, csr, bitmask or 2:4, got {format!r}")
+    if format == "csr" and len(shape) != 2:
+        raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
+    if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
+        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}")
+    numel = math.prod(shape)
+    nnz = numel - round(sparsity * numel)
+    if format == "dense":
+        return math.ceil(numel * bits / 8)
+    places = {"coo": 16 * nnz, "csr": 8 * nnz + 8 * (shape[0] + 1), "bitmask": math.ceil(numel / 8), "2:4": math.ceil(numel / 8)}
+    return math.ceil(nnz * bits / 8) + places[format]

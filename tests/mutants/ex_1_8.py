@@ -99,3 +99,35 @@ def input_norms(model, batches):
             with watch_inputs(layers, see):
                 model(**{name: tensor.to(device) for name, tensor in batch.items()})
     return {name: total for name, total in squares.items()}
+
+
+### MUTANT model_without_its_mask: The model was run without the attention_mask, so real tokens looked at padding; pass the whole batch.
+def input_norms(model, batches):
+    check_batches(batches)
+    layers = linear_layers(model)
+    squares = dict.fromkeys(layers, 0.0)
+    with evaluation_mode(model):
+        for batch in batches:
+
+            def see(name, x, batch=batch):
+                squares[name] += real_tokens(x, batch).float().pow(2).sum(0)
+
+            with watch_inputs(layers, see):
+                model(input_ids=batch["input_ids"])
+    return {name: total.sqrt() for name, total in squares.items()}
+
+
+### MUTANT models_own_dtype: The squares were added up in the model's dtype, which for bf16 or fp16 loses or overflows; use fp32.
+def input_norms(model, batches):
+    check_batches(batches)
+    layers = linear_layers(model)
+    squares = dict.fromkeys(layers, 0.0)
+    with evaluation_mode(model):
+        for batch in batches:
+
+            def see(name, x, batch=batch):
+                squares[name] += real_tokens(x, batch).pow(2).sum(0)
+
+            with watch_inputs(layers, see):
+                model(**batch)
+    return {name: total.sqrt() for name, total in squares.items()}
