@@ -25,9 +25,9 @@ from accelerate import Accelerator, PartialState
 from safetensors import safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import BertForMaskedLM, LlamaConfig, LlamaForCausalLM
 
-from minicompress.lab import corpus
+from minicompress.lab import bert, corpus
 from minicompress.lab.answers import Answers, top_distillation_loss, write_answers
 from minicompress.lab.modules import linear_layers
 from minicompress.lab.qat import bake_fake_quantize, drop_fake_quantize, fake_quantize
@@ -74,6 +74,7 @@ class Plan:
     final_share: float = 0.02  # of the learning rates, at the end of the cosine
     weight_decay: float = 0.05
     evaluate_every: int = 100
+    log_every: int = 20
     checkpoint_seconds: float = 240.0
 
 
@@ -123,13 +124,17 @@ def train(
     folder: Path,
     validation: torch.Tensor | None = None,
     compile_model: bool = False,
+    score: Callable[[torch.nn.Module, torch.Tensor], dict] = validation_score,
+    precision: str = "",
 ) -> torch.nn.Module:
     """Train `model` in place, resuming from `folder` when it holds a checkpoint; return the model.
 
-    `loss_of(model, step)` forms the loss of one step. One JSON line per logged step goes to `folder/log.jsonl`.
+    `loss_of(model, step)` forms the loss of one step, from this process's share of the batch where there are several. One
+    JSON line per logged step goes to `folder/log.jsonl`. `precision` is "no" (fp32) or "bf16"; by default what is faster here.
     """
     device = best_device()
-    accelerator = Accelerator(mixed_precision="bf16" if has_fast_bf16(device) else "no", cpu=device.type == "cpu")
+    precision = precision or ("bf16" if has_fast_bf16(device) else "no")
+    accelerator = Accelerator(mixed_precision=precision, cpu=device.type == "cpu")
     optimizers = make_optimizers(model, plan)
     model, *optimizers = accelerator.prepare(model, *optimizers)
     plain = accelerator.unwrap_model(model)
@@ -151,18 +156,18 @@ def train(
             optimizer.step()
             optimizer.zero_grad()
         step += 1
-        recent.append(loss.detach().item())
+        recent.append(accelerator.reduce(loss.detach(), "mean").item())  # over the processes
         last = step == plan.steps
-        if accelerator.is_main_process and (step % 20 == 0 or last):
+        if accelerator.is_main_process and (step % plan.log_every == 0 or last):
             record = {
                 "step": step,
-                "loss": round(sum(recent) / len(recent), 4),
+                "loss": round(sum(recent) / len(recent), 6),
                 "rate_share": round(share, 4),
                 "seconds": round(time.monotonic() - started, 1),
             }
             recent.clear()
             if validation is not None and (step % plan.evaluate_every == 0 or last):
-                record |= validation_score(plain, validation)
+                record |= score(plain, validation)
             with log.open("a") as file:
                 file.write(json.dumps(record) + "\n")
         if accelerator.is_main_process and (last or time.monotonic() - saved_at > plan.checkpoint_seconds):
@@ -354,12 +359,134 @@ def student(
     save_model(model, training_folder(name) / "final")
 
 
+def training_rows(step: int, rows: int, seed: int, length: int = 256) -> torch.Tensor:
+    """This process's rows of one step's batch from the standard library's training files: a function of (seed, step) alone."""
+    tokens, _ = corpus.load_tokens("train", length)
+    return my_share(tokens[torch.from_numpy(np.random.default_rng([seed, step]).integers(len(tokens), size=rows))])
+
+
+@app.command()
+def distill(
+    name: str,
+    teacher: str = "teacher",
+    layers: str = "",
+    start: str = "teacher",
+    steps: int = 300,
+    rows: int = 8,
+    length: int = 256,
+    temperature: float = 2.0,
+    alpha: float = 0.5,
+    seed: int = 0,
+    muon_rate: float = 3e-3,
+    adam_rate: float = 6e-3,
+    log_every: int = 20,
+    checkpoint_seconds: float = 240.0,
+    precision: str = "",
+) -> None:
+    """Distill a shallower student from a teacher that answers while the student learns, on the standard library.
+
+    `teacher` is a shipped model or a folder with a Hugging Face causal LM for the shipped tokenizer. `layers` ("0,2,5") names
+    the layers that the student keeps; `start` is "teacher" or "random" (then only their number counts). alpha 0 trains on
+    labels alone. Several devices or machines: `accelerate launch --num_processes 2 -m minicompress.train distill NAME ...`
+    (each process takes its share of `rows`, which must divide evenly).
+    """
+    from minicompress.distillation import distillation_loss, init_student_from_teacher
+
+    state = PartialState(cpu=best_device().type == "cpu")
+    if rows % state.num_processes:
+        raise typer.BadParameter(f"{rows} rows cannot be shared evenly by {state.num_processes} processes")
+    if start not in ("teacher", "random"):
+        raise typer.BadParameter(f"start must be 'teacher' or 'random', got {start!r}")
+    source = load_run(teacher) if not Path(teacher).is_dir() else LlamaForCausalLM.from_pretrained(teacher, dtype=torch.float32)
+    kept = [int(layer) for layer in layers.split(",")] if layers else list(range(0, source.config.num_hidden_layers, 2))
+    student = init_student_from_teacher(source, kept)
+    if start == "random":
+        torch.manual_seed(seed)
+        student = type(student)(student.config)
+    source = source.to(state.device).eval()
+
+    def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
+        tokens = training_rows(step, rows, seed, length)
+        logits = model(input_ids=tokens, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+        if alpha == 0:
+            return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        with torch.no_grad():
+            answers = source(input_ids=tokens, use_cache=False).logits[:, :-1]  # [B, T-1, V]
+        return distillation_loss(logits, answers, tokens[:, 1:], temperature, alpha)
+
+    plan = Plan(steps, muon_rate, adam_rate, log_every=log_every, checkpoint_seconds=checkpoint_seconds)
+    validation = corpus.load_tokens("validation", 256, per_file=4)[0] if length >= 256 else None
+    model = train(student, loss_of, plan, training_folder(name), validation, precision=precision)
+    if state.is_main_process:
+        save_model(model, training_folder(name) / "final")
+
+
 def put_on_grids(model: torch.nn.Module, blocks: str, embedding: str) -> None:
     """Fake-quantize the layers inside the blocks and the (tied) embedding and head, in place."""
     if blocks:
         fake_quantize(list(linear_layers(model).values()), blocks)
     if embedding:
         fake_quantize([model.get_input_embeddings(), model.get_output_embeddings()], embedding)
+
+
+BERT_MIXTURE, BERT_LENGTH = {"stdlib": 16, "packages": 16}, 128  # rows of each stream in a batch, and their length
+
+
+@app.command(name="bert")
+def train_bert(steps: int = 900, muon_rate: float = 6e-3, adam_rate: float = 1.5e-2) -> None:
+    """Train the BERT teacher: masked language modelling."""
+    mixture = corpus.Mixture(cached_streams(), BERT_MIXTURE, BERT_LENGTH)
+
+    def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
+        inputs, labels = (my_share(rows) for rows in bert.mask_tokens(mixture.batch(step), seed=step, share=BERT_SHARE))
+        logits = model(input_ids=inputs).logits.float()  # [B, T, V]
+        return F.cross_entropy(logits.flatten(0, 1), labels.flatten())  # [B*T, V]; -100 is left out
+
+    plan, validation = Plan(steps, muon_rate, adam_rate), corpus.load_tokens("validation", BERT_LENGTH, per_file=8)[0]
+    model = train(bert.new_bert(), loss_of, plan, training_folder("bert"), validation, score=bert.masked_score)
+    save_model(model, training_folder("bert") / "final")
+
+
+BERT_SHARE = 0.2  # of the tokens are masked in training; scores are for BERT's own 15%
+RECIPES = {"paper": (5, 2, 1, 0), "article": (0.5, 0.5, 0, 0.1), "labels": (0, 1, 0, 0)}
+
+
+@app.command()
+def distilbert(recipe: str, steps: int = 200, muon_rate: float = 3e-3, adam_rate: float = 6e-3, start: str = "teacher") -> None:
+    """Distill a DistilBERT of half the layers from the BERT teacher, by one of the recipes: paper, article, labels.
+
+    `start` is "teacher" (layers 0, 2, 4) or "random".
+    """
+    from minicompress.distillation import distilbert_loss
+
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"unknown recipe {recipe!r}: choose one of {', '.join(RECIPES)}")
+    teacher = load_bert().to(best_device())
+    student = bert.distilbert_from_bert(teacher, range(0, teacher.config.num_hidden_layers, 2))
+    if start == "random":
+        torch.manual_seed(0)
+        student = type(student)(student.config)
+    mixture = corpus.Mixture(cached_streams(), BERT_MIXTURE, BERT_LENGTH, seed=1)
+
+    def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
+        inputs, labels = (my_share(rows) for rows in bert.mask_tokens(mixture.batch(step), seed=10**6 + step, share=BERT_SHARE))
+        ours, theirs = model(input_ids=inputs, output_hidden_states=True), None
+        if recipe != "labels":
+            with torch.no_grad():
+                theirs = teacher(input_ids=inputs, output_hidden_states=True)
+        return distilbert_loss(ours, theirs, labels, torch.ones_like(inputs), weights=RECIPES[recipe])
+
+    plan, validation = Plan(steps, muon_rate, adam_rate, evaluate_every=50), corpus.load_tokens("validation", BERT_LENGTH, per_file=8)[0]
+    folder = training_folder(f"distilbert-{recipe}" + ("" if start == "teacher" else f"-{start}"))
+    save_model(train(student, loss_of, plan, folder, validation, score=bert.masked_score), folder / "final")
+
+
+def load_bert() -> torch.nn.Module:
+    """The BERT teacher, fp32 and frozen in eval mode: the finished run of this machine, else the shipped one."""
+    for folder in (training_folder("bert") / "final", corpus.ASSETS / "bert"):
+        if folder.is_dir():
+            return BertForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval().requires_grad_(False)
+    raise typer.BadParameter("there is no BERT teacher yet: run `python -m minicompress.train bert` first")
 
 
 @app.command()
