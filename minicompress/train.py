@@ -25,7 +25,7 @@ from accelerate import Accelerator, PartialState
 from safetensors import safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import BertForMaskedLM, LlamaConfig, LlamaForCausalLM
+from transformers import BertConfig, BertForMaskedLM, DistilBertForMaskedLM, LlamaConfig, LlamaForCausalLM
 
 from minicompress.lab import bert, corpus
 from minicompress.lab.answers import Answers, top_distillation_loss, write_answers
@@ -270,11 +270,14 @@ def pretrain(name: str, shape: dict, steps: int, compile_model: bool) -> None:
     save_model(model, training_folder(name) / "final")
 
 
-def load_run(name: str) -> LlamaForCausalLM:
+def load_run(name: str) -> LlamaForCausalLM | BertForMaskedLM | DistilBertForMaskedLM:
     """Load a finished run, fp32; one that was not done on this machine is taken from the shipped models."""
     for folder in (training_folder(name) / "final", corpus.ASSETS / name):
         if folder.is_dir():
-            return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+            kind = json.loads((folder / "config.json").read_text())["model_type"]
+            return {"bert": BertForMaskedLM, "distilbert": DistilBertForMaskedLM}.get(kind, LlamaForCausalLM).from_pretrained(
+                folder, dtype=torch.float32
+            )
     raise typer.BadParameter(f"the run {name!r} has not finished, and no such model is shipped in {corpus.ASSETS}")
 
 
@@ -461,7 +464,7 @@ def distilbert(recipe: str, steps: int = 200, muon_rate: float = 3e-3, adam_rate
 
     if recipe not in RECIPES:
         raise typer.BadParameter(f"unknown recipe {recipe!r}: choose one of {', '.join(RECIPES)}")
-    teacher = load_bert().to(best_device())
+    teacher = load_run("bert").to(best_device()).eval().requires_grad_(False)
     student = bert.distilbert_from_bert(teacher, range(0, teacher.config.num_hidden_layers, 2))
     if start == "random":
         torch.manual_seed(0)
@@ -479,14 +482,6 @@ def distilbert(recipe: str, steps: int = 200, muon_rate: float = 3e-3, adam_rate
     plan, validation = Plan(steps, muon_rate, adam_rate, evaluate_every=50), corpus.load_tokens("validation", BERT_LENGTH, per_file=8)[0]
     folder = training_folder(f"distilbert-{recipe}" + ("" if start == "teacher" else f"-{start}"))
     save_model(train(student, loss_of, plan, folder, validation, score=bert.masked_score), folder / "final")
-
-
-def load_bert() -> torch.nn.Module:
-    """The BERT teacher, fp32 and frozen in eval mode: the finished run of this machine, else the shipped one."""
-    for folder in (training_folder("bert") / "final", corpus.ASSETS / "bert"):
-        if folder.is_dir():
-            return BertForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval().requires_grad_(False)
-    raise typer.BadParameter("there is no BERT teacher yet: run `python -m minicompress.train bert` first")
 
 
 @app.command()
@@ -515,18 +510,21 @@ def publish(name: str, command: str, to: Path, grid: str = "") -> None:
     put_on_grids(model, grid, grid)
     to.mkdir(parents=True, exist_ok=True)
     for file in ("config.json", "generation_config.json", "model.safetensors"):
-        shutil.copyfile(folder / "final" / file, to / file)
+        if (folder / "final" / file).is_file():  # a BERT generates nothing
+            shutil.copyfile(folder / "final" / file, to / file)
     shutil.copyfile(folder / "log.jsonl", to / "log.jsonl")
     last = json.loads((folder / "log.jsonl").read_text().splitlines()[-1])
     report = json.loads((streams_folder() / "report.json").read_text())
-    score = validation_score(model, corpus.load_tokens("validation", 256, per_file=16)[0])
+    masked = model.config.model_type != "llama"
     (to / "README.md").write_text(
         CARD.format(
             name=to.name,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
-            rounded=f", every matrix rounded to the {grid} grid (the file holds the weights behind it)" if grid else "",
+            scores=say_masked_score(model) if masked else say_score(model, grid),
+            shares="16 : 16 : 0" if masked else "14 : 16 : 2",
             stage=", of which the last stage used the standard library alone" if "--stdlib-only" in command else "",
             shape=describe_shape(model.config),
+            logged="accuracy on masked tokens on 8" if masked else "top-1 accuracy on 4",
             bytes=(to / "model.safetensors").stat().st_size,
             command=command,
             steps=last["step"],
@@ -534,13 +532,31 @@ def publish(name: str, command: str, to: Path, grid: str = "") -> None:
             hardware=json.dumps(hardware()),
             versions=json.dumps(versions()),
             report=json.dumps(report, indent=1),
-            perplexity=math.exp(score["validation_loss"]),
-            top1=score["validation_top1"],
         )  # fmt: skip
     )
 
 
-def describe_shape(config: LlamaConfig) -> str:
+def say_score(model: LlamaForCausalLM, grid: str) -> str:
+    score = validation_score(model, corpus.load_tokens("validation", 256, per_file=16)[0])
+    rounded = f", every matrix rounded to the {grid} grid (the file holds the weights behind it)" if grid else ""
+    perplexity, top1 = math.exp(score["validation_loss"]), score["validation_top1"]
+    return f"On 16 sequences of 256 tokens a validation file{rounded}: perplexity {perplexity:.2f}, top-1 accuracy {top1:.2%}."
+
+
+def say_masked_score(model: BertForMaskedLM) -> str:
+    score = bert.masked_score(model, corpus.load_tokens("validation", BERT_LENGTH, per_file=16)[0])
+    return (
+        f"On 16 sequences of {BERT_LENGTH} tokens a validation file, 15% of the tokens masked: accuracy on the masked tokens "
+        f"{score['masked_accuracy']:.2%}, loss {score['masked_loss']:.3f} nats."
+    )
+
+
+def describe_shape(config: LlamaConfig | BertConfig) -> str:
+    if config.model_type == "bert":
+        return (
+            f"BERT for masked language modelling, {config.num_hidden_layers} layers, hidden size {config.hidden_size}, MLP "
+            f"{config.intermediate_size}, {config.num_attention_heads} heads, tied embeddings, {config.vocab_size} tokens"
+        )
     return (
         f"Llama, {config.num_hidden_layers} layers, hidden size {config.hidden_size}, MLP {config.intermediate_size}, "
         f"{config.num_attention_heads} heads in {config.num_key_value_heads} KV groups, tied embeddings, {config.vocab_size} tokens"
@@ -553,13 +569,12 @@ CARD = """# {name}
 
 Made by `{command}`: {steps} steps, {minutes:.0f} minutes (a shared machine, other work beside it), on
 `{hardware}` with `{versions}`. The log is in `log.jsonl`: mean training loss, share of the learning rate, seconds, and
-loss and top-1 accuracy on 4 sequences a validation file.
+loss and {logged} sequences a validation file.
 
-On 16 sequences of 256 tokens a validation file{rounded}: perplexity {perplexity:.2f}, top-1 accuracy {top1:.2%}. Figures on the test files
-stand in `results/`.
+{scores} Figures on the test files stand in `results/`.
 
 Data: the standard library's training files, the sources of the packages in `requirements.lock`, and code summarization
-pairs formed from both, in the shares 14 : 16 : 2{stage}. Files that share a span of 6 lines and 160 characters with a held-out
+pairs formed from both, in the shares {shares}{stage}. Files that share a span of 6 lines and 160 characters with a held-out
 file are left out ("leaks"), so are files that mostly repeat earlier ones:
 
 ```json
