@@ -432,16 +432,16 @@ def put_on_grids(model: torch.nn.Module, blocks: str, embedding: str) -> None:
         fake_quantize([model.get_input_embeddings(), model.get_output_embeddings()], embedding)
 
 
-BERT_MIXTURE, BERT_LENGTH = {"stdlib": 16, "packages": 16}, 128  # rows of each stream in a batch, and their length
+BERT_ROWS, BERT_LENGTH = {"stdlib": 32}, 128  # rows of each stream in a batch, and their length
 
 
 @app.command(name="bert")
 def train_bert(steps: int = 900, muon_rate: float = 6e-3, adam_rate: float = 1.5e-2) -> None:
-    """Train the BERT teacher: masked language modelling."""
-    mixture = corpus.Mixture(cached_streams(), BERT_MIXTURE, BERT_LENGTH)
+    """Train the BERT teacher: masked language modelling on the standard library."""
+    mixture = corpus.Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH)
 
     def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
-        inputs, labels = (my_share(rows) for rows in bert.mask_tokens(mixture.batch(step), seed=step, share=BERT_SHARE))
+        inputs, labels = bert.mask_tokens(my_share(mixture.batch(step)), step, BERT_SHARE)
         logits = model(input_ids=inputs).logits.float()  # [B, T, V]
         return F.cross_entropy(logits.flatten(0, 1), labels.flatten())  # [B*T, V]; -100 is left out
 
@@ -469,10 +469,10 @@ def distilbert(recipe: str, steps: int = 200, muon_rate: float = 3e-3, adam_rate
     if start == "random":
         torch.manual_seed(0)
         student = type(student)(student.config)
-    mixture = corpus.Mixture(cached_streams(), BERT_MIXTURE, BERT_LENGTH, seed=1)
+    mixture = corpus.Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH, seed=1)
 
     def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
-        inputs, labels = (my_share(rows) for rows in bert.mask_tokens(mixture.batch(step), seed=10**6 + step, share=BERT_SHARE))
+        inputs, labels = bert.mask_tokens(my_share(mixture.batch(step)), 10**6 + step, BERT_SHARE)
         ours, theirs = model(input_ids=inputs, output_hidden_states=True), None
         if recipe != "labels":
             with torch.no_grad():
@@ -514,15 +514,13 @@ def publish(name: str, command: str, to: Path, grid: str = "") -> None:
             shutil.copyfile(folder / "final" / file, to / file)
     shutil.copyfile(folder / "log.jsonl", to / "log.jsonl")
     last = json.loads((folder / "log.jsonl").read_text().splitlines()[-1])
-    report = json.loads((streams_folder() / "report.json").read_text())
     masked = model.config.model_type != "llama"
     (to / "README.md").write_text(
         CARD.format(
             name=to.name,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
             scores=say_masked_score(model) if masked else say_score(model, grid),
-            shares="16 : 16 : 0" if masked else "14 : 16 : 2",
-            stage=", of which the last stage used the standard library alone" if "--stdlib-only" in command else "",
+            data=say_data("32 : 0 : 0" if masked else "14 : 16 : 2", "--stdlib-only" in command),
             shape=describe_shape(model.config),
             logged="accuracy on masked tokens on 8" if masked else "top-1 accuracy on 4",
             bytes=(to / "model.safetensors").stat().st_size,
@@ -531,7 +529,6 @@ def publish(name: str, command: str, to: Path, grid: str = "") -> None:
             minutes=last["seconds"] / 60,
             hardware=json.dumps(hardware()),
             versions=json.dumps(versions()),
-            report=json.dumps(report, indent=1),
         )  # fmt: skip
     )
 
@@ -551,6 +548,12 @@ def say_masked_score(model: BertForMaskedLM) -> str:
     )
 
 
+def say_data(shares: str, stdlib_last: bool) -> str:
+    report = json.loads((streams_folder() / "report.json").read_text())
+    stage = ", of which the last stage used the standard library alone" if stdlib_last else ""
+    return DATA.format(shares=shares, stage=stage, report=json.dumps(report, indent=1))
+
+
 def describe_shape(config: LlamaConfig | BertConfig) -> str:
     if config.model_type == "bert":
         return (
@@ -563,6 +566,14 @@ def describe_shape(config: LlamaConfig | BertConfig) -> str:
     )
 
 
+DATA = """the standard library's training files, the sources of the packages in `requirements.lock`, and code summarization
+pairs formed from both, in the shares {shares}{stage}. Files that share a span of 6 lines and 160 characters with a held-out
+file are left out ("leaks"), so are files that mostly repeat earlier ones:
+
+```json
+{report}
+```"""
+
 CARD = """# {name}
 
 {shape}: {parameters:,} parameters, {bytes:,} bytes in fp16.
@@ -573,13 +584,7 @@ loss and {logged} sequences a validation file.
 
 {scores} Figures on the test files stand in `results/`.
 
-Data: the standard library's training files, the sources of the packages in `requirements.lock`, and code summarization
-pairs formed from both, in the shares {shares}{stage}. Files that share a span of 6 lines and 160 characters with a held-out
-file are left out ("leaks"), so are files that mostly repeat earlier ones:
-
-```json
-{report}
-```
+Data: {data}
 """
 
 
