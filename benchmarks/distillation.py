@@ -153,7 +153,7 @@ def own_text_divergence(student: torch.nn.Module, teacher: torch.nn.Module, prom
         return {f"beta {beta}": distillation.generalized_jsd(ours, theirs, beta).item() for beta in (0.0, 1.0)}
 
 
-def fly(steps: int = 50, seeds: int = 2, prompt: int = 32, count: int = 64) -> dict:
+def fly(steps: int = 40, seeds: int = 2, prompt: int = 32, count: int = 64) -> dict:
     """A student of two layers taught on the corpus' text, on the teacher's and on its own, with three divergences."""
     teacher = shipped_model("medium")
     held_out = corpus.load_tokens("validation", 256, per_file=4)[0]

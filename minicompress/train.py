@@ -436,7 +436,7 @@ BERT_ROWS, BERT_LENGTH = {"stdlib": 16}, 128  # rows of each stream in a batch, 
 
 
 @app.command(name="bert")
-def train_bert(steps: int = 1800, muon_rate: float = 6e-3, adam_rate: float = 4e-3) -> None:
+def train_bert(steps: int = 1000, muon_rate: float = 6e-3, adam_rate: float = 4e-3) -> None:
     """Train the BERT teacher: masked language modelling on the standard library."""
     mixture = corpus.Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH)
 
@@ -455,7 +455,7 @@ RECIPES = {"paper": (5, 2, 1, 0), "article": (0.5, 0.5, 0, 0.1), "labels": (0, 1
 
 
 @app.command()
-def distilbert(recipe: str, steps: int = 300, muon_rate: float = 3e-3, adam_rate: float = 2e-3, start: str = "teacher") -> None:
+def distilbert(recipe: str, steps: int = 150, muon_rate: float = 3e-3, adam_rate: float = 2e-3, start: str = "teacher") -> None:
     """Distill a DistilBERT of half the layers from the BERT teacher, by one of the recipes: paper, article, labels.
 
     `start` is "teacher" (layers 0, 2, 4) or "random".
@@ -479,7 +479,7 @@ def distilbert(recipe: str, steps: int = 300, muon_rate: float = 3e-3, adam_rate
                 theirs = teacher(input_ids=inputs, output_hidden_states=True)
         return distilbert_loss(ours, theirs, labels, torch.ones_like(inputs), weights=RECIPES[recipe])
 
-    plan, validation = Plan(steps, muon_rate, adam_rate, evaluate_every=100), corpus.load_tokens("validation", BERT_LENGTH, per_file=4)[0]
+    plan, validation = Plan(steps, muon_rate, adam_rate, evaluate_every=50), corpus.load_tokens("validation", BERT_LENGTH, per_file=4)[0]
     folder = training_folder(f"distilbert-{recipe}" + ("" if start == "teacher" else f"-{start}"))
     save_model(train(student, loss_of, plan, folder, validation, score=bert.masked_score), folder / "final")
 
