@@ -439,8 +439,8 @@ BERT_ROWS, BERT_LENGTH = {"stdlib": 16}, 128  # rows of each stream in a batch, 
 def train_bert(steps: int = 900, muon_rate: float = 6e-3, adam_rate: float = 2e-3) -> None:
     """Train the BERT teacher: masked language modelling on the standard library.
 
-    Its word embeddings start from the causal teacher's. Half of the tokens are masked at first, 15% at the end: early on, many predictions teach more than much context
-    (Yang et al. 2022, arXiv 2208.10806, also let the share fall).
+    Its word embeddings start from the causal teacher's. Half of the tokens are masked at first, 15% at the end: early on,
+    many predictions teach more than much context (Yang et al. 2022, arXiv 2208.10806, also let the share fall).
     """
     mixture = corpus.Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH)
 

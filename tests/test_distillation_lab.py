@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from transformers import BertConfig, BertForMaskedLM
 
 from minicompress.lab import bert, summaries
@@ -47,6 +48,15 @@ def test_a_distilbert_takes_the_layers_asked_for_and_shares_nothing(small_bert):
         for parameter in student.parameters():
             parameter.zero_()
     assert all(torch.equal(before[name], tensor) for name, tensor in small_bert.state_dict().items())
+
+
+def test_borrowed_embeddings_keep_who_is_like_whom(small_bert):
+    """All directions fit where the width is the same: the angles between tokens stay, but for the common part."""
+    source = torch.randn(2048, 32) @ torch.randn(32, 32)
+    bert.borrow_embeddings(small_bert, source + 5)
+    ours, theirs = small_bert.bert.embeddings.word_embeddings.weight[:2048], source - source.mean(0)
+    torch.testing.assert_close(F.cosine_similarity(ours[:-1], ours[1:]), F.cosine_similarity(theirs[:-1], theirs[1:]), rtol=1e-3, atol=1e-3)
+    assert ours.std().item() == pytest.approx(small_bert.config.initializer_range, rel=0.01)
 
 
 def test_masked_accuracy_of_a_model_that_always_says_7():
