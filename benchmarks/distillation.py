@@ -153,7 +153,7 @@ def own_text_divergence(student: torch.nn.Module, teacher: torch.nn.Module, prom
         return {f"beta {beta}": distillation.generalized_jsd(ours, theirs, beta).item() for beta in (0.0, 1.0)}
 
 
-def fly(steps: int = 40, seeds: int = 2, prompt: int = 32, count: int = 64) -> dict:
+def fly(steps: int = 25, seeds: int = 2, prompt: int = 32, count: int = 64) -> dict:
     """A student of two layers taught on the corpus' text, on the teacher's and on its own, with three divergences."""
     teacher = shipped_model("medium")
     held_out = corpus.load_tokens("validation", 256, per_file=4)[0]
@@ -217,11 +217,11 @@ def task_score(model: torch.nn.Module, pairs: list, examples: int, longest: int)
     }
 
 
-def summarization(size: int = 16, examples: int = 12, longest: int = 24) -> dict:
+def summarization(size: int = 16, steps: int = 130, examples: int = 12, longest: int = 24) -> dict:
     """A teacher made for the task (the medium model, tuned on true answers), and the student after one pass over the same
     functions: on the teacher's answers, without a true one, or on the true ones.
     """
-    pairs, held_out = summaries.load_pairs("train"), summaries.load_pairs("test")
+    pairs, held_out = summaries.load_pairs("train")[: steps * size], summaries.load_pairs("test")
     labelled, models = summaries.labelled_batches(pairs, size), {"medium, as shipped": shipped_model("medium")}
     optimizer_of = lambda model: torch.optim.AdamW(model.parameters(), lr=1e-3)  # noqa: E731
     teacher = models["teacher: medium, tuned for the task"] = shipped_model("medium")

@@ -46,7 +46,7 @@ train bert && publish bert bert
 for recipe in paper article labels; do train distilbert "$recipe"; done
 scratch="--start random --muon-rate 6e-3 --adam-rate 1.5e-2"
 for name in medium teacher; do
-  steps=$([ "$name" = medium ] && echo 200 || echo 40)
+  steps=$([ "$name" = medium ] && echo 100 || echo 25)
   train distill "$name-half-kd" --teacher "$name" --steps "$steps"
   train distill "$name-half-labels" --teacher "$name" --steps "$steps" --alpha 0
   train distill "$name-half-kd-random" --teacher "$name" --steps "$steps" $scratch
