@@ -86,6 +86,11 @@ def rate_share(plan: Plan, step: int) -> float:
     return plan.final_share + (1 - plan.final_share) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
+def warmup_of(steps: int) -> int:
+    """A tenth of a short run, else 30 steps."""
+    return max(1, min(30, steps // 10))
+
+
 def make_optimizers(model: torch.nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the blocks, AdamW for embeddings and norms.
 
@@ -417,7 +422,7 @@ def distill(
             answers = source(input_ids=tokens, use_cache=False).logits[:, :-1]  # [B, T-1, V]
         return distillation_loss(logits, answers, tokens[:, 1:], temperature, alpha)
 
-    plan = Plan(steps, muon_rate, adam_rate, log_every=log_every, checkpoint_seconds=checkpoint_seconds)
+    plan = Plan(steps, muon_rate, adam_rate, warmup_of(steps), log_every=log_every, checkpoint_seconds=checkpoint_seconds)
     validation = corpus.load_tokens("validation", 256, per_file=4)[0] if length >= 256 else None
     model = train(student, loss_of, plan, training_folder(name), validation, precision=precision)
     if state.is_main_process:
@@ -484,7 +489,8 @@ def distilbert(recipe: str, steps: int = 100, muon_rate: float = 3e-3, adam_rate
                 theirs = teacher(input_ids=inputs, output_hidden_states=True)
         return distilbert_loss(ours, theirs, labels, torch.ones_like(inputs), weights=RECIPES[recipe])
 
-    plan, validation = Plan(steps, muon_rate, adam_rate, evaluate_every=50), corpus.load_tokens("validation", BERT_LENGTH, per_file=4)[0]
+    plan = Plan(steps, muon_rate, adam_rate, warmup_of(steps), evaluate_every=50)
+    validation = corpus.load_tokens("validation", BERT_LENGTH, per_file=4)[0]
     folder = training_folder(f"distilbert-{recipe}" + ("" if start == "teacher" else f"-{start}"))
     save_model(train(student, loss_of, plan, folder, validation, score=bert.masked_score), folder / "final")
 
