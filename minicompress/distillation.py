@@ -62,7 +62,7 @@ def feature_distillation_loss(
 
     States: [..., width], without padding (the caller masks: `state[attention_mask.bool()]`). Returns a scalar, fp32 or better;
     the teacher receives no gradient.
-    ValueError: no pair, an index that is not there, as many projections as pairs not given, or shapes that differ.
+    ValueError: no pair, an index that is not there, not one projection a pair, or shapes that differ after projection.
     """
     if not layer_map:
         raise ValueError(f"layer_map must pair at least one student state with a teacher state, got {layer_map}")

@@ -598,7 +598,7 @@ def test_3_6_padding_and_what_follows_the_end_do_not_count(llama, tokens):
     padded = torch.cat([torch.full((1, 3), 7, device=tokens.device), tokens[:1]], 1)
     batches = [{"input_ids": tokens[:1]}, {"input_ids": padded, "attention_mask": mask}]
     alone, beside = distill_for_task(student, llama, batches, still(student), 5)
-    assert alone == pytest.approx(beside, rel=1e-4), "padding changes the loss: hand the attention mask to both models"
+    assert alone == pytest.approx(beside, rel=1e-4), "padding changes the loss: it must neither be seen nor counted"
     text = greedy(llama, tokens[0], 1)[None]
     with torch.no_grad():
         ours, theirs = (model(input_ids=text).logits[:, 11] for model in (student, llama))
