@@ -40,16 +40,13 @@ train export student-labels "" "" assets/baselines/student-labels.safetensors
 train student --name small-clip4 --blocks clip4 --embedding clip4 --stdlib-only --steps 1200
 train export small-clip4 clip4 clip4 assets/baselines/small-clip4.safetensors
 
-# Chapter 03. A BERT, and students of half its layers by three recipes; students of half the layers of the medium model and of the
-# teacher, which answer live: from the teacher's layers or from random weights, distilled or on labels alone.
+# Chapter 03. A BERT, and students of half its layers by three recipes; students of half the layers of the medium model, which
+# answers live: from its layers or from random weights, distilled or on labels alone.
 train bert && publish bert bert
 for recipe in paper article labels; do train distilbert "$recipe"; done
 scratch="--start random --muon-rate 6e-3 --adam-rate 1.5e-2"
-for name in medium teacher; do
-  steps=$([ "$name" = medium ] && echo 100 || echo 25)
-  train distill "$name-half-kd" --teacher "$name" --steps "$steps"
-  train distill "$name-half-labels" --teacher "$name" --steps "$steps" --alpha 0
-  train distill "$name-half-kd-random" --teacher "$name" --steps "$steps" $scratch
-  train distill "$name-half-labels-random" --teacher "$name" --steps "$steps" --alpha 0 $scratch
-done
+train distill medium-half-kd --teacher medium --steps 100
+train distill medium-half-labels --teacher medium --steps 100 --alpha 0
+train distill medium-half-kd-random --teacher medium --steps 100 $scratch
+train distill medium-half-labels-random --teacher medium --steps 100 --alpha 0 $scratch
 .venv/bin/python -m benchmarks.distillation

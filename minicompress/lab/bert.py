@@ -33,7 +33,7 @@ def mask_tokens(tokens: torch.Tensor, seed: int, share: float = 0.15) -> tuple[t
 def new_bert(shape: dict = SHAPE, seed: int = 0, length: int = 256) -> BertForMaskedLM:
     """A randomly initialised BERT for masked language modelling, fp32, tied embeddings, no dropout.
 
-    The text is read only once or twice, so there is nothing to regularise. BERT's spread of 0.02 is for a width of 768.
+    The text is read once at most, so there is nothing to regularise.
     """
     torch.manual_seed(seed)
     return BertForMaskedLM(
