@@ -61,7 +61,8 @@ def halves() -> dict:
     reference = sequence_hits(teacher, tokens)
     untrained = distillation.init_student_from_teacher(teacher, [0, 2])
     result = {
-        "held_out_tokens": tokens[:, 1:].numel(), "rows_a_step": 8, "length": 256, "teacher": size_of(teacher) | score(teacher, tokens, files),
+        "held_out_tokens": tokens[:, 1:].numel(), "rows_a_step": 8, "length": 256,
+        "teacher": size_of(teacher) | score(teacher, tokens, files),
         "students": {"untrained": size_of(untrained) | score(untrained, tokens, files, reference)},
     }  # fmt: skip
     for arm in ARMS:

@@ -465,7 +465,7 @@ RECIPES = {"paper": (5, 2, 1, 0), "article": (0.5, 0.5, 0, 0.1), "labels": (0, 1
 
 
 @app.command()
-def distilbert(recipe: str, steps: int = 100, muon_rate: float = 3e-3, adam_rate: float = 2e-3, start: str = "teacher") -> None:
+def distilbert(recipe: str, steps: int = 60, muon_rate: float = 3e-3, adam_rate: float = 2e-3, start: str = "teacher") -> None:
     """Distill a DistilBERT of half the layers from the BERT teacher, by one of the recipes: paper, article, labels.
 
     `start` is "teacher" (layers 0, 2, 4) or "random".
