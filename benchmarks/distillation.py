@@ -250,7 +250,7 @@ def masked_row(model: torch.nn.Module, tokens: torch.Tensor) -> dict:
 
 def distilbert() -> dict:
     """The BERT teacher and its students on the test files: masked-token accuracy with 15% of the tokens masked."""
-    tokens = corpus.load_tokens("test", train.BERT_LENGTH, per_file=32)[0]
+    tokens = corpus.load_tokens("test", train.BERT_LENGTH, per_file=8)[0]
     teacher = shipped_model("bert")
     untrained = bert.distilbert_from_bert(teacher, [0, 2, 4])
     result = {"length": train.BERT_LENGTH, "rows_a_step": sum(train.BERT_ROWS.values()), "teacher": masked_row(teacher, tokens)}

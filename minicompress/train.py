@@ -441,7 +441,7 @@ BERT_ROWS, BERT_LENGTH = {"stdlib": 16}, 128  # rows of each stream in a batch, 
 
 
 @app.command(name="bert")
-def train_bert(steps: int = 400, muon_rate: float = 6e-3, adam_rate: float = 2e-3) -> None:
+def train_bert(steps: int = 900, muon_rate: float = 6e-3, adam_rate: float = 2e-3) -> None:
     """Train the BERT teacher: masked language modelling on the standard library.
 
     Its word embeddings start from the causal teacher's. Half of the tokens are masked at first, 15% at the end: early on,
