@@ -266,9 +266,9 @@ def distilbert() -> dict:
 # ---------------------------------------------------------------- speed, side by side
 
 
-def speed(repeats: int = 7) -> dict:
+def speed(repeats: int = 15) -> dict:
     """Forward passes of teacher and half-depth student, alternating: the median of the ratios of neighbours."""
-    tokens = corpus.load_tokens("validation", 256, per_file=1)[0][:8]
+    tokens = corpus.load_tokens("validation", 256, per_file=1)[0][:32]
     pairs = {"medium": (shipped_model("medium"), train.load_run("medium-half-kd").eval(), tokens)}
     short = corpus.load_tokens("validation", train.BERT_LENGTH, per_file=1)[0][:16]
     pairs["bert"] = (shipped_model("bert"), train.load_run("distilbert-paper").eval(), short)
