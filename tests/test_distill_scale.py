@@ -25,16 +25,26 @@ def arguments(tmp_path_factory):
     shape = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1)
     logging.disable_progress_bar()
     train.new_model(shape, seed=1).save_pretrained(folder)
-    settings = {"steps": STEPS, "rows": 8, "length": 32, "log-every": 1, "checkpoint-seconds": 0, "precision": "no", "start": "random"}
+    settings = {
+        "steps": STEPS,
+        "rows": 8,
+        "length": 32,
+        "log-every": 1,
+        "checkpoint-seconds": 0,
+        "precision": "no",
+        "start": "random",
+        "adam-rate": 0.03,
+    }
     options = [f"--{name}={value}" for name, value in settings.items()]
     return ["-m", "minicompress.train", "distill", "run", f"--teacher={folder}", "--layers=0", *options]
 
 
 def start(command: list[str], cache: Path) -> subprocess.Popen:
     """Start a command with a cache folder of its own (but the token arrays of all), one thread a process."""
+    cache.mkdir(exist_ok=True)
     for array in train.corpus.cache_folder().glob("stdlib-*.safetensors"):
-        cache.mkdir(parents=True, exist_ok=True)
-        (cache / array.name).symlink_to(array)
+        if not (cache / array.name).exists():
+            (cache / array.name).symlink_to(array)
     environment = os.environ | {"MINICOMPRESS_CACHE": str(cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
