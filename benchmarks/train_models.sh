@@ -49,4 +49,4 @@ train distill medium-half-kd --teacher medium --steps 100
 train distill medium-half-labels --teacher medium --steps 100 --alpha 0
 train distill medium-half-kd-random --teacher medium --steps 100 $scratch
 train distill medium-half-labels-random --teacher medium --steps 100 --alpha 0 $scratch
-.venv/bin/python -m benchmarks.distillation
+.venv/bin/python -m benchmarks.distillation halves distilbert speed
