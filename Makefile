@@ -16,10 +16,12 @@ lab: .venv/ready
 bench: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.run
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.pruning
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.distillation sweep fly summaries
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.low_rank
 
 parity: .venv/ready .venv-oracles/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.parity
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.distillation trl
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

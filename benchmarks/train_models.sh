@@ -39,3 +39,14 @@ train student --name student-labels --start student-labels-first --alpha 0 --std
 train export student-labels "" "" assets/baselines/student-labels.safetensors
 train student --name small-clip4 --blocks clip4 --embedding clip4 --stdlib-only --steps 1200
 train export small-clip4 clip4 clip4 assets/baselines/small-clip4.safetensors
+
+# Chapter 03. A BERT, and students of half its layers by three recipes; students of half the layers of the medium model, which
+# answers live: from its layers or from random weights, distilled or on labels alone.
+train bert --steps 400 && train bert --steps 900 && publish bert "bert --steps 400, and then, from there, --steps 900"
+for recipe in paper article labels; do train distilbert "$recipe"; done
+scratch="--start random --muon-rate 6e-3 --adam-rate 1.5e-2"
+train distill medium-half-kd --teacher medium --steps 100
+train distill medium-half-labels --teacher medium --steps 100 --alpha 0
+train distill medium-half-kd-random --teacher medium --steps 100 $scratch
+train distill medium-half-labels-random --teacher medium --steps 100 --alpha 0 $scratch
+.venv/bin/python -m benchmarks.distillation halves distilbert speed

@@ -25,9 +25,9 @@ from accelerate import Accelerator, PartialState
 from safetensors import safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import BertConfig, BertForMaskedLM, DistilBertForMaskedLM, LlamaConfig, LlamaForCausalLM
 
-from minicompress.lab import corpus
+from minicompress.lab import bert, corpus
 from minicompress.lab.answers import Answers, top_distillation_loss, write_answers
 from minicompress.lab.modules import linear_layers
 from minicompress.lab.qat import bake_fake_quantize, drop_fake_quantize, fake_quantize
@@ -74,6 +74,7 @@ class Plan:
     final_share: float = 0.02  # of the learning rates, at the end of the cosine
     weight_decay: float = 0.05
     evaluate_every: int = 100
+    log_every: int = 20
     checkpoint_seconds: float = 240.0
 
 
@@ -83,6 +84,11 @@ def rate_share(plan: Plan, step: int) -> float:
         return (step + 1) / plan.warmup
     progress = (step - plan.warmup) / max(plan.steps - plan.warmup, 1)
     return plan.final_share + (1 - plan.final_share) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def warmup_of(steps: int) -> int:
+    """A tenth of a short run, else 30 steps."""
+    return max(1, min(30, steps // 10))
 
 
 def make_optimizers(model: torch.nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
@@ -123,13 +129,17 @@ def train(
     folder: Path,
     validation: torch.Tensor | None = None,
     compile_model: bool = False,
+    score: Callable[[torch.nn.Module, torch.Tensor], dict] = validation_score,
+    precision: str = "",
 ) -> torch.nn.Module:
     """Train `model` in place, resuming from `folder` when it holds a checkpoint; return the model.
 
-    `loss_of(model, step)` forms the loss of one step. One JSON line per logged step goes to `folder/log.jsonl`.
+    `loss_of(model, step)` forms the loss of one step, from this process's share of the batch where there are several. One
+    JSON line per logged step goes to `folder/log.jsonl`. `precision` is "no" (fp32) or "bf16"; by default what is faster here.
     """
     device = best_device()
-    accelerator = Accelerator(mixed_precision="bf16" if has_fast_bf16(device) else "no", cpu=device.type == "cpu")
+    precision = precision or ("bf16" if has_fast_bf16(device) else "no")
+    accelerator = Accelerator(mixed_precision=precision, cpu=device.type == "cpu")
     optimizers = make_optimizers(model, plan)
     model, *optimizers = accelerator.prepare(model, *optimizers)
     plain = accelerator.unwrap_model(model)
@@ -151,18 +161,18 @@ def train(
             optimizer.step()
             optimizer.zero_grad()
         step += 1
-        recent.append(loss.detach().item())
+        recent.append(accelerator.reduce(loss.detach(), "mean").item())  # over the processes
         last = step == plan.steps
-        if accelerator.is_main_process and (step % 20 == 0 or last):
+        if accelerator.is_main_process and (step % plan.log_every == 0 or last):
             record = {
                 "step": step,
-                "loss": round(sum(recent) / len(recent), 4),
+                "loss": round(sum(recent) / len(recent), 6),
                 "rate_share": round(share, 4),
                 "seconds": round(time.monotonic() - started, 1),
             }
             recent.clear()
             if validation is not None and (step % plan.evaluate_every == 0 or last):
-                record |= validation_score(plain, validation)
+                record |= score(plain, validation)
             with log.open("a") as file:
                 file.write(json.dumps(record) + "\n")
         if accelerator.is_main_process and (last or time.monotonic() - saved_at > plan.checkpoint_seconds):
@@ -265,11 +275,14 @@ def pretrain(name: str, shape: dict, steps: int, compile_model: bool) -> None:
     save_model(model, training_folder(name) / "final")
 
 
-def load_run(name: str) -> LlamaForCausalLM:
+def load_run(name: str) -> LlamaForCausalLM | BertForMaskedLM | DistilBertForMaskedLM:
     """Load a finished run, fp32; one that was not done on this machine is taken from the shipped models."""
     for folder in (training_folder(name) / "final", corpus.ASSETS / name):
         if folder.is_dir():
-            return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+            kind = json.loads((folder / "config.json").read_text())["model_type"]
+            return {"bert": BertForMaskedLM, "distilbert": DistilBertForMaskedLM}.get(kind, LlamaForCausalLM).from_pretrained(
+                folder, dtype=torch.float32
+            )
     raise typer.BadParameter(f"the run {name!r} has not finished, and no such model is shipped in {corpus.ASSETS}")
 
 
@@ -354,12 +367,132 @@ def student(
     save_model(model, training_folder(name) / "final")
 
 
+def training_rows(step: int, rows: int, seed: int, length: int = 256) -> torch.Tensor:
+    """This process's rows of one step's batch from the standard library's training files: a function of (seed, step) alone."""
+    tokens, _ = corpus.load_tokens("train", length)
+    return my_share(tokens[torch.from_numpy(np.random.default_rng([seed, step]).integers(len(tokens), size=rows))])
+
+
+@app.command()
+def distill(
+    name: str,
+    teacher: str = "teacher",
+    layers: str = "",
+    start: str = "teacher",
+    steps: int = 300,
+    rows: int = 8,
+    length: int = 256,
+    temperature: float = 2.0,
+    alpha: float = 0.5,
+    seed: int = 0,
+    muon_rate: float = 3e-3,
+    adam_rate: float = 6e-3,
+    log_every: int = 20,
+    checkpoint_seconds: float = 240.0,
+    precision: str = "",
+) -> None:
+    """Distill a shallower student from a teacher that answers while the student learns, on the standard library.
+
+    `teacher` is a shipped model or a folder with a Hugging Face causal LM for the shipped tokenizer. `layers` ("0,2,5") names
+    the layers that the student keeps; `start` is "teacher" or "random" (then only their number counts). alpha 0 trains on
+    labels alone. Several devices or machines: `accelerate launch --num_processes 2 -m minicompress.train distill NAME ...`
+    (each process takes its share of `rows`, which must divide evenly).
+    """
+    from minicompress.distillation import distillation_loss, init_student_from_teacher
+
+    state = PartialState(cpu=best_device().type == "cpu")
+    if rows % state.num_processes:
+        raise typer.BadParameter(f"{rows} rows cannot be shared evenly by {state.num_processes} processes")
+    if start not in ("teacher", "random"):
+        raise typer.BadParameter(f"start must be 'teacher' or 'random', got {start!r}")
+    source = load_run(teacher) if not Path(teacher).is_dir() else LlamaForCausalLM.from_pretrained(teacher, dtype=torch.float32)
+    kept = [int(layer) for layer in layers.split(",")] if layers else list(range(0, source.config.num_hidden_layers, 2))
+    student = init_student_from_teacher(source, kept)
+    if start == "random":
+        torch.manual_seed(seed)
+        student = type(student)(student.config)
+    source = source.to(state.device).eval()
+
+    def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
+        tokens = training_rows(step, rows, seed, length)
+        logits = model(input_ids=tokens, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+        if alpha == 0:
+            return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        with torch.no_grad():
+            answers = source(input_ids=tokens, use_cache=False).logits[:, :-1]  # [B, T-1, V]
+        return distillation_loss(logits, answers, tokens[:, 1:], temperature, alpha)
+
+    plan = Plan(steps, muon_rate, adam_rate, warmup_of(steps), log_every=log_every, checkpoint_seconds=checkpoint_seconds)
+    validation = corpus.load_tokens("validation", 256, per_file=4)[0] if length >= 256 else None
+    model = train(student, loss_of, plan, training_folder(name), validation, precision=precision)
+    if state.is_main_process:
+        save_model(model, training_folder(name) / "final")
+
+
 def put_on_grids(model: torch.nn.Module, blocks: str, embedding: str) -> None:
     """Fake-quantize the layers inside the blocks and the (tied) embedding and head, in place."""
     if blocks:
         fake_quantize(list(linear_layers(model).values()), blocks)
     if embedding:
         fake_quantize([model.get_input_embeddings(), model.get_output_embeddings()], embedding)
+
+
+BERT_ROWS, BERT_LENGTH = {"stdlib": 16}, 128  # rows of each stream in a batch, and their length
+
+
+@app.command(name="bert")
+def train_bert(steps: int = 900, muon_rate: float = 6e-3, adam_rate: float = 2e-3) -> None:
+    """Train the BERT teacher: masked language modelling on the standard library.
+
+    Its word embeddings start from the causal teacher's. Half of the tokens are masked at first, 15% at the end: early on,
+    many predictions teach more than much context (Yang et al. 2022, arXiv 2208.10806, also let the share fall).
+    """
+    mixture = corpus.Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH)
+
+    def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
+        inputs, labels = bert.mask_tokens(my_share(mixture.batch(step)), step, share=0.5 - 0.35 * step / steps)
+        logits = model(input_ids=inputs).logits.float()  # [B, T, V]
+        return F.cross_entropy(logits.flatten(0, 1), labels.flatten())  # [B*T, V]; -100 is left out
+
+    plan, validation = Plan(steps, muon_rate, adam_rate, evaluate_every=200), corpus.load_tokens("validation", BERT_LENGTH, per_file=4)[0]
+    model = bert.new_bert()
+    bert.borrow_embeddings(model, load_run("teacher").get_input_embeddings().weight.detach())
+    model = train(model, loss_of, plan, training_folder("bert"), validation, score=bert.masked_score)
+    save_model(model, training_folder("bert") / "final")
+
+
+RECIPES = {"paper": (5, 2, 1, 0), "article": (0.5, 0.5, 0, 0.1), "labels": (0, 1, 0, 0)}
+
+
+@app.command()
+def distilbert(recipe: str, steps: int = 60, muon_rate: float = 3e-3, adam_rate: float = 2e-3, start: str = "teacher") -> None:
+    """Distill a DistilBERT of half the layers from the BERT teacher, by one of the recipes: paper, article, labels.
+
+    `start` is "teacher" (layers 0, 2, 4) or "random".
+    """
+    from minicompress.distillation import distilbert_loss
+
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"unknown recipe {recipe!r}: choose one of {', '.join(RECIPES)}")
+    teacher = load_run("bert").to(best_device()).eval().requires_grad_(False)
+    student = bert.distilbert_from_bert(teacher, range(0, teacher.config.num_hidden_layers, 2))
+    if start == "random":
+        torch.manual_seed(0)
+        student = type(student)(student.config)
+    mixture = corpus.Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH, seed=1)
+
+    def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
+        inputs, labels = bert.mask_tokens(my_share(mixture.batch(step)), 10**6 + step)
+        ours, theirs = model(input_ids=inputs, output_hidden_states=True), None
+        if recipe != "labels":
+            with torch.no_grad():
+                theirs = teacher(input_ids=inputs, output_hidden_states=True)
+        return distilbert_loss(ours, theirs, labels, torch.ones_like(inputs), weights=RECIPES[recipe])
+
+    plan = Plan(steps, muon_rate, adam_rate, warmup_of(steps), evaluate_every=50)
+    validation = corpus.load_tokens("validation", BERT_LENGTH, per_file=4)[0]
+    folder = training_folder(f"distilbert-{recipe}" + ("" if start == "teacher" else f"-{start}"))
+    save_model(train(student, loss_of, plan, folder, validation, score=bert.masked_score), folder / "final")
 
 
 @app.command()
@@ -388,37 +521,69 @@ def publish(name: str, command: str, to: Path, grid: str = "") -> None:
     put_on_grids(model, grid, grid)
     to.mkdir(parents=True, exist_ok=True)
     for file in ("config.json", "generation_config.json", "model.safetensors"):
-        shutil.copyfile(folder / "final" / file, to / file)
+        if (folder / "final" / file).is_file():  # a BERT generates nothing
+            shutil.copyfile(folder / "final" / file, to / file)
     shutil.copyfile(folder / "log.jsonl", to / "log.jsonl")
     last = json.loads((folder / "log.jsonl").read_text().splitlines()[-1])
-    report = json.loads((streams_folder() / "report.json").read_text())
-    score = validation_score(model, corpus.load_tokens("validation", 256, per_file=16)[0])
+    masked = model.config.model_type != "llama"
     (to / "README.md").write_text(
         CARD.format(
             name=to.name,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
-            rounded=f", every matrix rounded to the {grid} grid (the file holds the weights behind it)" if grid else "",
-            stage=", of which the last stage used the standard library alone" if "--stdlib-only" in command else "",
+            scores=say_masked_score(model) if masked else say_score(model, grid),
+            data=say_data("32 : 0 : 0" if masked else "14 : 16 : 2", "--stdlib-only" in command),
             shape=describe_shape(model.config),
+            logged="accuracy on masked tokens on 4" if masked else "top-1 accuracy on 4",
             bytes=(to / "model.safetensors").stat().st_size,
             command=command,
             steps=last["step"],
             minutes=last["seconds"] / 60,
             hardware=json.dumps(hardware()),
             versions=json.dumps(versions()),
-            report=json.dumps(report, indent=1),
-            perplexity=math.exp(score["validation_loss"]),
-            top1=score["validation_top1"],
         )  # fmt: skip
     )
 
 
-def describe_shape(config: LlamaConfig) -> str:
+def say_score(model: LlamaForCausalLM, grid: str) -> str:
+    score = validation_score(model, corpus.load_tokens("validation", 256, per_file=16)[0])
+    rounded = f", every matrix rounded to the {grid} grid (the file holds the weights behind it)" if grid else ""
+    perplexity, top1 = math.exp(score["validation_loss"]), score["validation_top1"]
+    return f"On 16 sequences of 256 tokens a validation file{rounded}: perplexity {perplexity:.2f}, top-1 accuracy {top1:.2%}."
+
+
+def say_masked_score(model: BertForMaskedLM) -> str:
+    score = bert.masked_score(model, corpus.load_tokens("validation", BERT_LENGTH, per_file=16)[0])
+    return (
+        f"On 16 sequences of {BERT_LENGTH} tokens a validation file, 15% of the tokens masked: accuracy on the masked tokens "
+        f"{score['masked_accuracy']:.2%}, loss {score['masked_loss']:.3f} nats."
+    )
+
+
+def say_data(shares: str, stdlib_last: bool) -> str:
+    report = json.loads((streams_folder() / "report.json").read_text())
+    stage = ", of which the last stage used the standard library alone" if stdlib_last else ""
+    return DATA.format(shares=shares, stage=stage, report=json.dumps(report, indent=1))
+
+
+def describe_shape(config: LlamaConfig | BertConfig) -> str:
+    if config.model_type == "bert":
+        return (
+            f"BERT for masked language modelling, {config.num_hidden_layers} layers, hidden size {config.hidden_size}, MLP "
+            f"{config.intermediate_size}, {config.num_attention_heads} heads, tied embeddings, {config.vocab_size} tokens"
+        )
     return (
         f"Llama, {config.num_hidden_layers} layers, hidden size {config.hidden_size}, MLP {config.intermediate_size}, "
         f"{config.num_attention_heads} heads in {config.num_key_value_heads} KV groups, tied embeddings, {config.vocab_size} tokens"
     )
 
+
+DATA = """the standard library's training files, the sources of the packages in `requirements.lock`, and code summarization
+pairs formed from both, in the shares {shares}{stage}. Files that share a span of 6 lines and 160 characters with a held-out
+file are left out ("leaks"), so are files that mostly repeat earlier ones:
+
+```json
+{report}
+```"""
 
 CARD = """# {name}
 
@@ -426,18 +591,11 @@ CARD = """# {name}
 
 Made by `{command}`: {steps} steps, {minutes:.0f} minutes (a shared machine, other work beside it), on
 `{hardware}` with `{versions}`. The log is in `log.jsonl`: mean training loss, share of the learning rate, seconds, and
-loss and top-1 accuracy on 4 sequences a validation file.
+loss and {logged} sequences a validation file.
 
-On 16 sequences of 256 tokens a validation file{rounded}: perplexity {perplexity:.2f}, top-1 accuracy {top1:.2%}. Figures on the test files
-stand in `results/`.
+{scores} Figures on the test files stand in `results/`.
 
-Data: the standard library's training files, the sources of the packages in `requirements.lock`, and code summarization
-pairs formed from both, in the shares 14 : 16 : 2{stage}. Files that share a span of 6 lines and 160 characters with a held-out
-file are left out ("leaks"), so are files that mostly repeat earlier ones:
-
-```json
-{report}
-```
+Data: {data}
 """
 
 

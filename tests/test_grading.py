@@ -277,13 +277,8 @@ def test_an_endless_loop_costs_only_itself(work):
     loop = "\ndef nm_mask(scores, n=2, m=4):\n    while scores.shape[-1] != 4: pass\n    return scores > 0.3\n"
     quick = dataclasses.replace(exercise("1.6"), seconds=2)
     report = checking.examine(quick, work("1.6", loop))
-    assert (
-        re.search(
-            r"^nm_mask did not return within 2 s: an endless loop, or a Python loop over every element\? \(while running: .*\)$",
-            report.reason,
-        )
-        and not report.solved
-    )
+    expected = r"^nm_mask did not return within 2 s: an endless loop, or one over every element\? \(while running: .*\)$"
+    assert re.search(expected, report.reason) and not report.solved
     assert report.outcomes[0].passed and f"1 of {report.total} graders passed before" in str(report), "what was known before is kept"
     assert "in nm_mask" in report.trace, "and where it hung is shown"
 

@@ -129,7 +129,8 @@ def read_events(report: Report, text: str, code: int, complaint: str) -> None:
     if stack:
         names = report.exercise.names
         hung = [name for name in names if any(line.endswith(f" in {name}") for line in stack)] or names
-        report.trouble = f"{' or '.join(hung)} did not return within {report.exercise.seconds:g} s: an endless loop, or one over every element? ({where})"
+        limit = f"did not return within {report.exercise.seconds:g} s"
+        report.trouble = f"{' or '.join(hung)} {limit}: an endless loop, or one over every element? ({where})"
     elif code < 0:
         report.trouble = f"{report.file} was ended by signal {-code}, perhaps for want of memory ({where})."
     else:

@@ -1,14 +1,14 @@
 """The shipped models, by name."""
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 from transformers.utils import logging
 
 from minicompress.lab.corpus import ASSETS
 
 
 def shipped_model(name: str) -> torch.nn.Module:
-    """Load a shipped model in fp32 and eval mode: 'teacher' (7.3M parameters), 'half', 'medium' or 'student' (0.5M).
+    """Load a shipped model in fp32 and eval mode: 'teacher' (7.3M parameters), 'half', 'medium', 'student' (0.5M), or 'bert' (3.2M).
 
     ValueError: no model of that name.
     """
@@ -16,4 +16,5 @@ def shipped_model(name: str) -> torch.nn.Module:
     if name not in known:
         raise ValueError(f"no shipped model is called {name!r}: choose one of {', '.join(known)}")
     logging.disable_progress_bar()  # these models load in a blink
-    return AutoModelForCausalLM.from_pretrained(ASSETS / name, dtype=torch.float32).eval()
+    masked = AutoConfig.from_pretrained(ASSETS / name).model_type == "bert"
+    return (AutoModelForMaskedLM if masked else AutoModelForCausalLM).from_pretrained(ASSETS / name, dtype=torch.float32).eval()
