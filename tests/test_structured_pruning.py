@@ -28,13 +28,18 @@ BAD_KEEP = [[], [3, 1], [1, 1], [0, 64], [-1, 2]]
 
 
 def noisy(module):
-    """Fresh norms are all 1 and fresh biases all 0, which hides mistakes: add noise to every parameter, and to running statistics."""
+    """Fresh norms are all 1 and fresh biases all 0, which hides mistakes: add noise to all parameters and statistics.
+
+    The BatchNorms' shifts are large: they are what leaks where a channel is only zeroed before them.
+    """
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-        for name, buffer in module.named_buffers():
-            if "running" in name:
-                buffer.copy_(torch.rand_like(buffer) + 0.5)
+        for norm in module.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                for tensor, values in ((norm.bias, torch.randn), (norm.running_mean, torch.randn), (norm.running_var, torch.rand)):
+                    if tensor is not None:
+                        tensor.copy_(0.05 + 0.5 * values(tensor.shape))
     return module
 
 
@@ -541,16 +546,15 @@ def test_2_5_refuses_examples_without_a_loss_and_layers_that_differ(tokens, devi
 
 # ------------------------------------------------------------ 2.6
 
-# Of four query heads on two KV heads: one group, the other group, one of each group, all.
-KEEPS = [[0, 1], [2, 3], [1, 2], [3], [0, 1, 2, 3]]
+# Of four query heads on two KV heads: the first group, one of each group, half of the second group.
+KEEPS = [[0, 1], [1, 2], [3]]
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("keep", KEEPS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_2_6_equals_the_full_attention_with_the_other_heads_silenced(kind, keep, attention, tokens, device):
+def test_2_6_equals_the_full_attention_with_the_other_heads_silenced(kind, keep, tokens, device):
     model = tiny(kind, device)
-    model.set_attn_implementation(attention)
+    model.set_attn_implementation("eager" if keep == [1, 2] else "sdpa")
     full, keep = copy.deepcopy(model), torch.tensor(keep, device=device)
     for pruned, whole in zip(parts(model)[0], parts(full)[0], strict=True):
         assert prune_attention_heads(pruned, keep) is None
@@ -559,10 +563,9 @@ def test_2_6_equals_the_full_attention_with_the_other_heads_silenced(kind, keep,
     torch.testing.assert_close(logits_of(model, tokens), logits_of(full, tokens), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("keep", "kv_heads"), [([0, 1], 1), ([1, 2], 2), ([3], 1)])
-@pytest.mark.parametrize("kind", LLAMAS)
-def test_2_6_a_kv_head_stays_as_long_as_a_query_head_reads_it(kind, keep, kv_heads, device):
-    attention = parts(tiny(kind, device))[0][0]
+@pytest.mark.parametrize(("keep", "kv_heads"), [([0, 1], 1), ([1, 2], 2), ([3], 1), ([0, 1, 2, 3], 2)])
+def test_2_6_a_kv_head_stays_as_long_as_a_query_head_reads_it(keep, kv_heads, device):
+    attention = parts(tiny("llama", device))[0][0]
     prune_attention_heads(attention, torch.tensor(keep, device=device))
     rows = [attention.q_proj.out_features, attention.k_proj.out_features, attention.v_proj.out_features, attention.o_proj.in_features]
     assert rows == [len(keep) * 8, kv_heads * 8, kv_heads * 8, len(keep) * 8], f"rows of Q, K, V and columns of O: {rows}"
@@ -577,22 +580,22 @@ def test_2_6_gpt2_remembers_its_heads(device):
     assert (attention.num_heads, attention.split_size, attention.head_dim) == (2, 16, 8), "num_heads and split_size count the heads left"
 
 
-@pytest.mark.parametrize("kind", LLAMAS)
-def test_2_6_refuses_unequal_numbers_per_kv_head(kind, device):
+def test_2_6_refuses_unequal_numbers_per_kv_head(device):
     """Keeping 0, 1 and 2 leaves two query heads on the first KV head and one on the second."""
-    attention = parts(tiny(kind, device))[0][0]
+    attention = parts(tiny("llama", device))[0][0]
     with pytest.raises(ValueError, match=r"\[2, 1\]"):
         prune_attention_heads(attention, torch.tensor([0, 1, 2], device=device))
     assert attention.q_proj.out_features == 32, "a refused call must change nothing"
 
 
-@pytest.mark.parametrize("keep", [[], [3, 1], [1, 1], [0, 4], [-1, 2]])
-def test_2_6_refuses_indices_that_are_no_selection(keep, device):
-    with pytest.raises(ValueError, match="keep"):
-        prune_attention_heads(parts(tiny("llama", device))[0][0], torch.tensor(keep, dtype=torch.int64, device=device))
+def test_2_6_refuses_indices_that_are_no_selection(device):
+    attention = parts(tiny("llama", device))[0][0]
+    for keep in ([], [3, 1], [1, 1], [0, 4], [-1, 2]):
+        with pytest.raises(ValueError, match="keep"):
+            prune_attention_heads(attention, torch.tensor(keep, dtype=torch.int64, device=device))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_2_6_generation_with_a_cache_agrees_with_generation_without(kind, tokens, device):
     model = tiny(kind, device)
     for attention in parts(model)[0]:
