@@ -128,7 +128,7 @@ def without_heads(model: torch.nn.Module, per_group: int, scores: torch.Tensor) 
     return model
 
 
-def mlp_speed(repeats: int = 25) -> dict:
+def mlp_speed(repeats: int = 15) -> dict:
     """One MLP of the teacher at 16 x 256 tokens: seconds against neurons kept, a mask of the same sparsity beside each."""
     teacher = shipped_model("teacher")
     mlp, x, rows = mlp_modules(teacher)[2], torch.randn(BATCH, CONTEXT, TEACHER["hidden_size"]), []
@@ -154,7 +154,7 @@ def mlp_speed(repeats: int = 25) -> dict:
     return {"neurons": full, "repeats": repeats, "rows": rows, "lowest_share_of_promise": lowest}
 
 
-def model_speed(repeats: int = 7) -> list[dict]:
+def model_speed(repeats: int = 5) -> list[dict]:
     """The whole teacher without neurons, without heads, without both, and masked."""
     dense, models = shipped_model("teacher"), {}
     tokens = torch.randint(2048, (BATCH, CONTEXT), generator=torch.Generator().manual_seed(SEED))
@@ -325,7 +325,7 @@ def recipe_arm(arm: str, target: int, sparsity: float, batches: list[dict], rate
 ARMS = ("unstructured, then structured", "structured, then unstructured", "structured alone", "unstructured alone", "dense")
 
 
-def recipe(updates: int = 160, rows: int = 8, rate: float = 1e-3, seeds: int = 3) -> dict:
+def recipe(updates: int = 120, rows: int = 8, rate: float = 1e-3, seeds: int = 3) -> dict:
     """Both orders and each kind alone, the student, equal bytes and equal training; perplexity of every seed."""
     held_out, _ = corpus.load_tokens("test", per_file=2)
     start = shipped_model("student")
@@ -351,10 +351,10 @@ def recipe(updates: int = 160, rows: int = 8, rate: float = 1e-3, seeds: int = 3
     return result
 
 
-def recovery(updates: int = 80, rows: int = 8, rate: float = 5e-4, seeds: int = 2) -> dict:
+def recovery(updates: int = 60, rows: int = 8, rate: float = 5e-4, seeds: int = 2) -> dict:
     """The teacher without half of its neurons, on the same batches: labels alone, the teacher's logits alone, and both."""
     held_out, _ = corpus.load_tokens("test", per_file=1)
-    teacher, points = shipped_model("teacher"), [0, 10, 20, 40, updates]
+    teacher, points = shipped_model("teacher"), [0, 5, 15, 30, updates]
     ways = {"labels alone": 0.0, "the teacher's logits alone": 1.0, "labels, from random weights": 0.0}
     result = {
         "neurons": [896, 448], "rows": rows, "rate": rate, "updates": points, "tokens": [point * rows * CONTEXT for point in points],
