@@ -154,7 +154,7 @@ def mlp_speed(repeats: int = 15) -> dict:
     return {"neurons": full, "repeats": repeats, "rows": rows, "lowest_share_of_promise": lowest}
 
 
-def model_speed(repeats: int = 5) -> list[dict]:
+def model_speed(repeats: int = 4) -> list[dict]:
     """The whole teacher without neurons, without heads, without both, and masked."""
     dense, models = shipped_model("teacher"), {}
     tokens = torch.randint(2048, (BATCH, CONTEXT), generator=torch.Generator().manual_seed(SEED))
@@ -325,7 +325,7 @@ def recipe_arm(arm: str, target: int, sparsity: float, batches: list[dict], rate
 ARMS = ("unstructured, then structured", "structured, then unstructured", "structured alone", "unstructured alone", "dense")
 
 
-def recipe(updates: int = 120, rows: int = 8, rate: float = 1e-3, seeds: int = 3) -> dict:
+def recipe(updates: int = 100, rows: int = 8, rate: float = 1e-3, seeds: int = 3) -> dict:
     """Both orders and each kind alone, the student, equal bytes and equal training; perplexity of every seed."""
     held_out, _ = corpus.load_tokens("test", per_file=2)
     start = shipped_model("student")
@@ -351,7 +351,7 @@ def recipe(updates: int = 120, rows: int = 8, rate: float = 1e-3, seeds: int = 3
     return result
 
 
-def recovery(updates: int = 60, rows: int = 8, rate: float = 5e-4, seeds: int = 2) -> dict:
+def recovery(updates: int = 60, rows: int = 4, rate: float = 5e-4, seeds: int = 2) -> dict:
     """The teacher without half of its neurons, on the same batches: labels alone, the teacher's logits alone, and both."""
     held_out, _ = corpus.load_tokens("test", per_file=1)
     teacher, points = shipped_model("teacher"), [0, 5, 15, 30, updates]
