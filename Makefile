@@ -1,5 +1,5 @@
 # make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
-# make parity: pruning beside llmcompressor, which gets its own environment
+# make parity: pruning beside llmcompressor and Torch-Pruning, which get their own environment
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -16,9 +16,11 @@ lab: .venv/ready
 bench: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.run
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.pruning
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.structured_pruning speed quality recipe recovery
 
 parity: .venv/ready .venv-oracles/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.parity
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.structured_pruning oracle
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
