@@ -119,7 +119,7 @@ def check_config(config: object, changes: dict[str, int], head_dim: int) -> None
         again = type(config).from_dict(config.to_dict() | changes)
     except Exception as error:  # the library's own kinds of refusal are no ValueErrors
         reason = next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
-        raise ValueError(f"{type(config).__name__} cannot express {said}: {reason}") from None
+        raise ValueError(f"{type(config).__name__} cannot express {said}: {reason.removeprefix('ValueError: ')}") from None
     built = getattr(again, "head_dim", None) or again.hidden_size // again.num_attention_heads
     if built != head_dim or again.num_attention_heads * built != again.hidden_size and not hasattr(again, "head_dim"):
         raise ValueError(f"{type(config).__name__} cannot express {said}: it would build heads of {built} features, not {head_dim}")
