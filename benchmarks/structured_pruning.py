@@ -31,7 +31,7 @@ from minicompress.lab.digits import cnn_accuracy, digits, digits_cnn, train_cnn
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import attention_modules, linear_layers, mlp_modules
 from minicompress.lab.runtime import commit, keep_freed_memory
-from minicompress.run import keep_zeros, prune_neurons
+from minicompress.run import NEURONS, keep_zeros, prune_neurons
 from minicompress.train import TEACHER, new_model, next_token_loss
 
 REMOVED = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
@@ -290,12 +290,31 @@ def neurons_for(model: torch.nn.Module, target: int) -> int:
     return neurons
 
 
+def sparsity_before(model: torch.nn.Module, target: int) -> float:
+    """The global sparsity of the whole model that leaves just over `target` bytes once the neurons are gone."""
+    low, high = 0.0, 1.0
+    for _ in range(12):
+        middle, pruned = (low + high) / 2, copy.deepcopy(model)
+        mask_globally(pruned, middle)
+        pruning.bake_masks(pruned)
+        low, high = (middle, high) if stored_bytes(prune_neurons(pruned, NEURONS)) > 1.002 * target else (low, middle)
+    return low
+
+
 def recipe_arm(arm: str, target: int, sparsity: float, batches: list[dict], rate: float) -> torch.nn.Module:
     """One way from the dense student to `target` bytes, with the same batches altogether."""
     model, half = shipped_model("student"), len(batches) // 2
     if arm == "dense":
         train_on_labels(model, batches, rate)
-    elif arm == "unstructured, then structured":  # the article's
+    elif arm == "unstructured, then structured":  # the article's order, to the same neurons and zeros as its reverse
+        mask_globally(model, sparsity_before(model, target))
+        train_on_labels(model, batches[:half], rate)
+        pruning.bake_masks(model)
+        prune_neurons(model, NEURONS)
+        keep_zeros(model)
+        mask_globally(model, sparsity_for(model, target))  # the last per mille
+        train_on_labels(model, batches[half:], rate)
+    elif arm == "unstructured, then structured, fewer zeros":  # half of the bytes each
         mask_globally(model, sparsity)
         train_on_labels(model, batches[:half], rate)
         pruning.bake_masks(model)
@@ -303,7 +322,7 @@ def recipe_arm(arm: str, target: int, sparsity: float, batches: list[dict], rate
         keep_zeros(model)
         train_on_labels(model, batches[half:], rate)
     elif arm == "structured, then unstructured":
-        prune_neurons(model, 208)
+        prune_neurons(model, NEURONS)
         train_on_labels(model, batches[:half], rate)
         mask_globally(model, sparsity_for(model, target))
         train_on_labels(model, batches[half:], rate)
@@ -323,14 +342,17 @@ def recipe_arm(arm: str, target: int, sparsity: float, batches: list[dict], rate
     return model
 
 
-ARMS = ("unstructured, then structured", "structured, then unstructured", "structured alone", "unstructured alone", "dense")
+ARMS = (
+    "unstructured, then structured", "structured, then unstructured", "unstructured, then structured, fewer zeros",
+    "structured alone", "unstructured alone", "dense",
+)  # fmt: skip
 
 
 def recipe(updates: int = 100, rows: int = 8, rate: float = 1e-3, seeds: int = 3) -> dict:
     """Both orders and each kind alone, the student, equal bytes and equal training; perplexity of every seed."""
     held_out, _ = corpus.load_tokens("test", per_file=2)
     start = shipped_model("student")
-    smaller = prune_neurons(copy.deepcopy(start), 208)
+    smaller = prune_neurons(copy.deepcopy(start), NEURONS)
     mask_globally(smaller, 0.4)
     pruning.bake_masks(smaller)
     target = stored_bytes(smaller)
