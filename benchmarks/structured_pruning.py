@@ -374,10 +374,10 @@ def recipe(updates: int = 100, rows: int = 8, rate: float = 1e-3, seeds: int = 3
     return result
 
 
-def recovery(updates: int = 60, rows: int = 4, rate: float = 3e-4, seeds: int = 2, left: int = 224) -> dict:
+def recovery(updates: int = 48, rows: int = 4, rate: float = 3e-4, seeds: int = 2, left: int = 224) -> dict:
     """The teacher without three quarters of its neurons, on the same batches: labels alone, or the full teacher's logits alone."""
     held_out, _ = corpus.load_tokens("test", per_file=1)
-    teacher, points = shipped_model("teacher"), [0, 5, 15, 30, updates]
+    teacher, points = shipped_model("teacher"), [0, 6, 12, 24, updates]
     ways = {"labels alone": 0.0, "the teacher's logits alone": 1.0, "labels, from random weights": 0.0}
     result = {
         "neurons": [896, left], "rows": rows, "rate": rate, "updates": points, "tokens": [point * rows * CONTEXT for point in points],
