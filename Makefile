@@ -1,5 +1,5 @@
 # make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
-# make parity: pruning beside llmcompressor, which gets its own environment
+# make parity: pruning beside llmcompressor and Torch-Pruning, which get their own environment
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -16,11 +16,13 @@ lab: .venv/ready
 bench: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.run
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.pruning
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.structured_pruning speed quality recipe recovery
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.distillation sweep fly summaries
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.low_rank
 
 parity: .venv/ready .venv-oracles/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.parity
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.structured_pruning oracle
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.distillation trl
 
 .venv/ready: requirements.lock pyproject.toml

@@ -29,6 +29,46 @@ def watch_inputs(layers: Mapping[str, nn.Module], see: See) -> Iterator[None]:
             handle.remove()
 
 
+@contextlib.contextmanager
+def record_inputs(layers: Sequence[nn.Module]) -> Iterator[list[torch.Tensor]]:
+    """Yield a list that holds each layer's latest input, still in the graph, so that a loss can be differentiated by it.
+
+    Also in a model whose parameters are all frozen: there the graph begins at the first of these inputs.
+    """
+    inputs: list[torch.Tensor] = [torch.empty(0)] * len(layers)
+
+    def see(number: int, arguments: tuple) -> tuple:
+        x = arguments[0] if arguments[0].requires_grad else arguments[0].detach().requires_grad_()
+        inputs[number] = x
+        return (x, *arguments[1:])
+
+    handles = [layer.register_forward_pre_hook(lambda _, arguments, n=n: see(n, arguments)) for n, layer in enumerate(layers)]
+    try:
+        yield inputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextlib.contextmanager
+def watch_blocks(blocks: Sequence[nn.Module], see: Callable[[int, torch.Tensor, torch.Tensor], None]) -> Iterator[None]:
+    """Call `see(number, x, y)` with the hidden states that go into and come out of a block whenever it runs; [B, T, features]."""
+
+    def after(number: int, arguments: tuple, options: dict, output: object) -> None:
+        x = arguments[0] if arguments else options["hidden_states"]
+        see(number, x.detach(), (output[0] if isinstance(output, tuple) else output).detach())
+
+    handles = [
+        block.register_forward_hook(lambda _, arguments, options, output, n=n: after(n, arguments, options, output), with_kwargs=True)
+        for n, block in enumerate(blocks)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 def real_tokens(x: torch.Tensor, batch: Batch) -> torch.Tensor:
     """Drop padding: x [B, T, features] -> [tokens, features]. What a layer has already flattened is left as it is."""
     mask = batch.get("attention_mask")
@@ -44,6 +84,16 @@ def check_batches(batches: Sequence[Batch]) -> None:
     sizes = [int(batch["attention_mask"].sum()) if "attention_mask" in batch else batch["input_ids"].numel() for batch in batches]
     if not sum(sizes):
         raise ValueError(f"the calibration set is empty: {len(sizes)} batches with {sum(sizes)} real tokens")
+
+
+def check_examples(batches: Sequence[Batch]) -> None:
+    """Refuse what `check_batches` refuses, and an example with fewer than two real tokens: it has no loss."""
+    check_batches(batches)
+    for batch in batches:
+        mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
+        fewest = int((mask[:, 1:] * mask[:, :-1]).sum(1).min()) if mask.shape[1] > 1 else 0
+        if fewest < 1:
+            raise ValueError(f"an example has {int(mask.sum(1).min())} real tokens: with fewer than 2 there is nothing to predict")
 
 
 class Walk:

@@ -1,0 +1,365 @@
+"""Known wrong implementations of exercise 2.3, prune_conv_chain."""
+
+
+### MUTANT consumer_forgotten: Only the producer was cut, as in the article; whatever reads the channels must lose the same ones.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()
+            pass
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT batchnorm_forgotten: The BatchNorm after a cut convolution still expects all channels; it shrinks with its convolution.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None and (not isinstance(layer, nn.BatchNorm2d)):
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT flatten_forgotten: After the Flatten a channel is H*W inputs of the Linear, not one: c*H*W and the places after it.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = keep
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT flatten_interleaved: The Linear lost the wrong inputs: after a Flatten the H*W places of one channel are neighbours.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (torch.arange(area, device=keep.device)[:, None] * channels + keep).flatten().sort().values
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT only_zeroed: Channels were set to zero in the convolution: nothing gets smaller, and BatchNorm's shift makes them non-zero again.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()
+            pass
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            gone = torch.ones(channels, dtype=torch.bool)
+            gone[keep] = False
+            smaller.weight.data[gone] = 0
+            if smaller.bias is not None:
+                smaller.bias.data[gone] = 0
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT strongest_go: The channels with the largest norms were removed, perhaps since the sort ascends; the smallest go.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(descending=True, stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT ties_backwards: Of channels with equal norms the highest index was removed; the lowest goes first.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            strongest_first = channel_importance(layer.weight).argsort(descending=True, stable=True)
+            keep = strongest_first[: channels - int(ratio * channels)].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT rounded: The number of channels to remove was rounded; the exercise asks for int(ratio * channels), rounded down.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[round(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT greedy_norms: Norms were taken after the inputs were cut; rank each convolution by its norms in the model as given.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(smaller.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT output_cut: The last convolution was cut too, although nothing reads it: its channels are the model's output.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d):
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT every_linear: Every Linear was cut; only the first one after the Flatten reads channels.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()
+            smaller = prune_input_channels(smaller, arriving)
+        if isinstance(layer, nn.Conv2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT in_place: The given model itself was cut; the function returns a smaller copy.
+def prune_conv_chain(model, ratio):
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+    pruned = model
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = (None, 0)
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels
+                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
