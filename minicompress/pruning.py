@@ -284,7 +284,7 @@ def sparsegpt_prune(
     """Prune every Linear layer inside the blocks with `sparsegpt_weight`, in place, block by block as in `wanda_prune`.
 
     The Hessian of a layer is the sum of x x^T over its calibration tokens (the paper's factor 2 changes nothing: damping
-    is relative). `block.groups()` names the layers that share one: a single Hessian is in memory at a time.
+    is relative). `block.groups()` names the layers that share one.
     Source: Frantar & Alistarh 2023, arXiv 2301.00774.
 
     ValueError: as for `wanda_prune`; block_size < 1 or not divisible by m; damping < 0.

@@ -392,9 +392,9 @@ def sparsegpt_weight(
     hessian[dead, dead] = 1.0
     weight[:, dead] = 0.0
     hessian.diagonal().add_(damping * hessian.diagonal().mean())
-    torch.linalg.cholesky(hessian, out=hessian)  # three steps, each in place: the matrix can be large
-    torch.cholesky_inverse(hessian, out=hessian)
-    U = torch.linalg.cholesky(hessian, upper=True, out=hessian)  # [in, in]
+    U = torch.linalg.cholesky(hessian)  # three steps, two of them in place: the matrix can be large
+    torch.cholesky_inverse(U, out=U)
+    torch.linalg.cholesky(U, upper=True, out=U)  # [in, in]
     for start in range(0, weight.shape[1], block_size):
         block = weight[:, start : start + block_size]  # a view: [out, block]
         U_block = U[start : start + block_size, start : start + block_size]
@@ -424,7 +424,7 @@ def sparsegpt_prune(
     """Prune every Linear layer inside the blocks with `sparsegpt_weight`, in place, block by block as in `wanda_prune`.
 
     The Hessian of a layer is the sum of x x^T over its calibration tokens (the paper's factor 2 changes nothing: damping
-    is relative). `block.groups()` names the layers that share one: a single Hessian is in memory at a time.
+    is relative). `block.groups()` names the layers that share one.
     Source: Frantar & Alistarh 2023, arXiv 2301.00774.
 
     ValueError: as for `wanda_prune`; block_size < 1 or not divisible by m; damping < 0.
@@ -437,14 +437,16 @@ def sparsegpt_prune(
         raise ValueError(f"damping must not be negative, got {damping}")
     ### BEGIN SOLUTION
     for block in walk_blocks(model, batches):
-        for names in reversed(block.groups()):  # the last first: what a layer sees comes from layers that are still dense
-            width = matrix(block.layers[names[0]]).shape[1]
-            hessian = torch.zeros(width, width, device=next(model.parameters()).device)
+        groups = {names[0]: names for names in block.groups()}  # the layers of a group see the same input, so they share a Hessian
+        widths = {first: matrix(block.layers[first]).shape[1] for first in groups}
+        hessians = {first: torch.zeros(width, width, device=next(model.parameters()).device) for first, width in widths.items()}
 
-            def see(_: str, x: torch.Tensor, hessian: torch.Tensor = hessian) -> None:
-                hessian.addmm_(x.float().T, x.float())  # [in, in]
+        def see(name: str, x: torch.Tensor, hessians: dict = hessians) -> None:
+            hessians[name].addmm_(x.float().T, x.float())  # [in, in]
 
-            block.show(see, names[:1])  # the others of the group see the same
+        block.show(see, list(groups))
+        for first, names in groups.items():
+            hessian = hessians.pop(first)
             for name in names:
                 weight = matrix(block.layers[name])
                 weight.copy_(sparsegpt_weight(weight, hessian, sparsity, pattern, block_size, damping))
