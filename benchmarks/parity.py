@@ -180,8 +180,8 @@ MEMORY_NOTES = (
     "extra_bytes: peak resident memory above what was resident before the call, with the C library's usual way of keeping freed memory; "
     "extra_bytes_in_use: the same where every tensor above 64 KB goes back to the system when freed, so nearly what is in use at the peak. "
     "calibration_bytes: the hidden states that enter a block, for all calibration tokens. Both hold temporaries beside these: a batch's "
-    "activations inside the block; for Wanda, scores and ranks of a layer; for SparseGPT, a Hessian [in, in] a layer (35 MB a block, the "
-    "largest of them 21 MB) and the copies that its Cholesky factors take."
+    "activations inside the block; for Wanda, scores and ranks of a layer; for SparseGPT, a Hessian [in, in] for each "
+    "distinct input of a block's layers (28 MB a block, the largest of them 21 MB) and the copies that its Cholesky factors take."
 )
 
 
