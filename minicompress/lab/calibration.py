@@ -112,9 +112,14 @@ class Walk:
 
     def groups(self) -> list[list[str]]:
         """The layers' names by what they see, in running order: Q, K and V get the very same tensor, so do gate and up."""
-        seen: dict[int, tuple[torch.Tensor, list[str]]] = {}  # address -> the input, kept so that nothing else gets its address
+        seen: dict[tuple, tuple[torch.Tensor, list[str]]] = {}  # place in memory -> the input, kept so that nothing else gets its place
+
+        def see(name: str, x: torch.Tensor) -> None:
+            place = x.data_ptr(), x.shape, x.stride()  # a part of a tensor can begin where the whole does
+            seen.setdefault(place, (x, []))[1].append(name)
+
         (rest, options), states = self._calls[0], self._states[0]
-        with watch_inputs(self.layers, lambda name, x: seen.setdefault(x.data_ptr(), (x, []))[1].append(name)):
+        with watch_inputs(self.layers, see):
             self.block(states, *rest, **options)
         return [names for _, names in seen.values()]
 
