@@ -61,6 +61,35 @@ def borrow_embeddings(model: BertForMaskedLM, embeddings: torch.Tensor, spread: 
         model.bert.embeddings.word_embeddings.weight[: len(main)] = main * (spread / main.std())
 
 
+def look_at_neighbours(model: torch.nn.Module, offsets: Sequence[int] = (-3, -2, -1, 1, 2, 3), gain: float = 1.6) -> None:
+    """Start the first layer of a BERT, in place, with every head reading one neighbour: head h the token at `offsets[h]`.
+
+    Positions become sinusoids. A shift is a rotation of a sinusoid, so a query rotated by the offset matches best the key of
+    the token that far away. Everything stays trainable. Without it a small BERT has to discover positions first, and with
+    few tokens it does not: for hundreds of steps it gives every hole the same frequent tokens.
+    """
+    width, heads = model.config.hidden_size, model.config.num_attention_heads
+    if len(offsets) != heads:
+        raise ValueError(f"one offset a head is needed: {heads} heads, got {len(offsets)} offsets")
+    embeddings, attention = model.bert.embeddings, model.bert.encoder.layer[0].attention.self
+    frequency = torch.pi * (torch.arange(width // 2) + 0.5) / (width // 2)  # [width/2], radians a token
+    angle = torch.arange(model.config.max_position_embeddings)[:, None] * frequency  # [positions, width/2]
+    size = 2**0.5 * embeddings.word_embeddings.weight.std()  # positions as loud as words
+    # Head h takes every heads-th frequency: [heads, pairs], and its rows of the query and key matrices in the same order.
+    pair = torch.arange(width // 2).reshape(-1, heads).T
+    row = torch.arange(width).reshape(heads, -1, 2)  # [heads, pairs, (sine, cosine)]
+    turn = frequency[pair] * torch.tensor(offsets)[:, None]  # [heads, pairs]
+    query, key = torch.zeros(2, width, width)
+    key[row, torch.stack([2 * pair, 2 * pair + 1], -1)] = gain
+    # sin(x + t) = sin x cos t + cos x sin t;  cos(x + t) = cos x cos t - sin x sin t
+    query[row[..., 0], 2 * pair], query[row[..., 0], 2 * pair + 1] = gain * turn.cos(), gain * turn.sin()
+    query[row[..., 1], 2 * pair], query[row[..., 1], 2 * pair + 1] = -gain * turn.sin(), gain * turn.cos()
+    with torch.no_grad():
+        embeddings.position_embeddings.weight.copy_(size * torch.stack([angle.sin(), angle.cos()], -1).flatten(1))  # [positions, width]
+        attention.query.weight.copy_(query)
+        attention.key.weight.copy_(key)
+
+
 LAYER_NAMES = {
     "attention.self.query": "attention.q_lin",
     "attention.self.key": "attention.k_lin",
