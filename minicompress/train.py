@@ -315,16 +315,23 @@ def half(steps: int = 800, compile_model: bool = False) -> None:
 
 
 @app.command()
-def answers(steps: int = 650) -> None:
-    """Write down the teacher's likeliest next tokens for `steps` batches of 32 sequences."""
+def answers(steps: int = 650, teacher: str = "teacher") -> None:
+    """Write down the likeliest next tokens for `steps` batches of 32 sequences: the teacher's, or another finished run's.
+
+    A smaller model that has learnt from the teacher can stand in for it (a teacher assistant, Mirzadeh et al. 2019, arXiv 1902.03393).
+    """
     mixture = corpus.Mixture(cached_streams(), MIXTURE, seed=1)
-    write_answers(load_run("teacher").to(best_device()), mixture, steps, training_folder("answers"))
+    write_answers(load_run(teacher).to(best_device()), mixture, steps, answers_folder(teacher))
 
 
-def answers_loss(rows: int, alpha: float, stdlib_only: bool = False) -> Callable[[torch.nn.Module, int], torch.Tensor]:
+def answers_folder(teacher: str) -> Path:
+    return training_folder("answers" if teacher == "teacher" else f"answers-{teacher}")
+
+
+def answers_loss(rows: int, alpha: float, stdlib_only: bool = False, teacher: str = "teacher") -> Callable[[torch.nn.Module, int], torch.Tensor]:
     """The distillation loss of step number `step`, from the teacher's answers on disk."""
     stdlib = (0, MIXTURE["stdlib"], sum(MIXTURE.values()))  # its rows come first in every batch
-    lessons = Answers(training_folder("answers"), rows, places=stdlib if stdlib_only else None)
+    lessons = Answers(answers_folder(teacher), rows, places=stdlib if stdlib_only else None)
 
     def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
         tokens, indices, log_probs = (my_share(tensor) for tensor in lessons.batch(step))
@@ -348,8 +355,9 @@ def student(
     adam_rate: float = 1.5e-2,
     neurons: int = 0,
     stdlib_only: bool = False,
+    teacher: str = "teacher",
 ) -> None:
-    """Distill a student from the teacher's answers; alpha 0 trains on labels alone.
+    """Distill a student from the answers that `answers` wrote down of `teacher`; alpha 0 trains on labels alone.
 
     The name's first word chooses the shape (small, medium, half, else the student's). `start` names a finished run to start
     from; `neurons` prunes every MLP to that many neurons first; `blocks` and `embedding` name the grids (int3, ternary, ...) on
@@ -362,7 +370,7 @@ def student(
     put_on_grids(model, blocks, embedding)
     validation = corpus.load_tokens("validation", 256, per_file=4)[0]
     plan = Plan(steps, muon_rate, adam_rate, evaluate_every=250)
-    train(model, answers_loss(rows, alpha, stdlib_only), plan, training_folder(name), validation)
+    train(model, answers_loss(rows, alpha, stdlib_only, teacher), plan, training_folder(name), validation)
     drop_fake_quantize(model)
     save_model(model, training_folder(name) / "final")
 
