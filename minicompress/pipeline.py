@@ -20,8 +20,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from minicompress.lab import packing
-from minicompress.lab.modules import is_conv1d, linear_layers, set_submodule
+from minicompress.lab.modules import as_linear, is_conv1d, linear_layers, set_submodule
 from minicompress.lab.runtime import atomic_write
+from minicompress.low_rank import LowRankLinear
 from minicompress.pruning import bake_masks
 from minicompress.quantization import QuantizedEmbedding, QuantizedLinear, QuantizedTensor, quantize_symmetric
 
@@ -36,10 +37,7 @@ def quantize_model(model: nn.Module, bits: int, embedding_bits: int, group_size:
     """
     bake_masks(model)
     for name, layer in linear_layers(model).items():
-        if is_conv1d(layer):
-            linear = nn.Linear(*layer.weight.shape, bias=layer.bias is not None)
-            linear.weight, linear.bias = nn.Parameter(layer.weight.detach().T.contiguous()), layer.bias
-            layer = linear
+        layer = as_linear(layer)
         fitting = group_size if group_size and layer.in_features % group_size == 0 else None
         set_submodule(model, name, QuantizedLinear.from_linear(layer, bits, fitting))
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
@@ -123,6 +121,7 @@ def build_model(config: dict, tensors: dict[str, torch.Tensor]) -> nn.Module:
     """Make the model that the configuration describes and put every stored tensor into its place."""
     with torch.random.fork_rng():  # the initial weights are thrown away; leave the caller's random state alone
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config)).float().eval()
+    install_low_rank(model, tensors)
     missing = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     shapes = dict(missing)
     for name, tensor in tensors.items():
@@ -149,6 +148,20 @@ def build_model(config: dict, tensors: dict[str, torch.Tensor]) -> nn.Module:
     if missing:
         raise KeyError(f"nothing stored for {', '.join(missing)}")
     return model.eval()  # the quantized modules, too
+
+
+def install_low_rank(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Put a LowRankLinear in the place of every layer of which the file holds two factors, `...U.` and `...V.`.
+
+    The configuration does not tell the ranks, the first factor [rank, in] does: by its shape, by its scales (one row a rank), or
+    by its bitmask (rank * in bits, in whole bytes).
+    """
+    for name, tensor in tensors.items():
+        owner, _, kind = name.rpartition(".U.")
+        if owner and kind in ("weight", "scale", "weight.bits"):
+            old = as_linear(model.get_submodule(owner))
+            rank = 8 * len(tensor) // old.in_features if kind == "weight.bits" else tensor.shape[0]
+            set_submodule(model, owner, LowRankLinear(old.in_features, old.out_features, rank, old.bias is not None))
 
 
 def checksum(config: dict, tensors: dict[str, torch.Tensor]) -> str:

@@ -328,7 +328,9 @@ def answers_folder(teacher: str) -> Path:
     return training_folder("answers" if teacher == "teacher" else f"answers-{teacher}")
 
 
-def answers_loss(rows: int, alpha: float, stdlib_only: bool = False, teacher: str = "teacher") -> Callable[[torch.nn.Module, int], torch.Tensor]:
+def answers_loss(
+    rows: int, alpha: float, stdlib_only: bool = False, teacher: str = "teacher"
+) -> Callable[[torch.nn.Module, int], torch.Tensor]:
     """The distillation loss of step number `step`, from the teacher's answers on disk."""
     stdlib = (0, MIXTURE["stdlib"], sum(MIXTURE.values()))  # its rows come first in every batch
     lessons = Answers(answers_folder(teacher), rows, places=stdlib if stdlib_only else None)

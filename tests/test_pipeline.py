@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from minicompress.low_rank import convert_to_low_rank
 from minicompress.pipeline import (
     FORMAT,
     checksum,
@@ -19,13 +20,25 @@ from minicompress.pipeline import (
     quantize_model,
     save_compressed,
 )  # fmt: skip
-from minicompress.pruning import apply_mask, nm_mask
+from minicompress.pruning import apply_mask, magnitude_mask, nm_mask
 
 
 def prune_24(model):
     for block in model.model.layers:
         for layer in (block.self_attn.q_proj, block.mlp.up_proj, block.mlp.down_proj):
             apply_mask(layer, nm_mask(layer.weight.detach().abs()))
+    return model
+
+
+def low_rank(model):
+    convert_to_low_rank(model, 5)
+    return model
+
+
+def prune_low_rank(model):
+    for block in model.model.layers:
+        for layer in (block.self_attn.q_proj.U, block.mlp.up_proj.V):
+            apply_mask(layer, magnitude_mask(layer.weight.detach(), 0.7))
     return model
 
 
@@ -43,6 +56,9 @@ MAKERS = {
     "int8": lambda model: quantize_model(model, 8, 8),
     "int4 groups": lambda model: quantize_model(model, 4, 4, group_size=16),
     "pruned int4": lambda model: quantize_model(prune_24(model), 4, 4),
+    "low-rank": lambda model: low_rank(model),
+    "low-rank pruned": lambda model: prune_low_rank(low_rank(model)),
+    "low-rank int4": lambda model: quantize_model(low_rank(model), 4, 4),
     "pruned ternary": lambda model: quantize_model(prune_24(model), 2, 3),
 }
 
@@ -57,7 +73,7 @@ def test_5_4_the_reloaded_logits_equal_the_rounded_models_exactly(llama, tokens,
         assert (again(input_ids=tokens).logits - in_storage_types(model)(input_ids=tokens).logits).abs().max() == 0
 
 
-@pytest.mark.parametrize("maker", ["dense", "int8", "int4 groups"])
+@pytest.mark.parametrize("maker", ["dense", "int8", "int4 groups", "low-rank", "low-rank int4"])
 def test_5_4_gpt2_with_its_transposed_layers_and_biases(gpt2, tokens, tmp_path, maker):
     model = MAKERS[maker](gpt2)
     save_compressed(model, tmp_path / "model.safetensors")
