@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 from safetensors import SafetensorError
 from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from minicompress import distillation, metrics, pipeline, pruning, structured_pruning
+from minicompress import decode, distillation, metrics, pipeline, pruning, structured_pruning
 from minicompress.lab import corpus, ngrams
 from minicompress.lab.evaluation import bootstrap_ratio, sequence_hits
 from minicompress.lab.modules import is_conv1d, linear_layers
@@ -34,6 +35,8 @@ PROMPTS = (
     "def read_lines(path):\n    with open(path) as",
     "class Stack:\n    def __init__(self):\n        self.",
     "    def close(self):\n        if self.",
+    "import os\n\ndef main():\n    parser = argparse.",
+    "    for name in names:\n        if name not in",
 )
 
 
@@ -334,9 +337,10 @@ def display(path: Path) -> str:
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
 
 
-def measure_alone(path: Path) -> dict:
-    """Load one compressed file in a fresh process and measure it there: tokens/s of full forwards, peak memory."""
-    done = subprocess.run([sys.executable, "-m", "minicompress.cli", "measure", str(path)], capture_output=True, text=True)
+def measure_alone(path: Path, generation: bool = False) -> dict:
+    """Load one compressed file in a fresh process and measure it there: full forwards, or generation (`minicompress measure`)."""
+    command = [sys.executable, "-m", "minicompress.cli", "measure", str(path), *(["--generation"] if generation else [])]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ValueError(f"measuring {path.name} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no message'}")
     return json.loads(done.stdout)
@@ -356,6 +360,42 @@ def measure_file(path: Path) -> dict:
         "peak_memory_bytes": peak_memory_bytes(),
         "memory_before_load_bytes": before,
         "load_seconds": seconds,
+    }
+
+
+def measure_generation(path: Path, new_tokens: int = 128, repeats: int = 3) -> dict:
+    """What `measure_alone(path, True)` runs: greedy generation at batch 1 with a KV cache, on one thread.
+
+    Weights are dequantized once, after loading. Tokens/s of the lean decoder (`minicompress.decode`) and of the library's
+    `generate`, the same model in both: the median of `repeats` after a warm-up. ValueError: not a Llama for the shipped tokenizer.
+    """
+    from transformers.models.llama import modeling_llama  # noqa: F401  (the library's code is no part of what a file costs)
+
+    torch.set_num_threads(1)
+    resident = psutil.Process().memory_info
+    before, started = resident().rss, time.perf_counter()
+    model = pipeline.load_compressed(path)
+    loaded, seconds = resident().rss, time.perf_counter() - started
+    decode.dequantize_model(model)
+    ready, prompt = resident().rss, corpus.load_tokenizer().encode(PROMPTS[0]).ids
+
+    def speed(write: Callable[[int], list[int]]) -> float:
+        write(8)
+        times = []
+        for _ in range(repeats):
+            begun = time.perf_counter()
+            write(new_tokens)
+            times.append(time.perf_counter() - begun)
+        return new_tokens / sorted(times)[repeats // 2]
+
+    return {
+        "load_seconds": seconds,
+        "memory_before_load_bytes": before,
+        "resident_after_load_bytes": loaded - before,
+        "resident_dequantized_bytes": ready - before,
+        "tokens_per_second": speed(lambda count: decode.greedy(model, prompt, count)),
+        "generate_tokens_per_second": speed(lambda count: complete(model, prompt, count)),
+        "resident_at_the_end_bytes": resident().rss,
     }
 
 

@@ -43,6 +43,7 @@ HALF = dict(hidden_size=256, intermediate_size=800, num_hidden_layers=4, num_att
 
 MEDIUM = dict(hidden_size=128, intermediate_size=312, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2)
 STUDENT = dict(hidden_size=96, intermediate_size=288, num_hidden_layers=3, num_attention_heads=3, num_key_value_heads=1)
+TINY = dict(hidden_size=32, intermediate_size=88, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1)
 SMALL = dict(hidden_size=64, intermediate_size=176, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2)
 
 MIXTURE = {"stdlib": 14, "packages": 16, "pairs": 2}  # rows of each stream in a batch
@@ -361,11 +362,11 @@ def student(
 ) -> None:
     """Distill a student from the answers that `answers` wrote down of `teacher`; alpha 0 trains on labels alone.
 
-    The name's first word chooses the shape (small, medium, half, else the student's). `start` names a finished run to start
+    The name's first word chooses the shape (tiny, small, medium, half, else the student's). `start` names a finished run to start
     from; `neurons` prunes every MLP to that many neurons first; `blocks` and `embedding` name the grids (int3, ternary, ...) on
     which the weights live in training; `stdlib_only` leaves out the packages' sources and the pairs.
     """
-    shape = {"small": SMALL, "half": HALF, "medium": MEDIUM}.get(name.split("-")[0], STUDENT)
+    shape = {"tiny": TINY, "small": SMALL, "half": HALF, "medium": MEDIUM}.get(name.split("-")[0], STUDENT)
     model = load_run(start) if start else new_model(shape)
     if neurons:
         prune_neurons(model, neurons)

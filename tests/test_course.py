@@ -13,6 +13,9 @@ from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadMode
 
 from minicompress import CHAPTERS
 from minicompress.grading import stubs
+from minicompress.lab.models import shipped_model
+from minicompress.pipeline import quantize_model, save_compressed
+from minicompress.run import measure_alone
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITTEN = [chapter for chapter in CHAPTERS if (ROOT / "solutions" / f"{chapter}.py").is_file()]
@@ -122,3 +125,18 @@ def test_your_own_model_and_text(models, tmp_path, name):
     assert [stage["name"] for stage in ledger["stages"]] == ["teacher", "distilled", "pruned", "fine-tuned", "quantized"]
     assert all(stage["tensor_bytes_predicted"] == stage["tensor_bytes_measured"] for stage in ledger["stages"])
     assert ledger["stages"][-1]["ratio"] > 3 and (tmp_path / "out" / "ledger.png").stat().st_size > 10_000
+
+
+@pytest.mark.skipif('Exercise 5.4 load_compressed")' not in (ROOT / "minicompress/pipeline.py").read_text(), reason="you have written it")
+def test_a_command_that_needs_an_unwritten_exercise_says_which(tmp_path):
+    done = minicompress("measure", tmp_path / "model.safetensors", env=os.environ | {"MINICOMPRESS_SOLUTIONS": ""})
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "Exercise 5.4 load_compressed is not written yet" in done.stderr and "MINICOMPRESS_SOLUTIONS=1" in done.stderr
+
+
+def test_measuring_generation_reports_memory_before_and_after_and_speed(tmp_path):
+    model = quantize_model(shipped_model("student"), 4, 4)
+    save_compressed(model, tmp_path / "model.safetensors")
+    found = measure_alone(tmp_path / "model.safetensors", generation=True)
+    assert found["tokens_per_second"] > 0 and found["generate_tokens_per_second"] > 0
+    assert 0 < found["resident_after_load_bytes"] < 300e6 and found["load_seconds"] > 0
