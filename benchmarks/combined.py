@@ -1,7 +1,8 @@
-"""What notebook 05 cannot measure live: `python -m benchmarks.combined [singles|combinations|order|tasks|runtime]`.
+"""What notebook 05 cannot measure live: `python -m benchmarks.combined [singles|combinations|speeds|order|tasks|runtime]`.
 
     singles       the map's single methods on the teacher, swept over their strength: accuracy kept against real file bytes
     combinations  the map's combinations: students quantized in one shot, and the shipped files
+    speeds        forward passes of one model a method, against the teacher's
     order         the same stages in another order, at equal updates
     tasks         the second task, code summarization, before and after
     runtime       a file in a fresh process: load time, resident memory, and tokens/s of generation, against the teacher's
@@ -17,11 +18,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from torch import nn
 from tqdm import tqdm
 
 from benchmarks.distillation import task_score
 from benchmarks.pruning import calibration_batches
+from benchmarks.quantization import against, in_int8
 from benchmarks.run import RESULTS, ROOT, SEED, write
 from minicompress import low_rank, pipeline, pruning, run
 from minicompress.lab import corpus, summaries
@@ -31,7 +34,7 @@ from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers
 from minicompress.lab.qat import bake_fake_quantize, fake_quantize
 from minicompress.lab.ranks import uniform_ranks
-from minicompress.lab.runtime import commit, keep_freed_memory
+from minicompress.lab.runtime import commit, hardware, keep_freed_memory
 
 UPDATES, ROWS, RATE = 100, 8, 3e-4  # of the tuning that a single method gets
 MADE = ROOT / "out" / "bench-combined"
@@ -161,6 +164,26 @@ def combinations() -> dict:
     return found | {"points": found["points"] + [scale.point(*file) for file in shipped_files()]}
 
 
+def speeds() -> dict:
+    """Forward passes of 4 x 256 tokens beside the teacher's, in turns: CPU seconds on one thread, so other programs do not count."""
+    torch.set_num_threads(1)
+    teacher, tokens = shipped_model("teacher"), corpus.load_tokens("validation", 256, per_file=1)[0][:4]
+    shapes = {name: tuple(layer.weight.shape) for name, layer in linear_layers(teacher).items()}
+    models = {
+        "int8, integer kernels": in_int8(teacher),
+        "50% zeros": copy.deepcopy(teacher),
+        "low rank, half the parameters": copy.deepcopy(teacher),
+    }
+    for layer in linear_layers(models["50% zeros"]).values():
+        layer.weight.data.masked_fill_(~pruning.magnitude_mask(layer.weight.detach(), 0.5), 0)
+    low_rank.factorize(models["low rank, half the parameters"], uniform_ranks(shapes, 0.5))
+    models["448 of 896 neurons"] = run.prune_neurons(copy.deepcopy(teacher), 448)
+    models |= {name: shipped_model(name) for name in ("half", "medium", "student")}
+    calls = {name: lambda model=model: model(input_ids=tokens, use_cache=False) for name, model in models.items()}
+    found = against(lambda: teacher(input_ids=tokens, use_cache=False), calls, 1)
+    return {"batch": list(tokens.shape), "threads": 1, "hardware": hardware()} | {"models": found}
+
+
 # ---------------------------------------------------------------- the order of the stages
 
 
@@ -230,7 +253,7 @@ def runtime(repeats: int = 5) -> dict:
     return result
 
 
-PARTS = {"singles": singles, "combinations": combinations, "order": order, "tasks": tasks, "runtime": runtime}
+PARTS = {"singles": singles, "combinations": combinations, "speeds": speeds, "order": order, "tasks": tasks, "runtime": runtime}
 
 
 def main(parts: list[str]) -> None:

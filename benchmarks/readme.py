@@ -54,14 +54,20 @@ def frontier_text() -> str:
         for row in found["rows"]
     ]  # fmt: skip
     goals = [
-        [f"{goal['ratio']}x", f"{goal['goal']:.0%}", goal["best"], f"{goal['kept']:.1%}", "{:.1%}-{:.1%}".format(*goal["interval"]),
-         "reached" if goal["kept"] >= goal["goal"] else "**missed**"]
+        [f"{goal['ratio']}x", f"{goal['goal']:.0%}" if goal["goal"] else "-", goal["best"], f"{goal['kept']:.1%}",
+         "{:.1%}-{:.1%}".format(*goal["interval"]), "" if not goal["goal"] else "reached" if goal["kept"] >= goal["goal"] else "**missed**"]
         for goal in found["goals"]
     ]  # fmt: skip
+    smallest = [
+        f"The smallest file that keeps {kept} on the validation files is {row['best']}: {row['file_bytes']:,} bytes, {row['ratio']:.0f}x; "
+        f"on the test files it keeps {row['kept']:.1%}."
+        for kept, row in found["smallest"].items()
+    ]
     return "\n\n".join([
         report.markdown_table(("file", "bytes", "ratio", "perplexity", "kept", "95% interval"), rows),
         "For each goal, the best file that is at least that much smaller, chosen on the validation files, quoted on the test files:",
         report.markdown_table(("at least", "goal", "best file", "kept", "95% interval", ""), goals),
+        " ".join(smallest),
     ])  # fmt: skip
 
 

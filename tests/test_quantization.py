@@ -43,6 +43,17 @@ def test_5_1_error_at_most_half_a_scale_and_integers_in_range(bits, group_size, 
     assert dequantize(q).dtype == torch.float32
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=12, max_size=12), st.integers(2, 8), st.sampled_from([None, 1, 2, 3, 6]))
+def test_5_1_whatever_the_numbers_the_error_is_at_most_half_a_scale(numbers, bits, group_size):
+    """A loud weight makes its group's scale wide, and the quiet ones beside it round to zero: still within half a scale."""
+    weight = torch.tensor(numbers).view(2, 6)
+    weight[weight.abs() < 1e-30] = 0.0  # a scale below fp32's smallest normal number cannot keep the bound
+    q = quantize_symmetric(weight, bits, group_size)
+    step = q.scale.repeat_interleave(group_size or 6, 1)
+    assert ((dequantize(q) - weight).abs() <= step / 2 * (1 + 1e-5)).all()
+
+
 def test_5_1_each_row_and_each_group_has_its_own_scale(device):
     weight = torch.tensor([[1.0, 1.0, 100.0, 100.0], [0.01, 0.01, 5.0, 5.0]], device=device)
     assert quantize_symmetric(weight, 4, 2).scale.flatten().tolist() == pytest.approx([1 / 7, 100 / 7, 0.01 / 7, 5 / 7])
