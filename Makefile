@@ -1,5 +1,5 @@
 # make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
-# make parity: pruning beside llmcompressor and Torch-Pruning, which get their own environment
+# make parity: beside llmcompressor, Torch-Pruning, TRL, torchao and compressed-tensors, which get their own environment
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -19,11 +19,14 @@ bench: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.structured_pruning speed quality recipe recovery
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.distillation sweep fly summaries
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.low_rank
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.quantization bits int8
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.combined
 
 parity: .venv/ready .venv-oracles/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.parity
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.structured_pruning oracle
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.distillation trl
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.quantization oracle
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

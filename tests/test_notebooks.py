@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -76,3 +77,18 @@ def test_a_notebook_checks_every_exercise_of_its_chapter_once_and_asserts_no_tim
         for node in ast.walk(ast.parse(re.sub(r"^%.*$", "", cell, flags=re.M))):
             if isinstance(node, ast.Assert):
                 assert not re.search(r"second|speed|timed|throughput|milli", ast.unparse(node)), "never assert on time"
+
+
+def headings(path: Path) -> set[str]:
+    """The anchors that Jupyter gives a notebook's headings: the words with hyphens between them."""
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "markdown"]
+    lines = [line for cell in cells for line in "".join(cell["source"]).splitlines()]
+    return {re.sub(r"^#+ ", "", line).strip().replace(" ", "-") for line in lines if re.match(r"#+ ", line)}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_to_other_notebooks_lead_to_headings_that_exist(path):
+    text = "".join(line for cell in json.loads(path.read_text())["cells"] for line in cell["source"])
+    for name, anchor in re.findall(r"\]\((\w*\.ipynb)?#([^)]*(?:\([^)]*\))?[^)]*)\)", text):
+        target = path.with_name(name) if name else path
+        assert target in NOTEBOOKS and unquote(anchor) in headings(target), f"no heading {unquote(anchor)!r} in {target.name}"
