@@ -1,7 +1,7 @@
 """What notebook 05 cannot measure live: `python -m benchmarks.combined [singles|combinations|speeds|order|tasks|runtime]`.
 
     singles       the map's single methods on the teacher, swept over their strength: accuracy kept against real file bytes
-    combinations  the map's combinations: students quantized in one shot, and the shipped files
+    combinations  the map's combinations: two or three methods in one shot, and the shipped files
     speeds        forward passes of one model a method, against the teacher's
     order         the same stages in another order, at equal updates
     tasks         the second task, code summarization, before and after
@@ -104,20 +104,46 @@ def single_methods(teacher: nn.Module) -> list[tuple[str, str, Callable[[], nn.M
     return points
 
 
-def one_shot_students() -> list[tuple[str, str, Callable[[], nn.Module]]]:
-    """Distilled students that are quantized in one shot."""
-    points = []
+def one_shot_combinations(teacher: nn.Module) -> list[tuple[str, str, Callable[[], nn.Module]]]:
+    """Two or three methods, none of them followed by training: on the teacher, and on the distilled students."""
+    batches = calibration_batches(64)
+    shapes = {name: tuple(layer.weight.shape) for name, layer in linear_layers(teacher).items()}
+
+    def zeros_and_bits(sparsity: float, bits: int) -> nn.Module:
+        model = copy.deepcopy(teacher)
+        pruning.wanda_prune(model, batches, sparsity)
+        return pipeline.quantize_model(model, bits, bits, 32)
+
+    def narrow_and_bits(model: nn.Module, neurons: int, bits: int) -> nn.Module:
+        return pipeline.quantize_model(run.prune_neurons(model, neurons), bits, bits)
+
+    def ranks_and_bits(share: float, bits: int) -> nn.Module:
+        model = copy.deepcopy(teacher)
+        low_rank.factorize(model, uniform_ranks(shapes, share), input_covariances(teacher, batches))
+        return pipeline.quantize_model(model, bits, bits)
+
+    points = [
+        ("pruned and quantized", f"{s:.0%} zeros, {b} bits", lambda s=s, b=b: zeros_and_bits(s, b)) for s in (0.3, 0.5) for b in (8, 4)
+    ]
+    narrow = lambda neurons: narrow_and_bits(copy.deepcopy(teacher), neurons, 4)  # noqa: E731
+    points += [("pruned and quantized", f"{n} of 896 neurons, 4 bits", lambda n=n: narrow(n)) for n in (672, 448)]
+    points += [("low rank and quantized", f"{s:.0%} of the blocks, 4 bits", lambda s=s: ranks_and_bits(s, 4)) for s in (0.9, 0.5)]
     for name in ("medium", "student"):
         for bits in (8, 6, 5, 4, 3):
             made = lambda name=name, bits=bits: pipeline.quantize_model(shipped_model(name), bits, bits)  # noqa: E731
-            points.append(("distilled, quantized in one shot", f"{name}, {bits} bits", made))
-    return points
+            points.append(("distilled and quantized", f"{name}, {bits} bits", made))
+    trio = lambda: narrow_and_bits(shipped_model("medium"), 272, 5)  # noqa: E731
+    return points + [("distilled, pruned and quantized", "medium, 272 of 312 neurons, 5 bits", trio)]
 
 
 def shipped_files() -> list[tuple[str, str, Path]]:
     """(method, name, file) of what is shipped in one file."""
     trained = "distilled, pruned, trained on the grid"
-    method = {"tiny": "distillation", "small-clip4": "distilled, trained on the grid", "student-labels": "a student on labels alone"}
+    method = {
+        "tiny": "distillation",
+        "small-clip4": "distilled, trained on the grid",
+        "student-labels": "no teacher: a student on labels alone",
+    }
     files = sorted([*(run.ASSETS / "frontier").glob("*.safetensors"), *(run.ASSETS / "baselines").glob("*.safetensors")])
     found = [(method.get(path.stem, trained), path.stem, path) for path in files]
     return found + [(trained, "the pipeline's artefact", ROOT / json.loads((RESULTS / "ledger.json").read_text())["artefact"])]
@@ -160,7 +186,7 @@ def singles() -> dict:
 def combinations() -> dict:
     """The map's combinations, and the shipped files beside them."""
     scale = Scale()
-    found = scale.points(one_shot_students())
+    found = scale.points(one_shot_combinations(shipped_model("teacher")))
     return found | {"points": found["points"] + [scale.point(*file) for file in shipped_files()]}
 
 
