@@ -452,7 +452,7 @@ BERT_ROWS, BERT_LENGTH = {"stdlib": 10, "packages": 6}, 128  # rows of each stre
 
 
 @app.command(name="bert")
-def train_bert(steps: int = 4000, muon_rate: float = 6e-3, adam_rate: float = 2e-3) -> None:
+def train_bert(steps: int = 2800, muon_rate: float = 6e-3, adam_rate: float = 2e-3) -> None:
     """Train the BERT teacher: masked language modelling.
 
     Its word embeddings start from the causal teacher's, its first heads look at neighbours. 30% of the tokens are masked at
