@@ -102,8 +102,8 @@ def save_compressed(model: nn.Module, path: str | Path) -> None:
     """Write the model to one safetensors file, all or nothing. Masks are baked in first (the model is modified in that).
 
     The same model gives the same bytes: one metadata entry, "minicompress", holds sorted JSON with the keys format, config
-    (the model's configuration as far as it differs from its defaults, without versions, types and paths) and sha256
-    (see `checksum`). ValueError: a number that fp16 cannot hold.
+    (`model.config.to_diff_dict()`, what differs from the defaults, without the keys transformers_version, dtype and
+    _name_or_path) and sha256 (see `checksum`). ValueError: a number that fp16 cannot hold.
     """
     raise NotImplementedError("Exercise 5.4 save_compressed")
 
@@ -111,8 +111,9 @@ def save_compressed(model: nn.Module, path: str | Path) -> None:
 def load_compressed(path: str | Path) -> nn.Module:
     """Read a file that `save_compressed` wrote; the model comes in fp32 (integers stay int8), in eval mode, on the CPU.
 
-    Its logits equal those of the in-memory model rounded to the storage types. Nothing is unpickled.
-    ValueError: no such file, a truncated or corrupted one, or one that another program wrote.
+    Round the model in memory to what is stored, and its logits are equal to those of the model read here. Nothing is unpickled.
+    ValueError: no such file, a truncated or corrupted one, one that another program wrote, or one whose tensors do not fit its
+    configuration, for which `build_model` raises KeyError, TypeError, AttributeError, RuntimeError, IndexError or StrictDataclassError.
     """
     raise NotImplementedError("Exercise 5.4 load_compressed")
 
@@ -190,7 +191,7 @@ def read_file(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
 
 
 def unpack_floats(bits: torch.Tensor, nonzeros: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
-    """Undo `stored_floats`: fp32 of `shape`."""
+    """Undo what `stored_tensors` does to floats with many zeros: fp32 of `shape`."""
     weight = torch.zeros(math.prod(shape))
     weight[packing.unpack_bits(bits, 1, len(weight)).bool()] = nonzeros.float()
     return weight.view(shape)
@@ -237,11 +238,11 @@ def compress(
     The first record is the teacher, saved in fp16. Each stage gets the *reloaded* model of the stage before (the first
     a copy of `student`), so a record describes exactly what its file holds. Stage number 1, "pruned", leaves
     `out/1-pruned.safetensors` and its record `out/1-pruned.json`. A stage that left both is not run again, whatever
-    produced them: give another folder, or empty it, for a fresh start.
+    produced them: give another folder, or empty it, for a fresh start. `out` is made where it is missing, with its parents.
 
-    A record holds name, parameters, nonzeros, tensor_bytes_predicted, tensor_bytes_measured, header_bytes,
-    file_bytes, ratio (the teacher's file over this one), artefact (a file name in `out`) and whatever
-    `evaluate(model)` returns. ValueError: no stage, or two stages of one name.
+    A record is what `measure` returns (name, artefact, which is a file name in `out`, parameters, nonzeros,
+    tensor_bytes_predicted, tensor_bytes_measured, header_bytes, file_bytes, and whatever `evaluate(model)` returned) and the
+    ratio: the teacher's file_bytes over this one's. ValueError: no stage, or two stages of one name.
     """
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:

@@ -26,7 +26,7 @@ def quantize_symmetric(weight: torch.Tensor, bits: int = 8, group_size: int | No
     """Round to the nearest of the integers -q..q times a scale, q = 2^(bits-1) - 1, one scale a row or a group.
 
     scale = absmax / q, values = round(weight / scale), half to even. Example: row [7, 2.5, 0.5, -4.5] at 4 bits
-    has scale 1 and values [7, 2, 0, -4]: each half goes to its even neighbour. An all-zero row gets scale 1.
+    has scale 1 and values [7, 2, 0, -4]: each half goes to its even neighbour. An all-zero row or group gets scale 1.
     The error of each weight is at most scale / 2.
 
     weight: [out, in], floating point; computed in fp32. ValueError: bits outside 2..8, a group_size that does not

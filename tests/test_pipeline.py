@@ -100,6 +100,20 @@ def test_5_4_the_same_model_gives_the_same_bytes(llama, tmp_path):
     assert same, "the same model must give the same bytes: no time, no path, one metadata entry"
 
 
+def test_5_4_the_header_is_sorted_and_holds_what_the_model_needs_and_nothing_of_this_machine(llama, tmp_path):
+    llama.config._name_or_path = "/home/somebody/model"
+    save_compressed(llama, str(tmp_path / "model.safetensors"))  # a path may be a string, too
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        header = json.loads(file.metadata()["minicompress"])
+    config = header["config"]
+    assert set(header) == {"format", "config", "sha256"}
+    unwanted = sorted({"transformers_version", "dtype", "_name_or_path"} & set(config))
+    assert not unwanted, f"these change with the machine or the library's version, leave them out: {unwanted}"
+    assert set(config) <= set(llama.config.to_diff_dict()), "only what differs from the defaults is stored (to_diff_dict)"
+    assert list(header) == sorted(header) and list(config) == sorted(config), "the JSON is sorted, so that equal models give equal bytes"
+    assert load_compressed(str(tmp_path / "model.safetensors")).config.vocab_size == 50
+
+
 def test_5_4_generates_with_a_cache_after_loading(llama, tokens, tmp_path):
     save_compressed(quantize_model(llama, 4, 4), tmp_path / "model.safetensors")
     model = load_compressed(tmp_path / "model.safetensors").to(tokens.device)
@@ -156,6 +170,13 @@ def test_5_4_refuses_tensors_that_do_not_fit_the_configuration(llama, tmp_path):
         header = {"format": FORMAT, "config": changed, "sha256": checksum(changed, stored)}
         save_file(stored, path, {"minicompress": json.dumps(header)})
         with pytest.raises(ValueError, match=named):
+            load_compressed(path)
+    scales = tensors | {"foo.int4": torch.zeros(3, dtype=torch.uint8), "foo.scale": torch.ones(2, 1)}
+    changes = [config | {"num_attention_heads": 5}, config | {"hidden_size": "x"}, config | {"hidden_size": -96}, None]
+    for stored, changed in [(tensors, changed) for changed in changes] + [(scales, config)]:
+        header = {"format": FORMAT, "config": changed, "sha256": checksum(changed, stored)}
+        save_file(stored, path, {"minicompress": json.dumps(header)})
+        with pytest.raises(ValueError):  # whatever kind of error building the model gives
             load_compressed(path)
     save_file(tensors, path, {"minicompress": "3"})
     with pytest.raises(ValueError, match="no readable|not written by"):
@@ -222,11 +243,22 @@ def test_5_5_the_ledger_has_the_teacher_first_and_every_stage_measured(llama, to
             == (tmp_path / record["artefact"]).stat().st_size
         )
     assert ledger[0]["ratio"] == 1.0, "the teacher's own fp16 file is the baseline"
-    assert ledger[2]["ratio"] == ledger[0]["file_bytes"] / ledger[2]["file_bytes"] > 3, "the ratio compares the bytes of two files"
+    wanted = ledger[0]["file_bytes"] / ledger[2]["file_bytes"]
+    assert ledger[2]["ratio"] == wanted > 3, (
+        f"the ratio is the teacher's file over this one, in bytes: {wanted:.2f}, got {ledger[2]['ratio']:.2f}"
+    )
+    assert [record["artefact"] for record in ledger] == ["0-teacher.safetensors", "1-pruned.safetensors", "2-quantized.safetensors"]
     total = sum(parameter.numel() for parameter in llama.parameters())
     pruned = 2 * (32 * 32 + 2 * 32 * 64) // 2  # two layers, half of q_proj, up_proj and down_proj
     assert [record["parameters"] for record in ledger] == [total] * 3
     assert [record["nonzeros"] for record in ledger[:2]] == [total, total - pruned]
+
+
+def test_5_5_the_first_stage_gets_the_student_and_missing_folders_are_made(llama, tmp_path):
+    student, received = copy.deepcopy(llama), []
+    student.model.norm.weight.data.fill_(0.5)
+    compress(llama, student, [("a", lambda model: received.append(model) or model)], lambda model: {}, tmp_path / "new" / "folder")
+    assert (received[0].model.norm.weight == 0.5).all(), "the first stage works on a copy of the student, not of the teacher"
 
 
 def test_5_5_each_stage_gets_the_reloaded_model_of_the_stage_before(llama, tmp_path):
@@ -259,6 +291,9 @@ def test_5_5_finished_stages_are_not_run_again(llama, tmp_path):
     ledger = compress(llama, copy.deepcopy(llama), [stage("a"), stage("b")], lambda model: {}, tmp_path)
     assert calls == ["a", "b", "b"] and len(ledger) == 3, "a finished stage was run again"
     assert json.loads((tmp_path / "1-a.json").read_text()) == ledger[1]
+    (tmp_path / "1-a.safetensors").unlink()
+    compress(llama, copy.deepcopy(llama), [stage("a"), stage("b")], lambda model: {}, tmp_path)
+    assert calls == ["a", "b", "b", "a"], "a record without its file is no finished stage: run it again"
 
 
 @pytest.mark.parametrize("names", [[], ["a", "a"], ["teacher"]])

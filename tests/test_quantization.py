@@ -6,23 +6,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from minicompress.quantization import QuantizedLinear, dequantize, pack_int4, quantize_symmetric, unpack_int4
+from minicompress.quantization import QuantizedLinear, QuantizedTensor, dequantize, pack_int4, quantize_symmetric, unpack_int4
 
 # ------------------------------------------------------------ 5.1
+
+
+def test_5_1_rounds_to_the_nearest_integer(device):
+    """absmax 7 at 4 bits: scale 1. Cutting off would give 2 and -3."""
+    found = quantize_symmetric(torch.tensor([[7.0, 2.6, 0.4, -3.7]], device=device), 4).values.tolist()
+    assert found == [[7, 3, 0, -4]], f"round to the nearest: [7, 2.6, 0.4, -3.7] at scale 1 is [7, 3, 0, -4], got {found}"
 
 
 def test_5_1_a_row_by_hand_each_half_goes_to_its_even_neighbour(device):
     """absmax 7 at 4 bits: scale 7 / 7 = 1."""
     q = quantize_symmetric(torch.tensor([[7.0, 2.5, 0.5, -4.5]], device=device), 4)
     assert q.values.tolist() == [[7, 2, 0, -4]] and q.values.dtype == torch.int8
-    assert q.scale.tolist() == [[1.0]] and q.scale.dtype == torch.float32 and q.bits == 4 and q.group_size is None
+    assert q.scale.tolist() == [[1.0]] and q.scale.dtype == torch.float32, f"scale is fp32 [out, groups], here [[1.0]], got {q.scale}"
+    assert q.bits == 4 and q.group_size is None, f"bits 4 and group_size None are recorded as given, got {q.bits} and {q.group_size}"
 
 
 def test_5_1_divides_by_the_scale(device):
     """Multiplying by a rounded reciprocal flips values that lie near a half."""
     weight = torch.randn(64, 512, device=device)
     scale = weight.abs().amax(1, keepdim=True) / 127
-    assert torch.equal(quantize_symmetric(weight).values, (weight / scale).round().to(torch.int8))
+    same = torch.equal(quantize_symmetric(weight).values, (weight / scale).round().to(torch.int8))
+    assert same, "the integers are round(weight / scale), with scale = absmax / 127 of each row"
 
 
 def test_5_1_a_half_that_a_reciprocal_would_flip(device):
@@ -65,6 +73,24 @@ def test_5_1_an_all_zero_row_has_scale_1_and_stays_zero(device):
     assert q.scale.tolist() == [[1.0], [1.0]] and dequantize(q).abs().max() == 0, "a row of zeros has the scale 1"
 
 
+def test_5_1_an_all_zero_group_has_scale_1_in_a_row_that_is_not_zero(device):
+    q = quantize_symmetric(torch.tensor([[0.0, 0.0, 3.0, 6.0]], device=device), 3, 2)
+    assert q.scale.tolist() == [[1.0, 2.0]] and q.values[0, :2].tolist() == [0, 0], "a group of zeros has the scale 1, too"
+
+
+def test_5_1_a_tiny_row_is_no_zero_row(device):
+    """absmax 7e-12 at 4 bits: scale 1e-12."""
+    values = quantize_symmetric(torch.tensor([[7e-12, -3e-12]], device=device), 4).values.tolist()
+    assert values == [[7, -3]], f"only exact zeros get the scale 1: [7e-12, -3e-12] becomes [7, -3], got {values}"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_5_1_computes_in_fp32_whatever_it_is_given(dtype, device):
+    weight = torch.randn(9, 32, device=device).to(dtype)
+    exact = weight.float().abs().amax(1, keepdim=True) / 127
+    assert torch.equal(quantize_symmetric(weight).scale, exact), "the scales are computed in fp32, not in the weight's own precision"
+
+
 def test_5_1_quantizing_twice_changes_nothing(device):
     once = dequantize(quantize_symmetric(torch.randn(5, 16, device=device), 4, 8))
     torch.testing.assert_close(dequantize(quantize_symmetric(once, 4, 8)), once, rtol=1e-6, atol=0)
@@ -92,10 +118,17 @@ def test_5_1_refuses_what_it_cannot_do(arguments, named):
 
 
 def test_5_2_by_hand(device):
-    """-8, 7, 0 plus 8 are 0, 15, 8: low nibble first gives 0 + 15 * 16 = 240, then 8 and a padding 0."""
-    packed = pack_int4(torch.tensor([-8, 7, 0], device=device))
-    assert packed.tolist() == [240, 8], "the first of two neighbours, plus 8, belongs into the low nibble"
+    """-8 and 7 plus 8 are 0 and 15: low nibble first gives 0 + 15 * 16 = 240."""
+    packed = pack_int4(torch.tensor([-8, 7], device=device))
+    said = "the first of two neighbours, plus 8, belongs into the low nibble"
+    assert packed.tolist() == [240], f"{said}: -8, 7 make the byte 240, got {packed.tolist()}"
     assert packed.dtype == torch.uint8
+
+
+def test_5_2_an_odd_row_is_padded_with_a_nibble_0(device):
+    """-8, 7, 0 plus 8 are 0, 15, 8: the bytes 240 and 8, whose high nibble is 0."""
+    packed = pack_int4(torch.tensor([-8, 7, 0], device=device)).tolist()
+    assert packed == [240, 8], f"an odd row is padded with a nibble 0, after the offset: -8, 7, 0 make [240, 8], got {packed}"
 
 
 def test_5_2_adds_8_before_packing(device):
@@ -120,8 +153,10 @@ def test_5_2_round_trip_is_exact_for_odd_and_even_columns(rows, columns, seed):
     values = torch.randint(-8, 8, (rows, columns), generator=torch.Generator().manual_seed(seed), dtype=torch.int8)
     packed = pack_int4(values)
     assert packed.shape == (rows, (columns + 1) // 2)
+    before = packed.clone()
     again = unpack_int4(packed, columns)
     assert torch.equal(again, values) and again.dtype == torch.int8
+    assert torch.equal(packed, before), "unpacking changed the packed bytes"
 
 
 @pytest.mark.parametrize("values", [torch.tensor([8]), torch.tensor([-9]), torch.tensor([1.0])])
@@ -140,12 +175,41 @@ def test_5_2_refuses_columns_that_do_not_fit():
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("group_size", [None, 8])
-def test_5_3_computes_with_the_dequantized_weight(bias, group_size, device):
+@pytest.mark.parametrize("bits", [2, 4])
+def test_5_3_computes_with_the_dequantized_weight(bias, group_size, bits, device):
     linear, x = nn.Linear(16, 5, bias=bias, device=device), torch.randn(2, 3, 16, device=device)
-    layer = QuantizedLinear.from_linear(linear, 4, group_size)
-    weight = dequantize(quantize_symmetric(linear.weight, 4, group_size))
+    layer = QuantizedLinear.from_linear(linear, bits, group_size)
+    weight = dequantize(quantize_symmetric(linear.weight, bits, group_size))
     torch.testing.assert_close(layer(x), nn.functional.linear(x, weight, linear.bias))
     assert layer(x.bfloat16()).dtype == torch.float32, "the layer computes in fp32"
+    expected = nn.functional.linear(x.bfloat16().float(), weight, linear.bias)
+    torch.testing.assert_close(layer(x.bfloat16()), expected, msg="the layer computes in fp32: only its input may be rounded to bf16")
+
+
+def test_5_3_a_layer_made_of_integers_computes_with_what_it_holds_now(device):
+    """This is how a file is read: integers first, no Linear anywhere; and a state dict may replace them later."""
+    q, x = quantize_symmetric(torch.randn(5, 16, device=device), 4, 8), torch.randn(3, 16, device=device)
+    layer = QuantizedLinear(q, None)
+    torch.testing.assert_close(layer(x), x @ dequantize(q).T)
+    other = quantize_symmetric(torch.randn(5, 16, device=device), 4, 8)
+    layer.load_state_dict({"values": other.values, "scale": other.scale})
+    same = torch.allclose(layer(x), x @ dequantize(other).T, atol=1e-5)
+    assert same, "forward dequantizes what the buffers hold now, not what they held once"
+
+
+def test_5_3_gradients_flow_through_the_layer_to_what_lies_below(device):
+    x = torch.randn(3, 8, device=device, requires_grad=True)
+    layer = QuantizedLinear.from_linear(nn.Linear(8, 5, device=device), 4)
+    layer(x).sum().backward()
+    weight = dequantize(QuantizedTensor(layer.values, layer.scale, layer.bits, layer.group_size))
+    torch.testing.assert_close(x.grad, weight.sum(0).expand(3, 8))
+
+
+def test_5_3_a_half_precision_linear_gives_an_fp32_bias_and_stays_as_it_is(device):
+    linear = nn.Linear(8, 3, device=device).bfloat16()
+    layer = QuantizedLinear.from_linear(linear, 4)
+    assert layer.bias.dtype == torch.float32, "the bias is kept in fp32"
+    assert linear.weight.dtype == linear.bias.dtype == torch.bfloat16, "the Linear is not modified, its precision included"
 
 
 def test_5_3_holds_buffers_and_no_parameters(device):
@@ -160,5 +224,6 @@ def test_5_3_leaves_the_linear_alone(device):
     layer = QuantizedLinear.from_linear(linear, 2, None)
     assert torch.equal(linear.weight, before) and linear.weight.requires_grad, "the Linear's weight must stay as it was"
     assert layer.bias is not None, "the bias was lost"
+    assert not layer.bias.requires_grad, "the bias is a detached copy: a number, not a parameter to be trained"
     layer.bias.add_(1)
     assert linear.bias.abs().max() < 1, "the layer's bias must be a copy"

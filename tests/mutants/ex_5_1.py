@@ -84,3 +84,71 @@ def quantize_symmetric(weight, bits=8, group_size=None):
     scale = groups.abs().amax(-1, keepdim=True) / largest
     values = (groups / scale).round().clamp(-largest, largest).to(torch.int8)
     return QuantizedTensor(values.view(rows, columns), scale.squeeze(-1), bits, group_size)
+
+
+### MUTANT truncates: The fraction was cut off, with errors up to a whole step; round to the nearest before the conversion to int8.
+def quantize_symmetric(weight: torch.Tensor, bits: int = 8, group_size: int | None = None) -> QuantizedTensor:
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    rows, columns = weight.shape
+    if group_size is not None and (group_size < 1 or columns % group_size):
+        raise ValueError(f"group_size must divide the {columns} input features, got {group_size}")
+    groups = weight.detach().float().reshape(rows, -1, group_size or columns)  # [out, groups, group_size]
+    largest = 2 ** (bits - 1) - 1
+    scale = groups.abs().amax(-1, keepdim=True) / largest  # [out, groups, 1]
+    scale = torch.where(scale == 0, 1.0, scale)
+    values = (groups / scale).clamp(-largest, largest).to(torch.int8)
+    return QuantizedTensor(values.view(rows, columns), scale.squeeze(-1), bits, group_size)
+
+
+### MUTANT own_precision: The scales were computed in the weight's own fp16 or bf16; convert to fp32 first.
+def quantize_symmetric(weight: torch.Tensor, bits: int = 8, group_size: int | None = None) -> QuantizedTensor:
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    rows, columns = weight.shape
+    if group_size is not None and (group_size < 1 or columns % group_size):
+        raise ValueError(f"group_size must divide the {columns} input features, got {group_size}")
+    groups = weight.detach().reshape(rows, -1, group_size or columns)  # [out, groups, group_size]
+    largest = 2 ** (bits - 1) - 1
+    scale = groups.abs().amax(-1, keepdim=True) / largest  # [out, groups, 1]
+    scale = torch.where(scale == 0, 1.0, scale)
+    values = (groups / scale).round().clamp(-largest, largest).to(torch.int8)
+    return QuantizedTensor(values.view(rows, columns), scale.squeeze(-1), bits, group_size)
+
+
+### MUTANT zero_rows_only: A group of zeros inside a row that is not zero still divides by 0; give every all-zero group the scale 1.
+def quantize_symmetric(weight: torch.Tensor, bits: int = 8, group_size: int | None = None) -> QuantizedTensor:
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    rows, columns = weight.shape
+    if group_size is not None and (group_size < 1 or columns % group_size):
+        raise ValueError(f"group_size must divide the {columns} input features, got {group_size}")
+    groups = weight.detach().float().reshape(rows, -1, group_size or columns)  # [out, groups, group_size]
+    largest = 2 ** (bits - 1) - 1
+    scale = groups.abs().amax(-1, keepdim=True) / largest  # [out, groups, 1]
+    scale = torch.where((weight == 0).all(1)[:, None, None], 1.0, scale)
+    values = (groups / scale).round().clamp(-largest, largest).to(torch.int8)
+    return QuantizedTensor(values.view(rows, columns), scale.squeeze(-1), bits, group_size)
+
+
+### MUTANT tiny_is_zero: A row of tiny weights was taken for a row of zeros; only absmax 0 needs the scale 1.
+def quantize_symmetric(weight: torch.Tensor, bits: int = 8, group_size: int | None = None) -> QuantizedTensor:
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    rows, columns = weight.shape
+    if group_size is not None and (group_size < 1 or columns % group_size):
+        raise ValueError(f"group_size must divide the {columns} input features, got {group_size}")
+    groups = weight.detach().float().reshape(rows, -1, group_size or columns)  # [out, groups, group_size]
+    largest = 2 ** (bits - 1) - 1
+    scale = groups.abs().amax(-1, keepdim=True) / largest  # [out, groups, 1]
+    scale = torch.where(scale < 1e-9, 1.0, scale)
+    values = (groups / scale).round().clamp(-largest, largest).to(torch.int8)
+    return QuantizedTensor(values.view(rows, columns), scale.squeeze(-1), bits, group_size)

@@ -97,3 +97,107 @@ class QuantizedLinear(nn.Module):
         weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
         bias = None if self.bias is None else self.bias.to(x.dtype)
         return F.linear(x, weight.to(x.dtype), bias)
+
+
+### MUTANT dequantizes_once: The fp32 matrix was made with the layer: four times the memory, and a layer read from a file has none.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        layer = cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+        layer.weight = dequantize(quantize_symmetric(linear.weight, bits, group_size))
+        return layer
+
+    def forward(self, x):
+        return F.linear(x.float(), self.weight, self.bias)
+
+
+### MUTANT remembers_its_matrix: The matrix of the first call was kept: four times the memory, and stale when other integers are loaded.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        if not hasattr(self, "made"):
+            self.made = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), self.made, self.bias)
+
+
+### MUTANT fp32_afterwards: The product was computed in bf16 and only its result converted; convert the input to fp32 first.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.linear(x, weight.to(x.dtype), bias).float()
+
+
+### MUTANT bias_as_given: The bias kept the Linear's half precision; it is stored in fp32.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), weight, None if self.bias is None else self.bias.float())
+
+
+### MUTANT no_gradient: forward stands under no_grad, so nothing below this layer can be trained; only the weight needs no gradient.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        with torch.no_grad():
+            weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+            return F.linear(x.float(), weight, self.bias)

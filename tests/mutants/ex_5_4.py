@@ -60,3 +60,34 @@ def load_compressed(path):
         return build_model(header["config"], tensors).train()
     except (KeyError, TypeError, AttributeError, RuntimeError, StrictDataclassError) as error:
         raise ValueError(f"the tensors in {path} do not fit its configuration: {error}") from error
+
+
+### MUTANT catches_one_kind: Only one kind of error was turned into a ValueError; a wrong configuration makes the library raise several.
+def load_compressed(path: str | Path) -> nn.Module:
+    header, tensors = read_file(Path(path))
+    try:
+        return build_model(header["config"], tensors)
+    except KeyError as error:
+        raise ValueError(f"the tensors in {path} do not fit its configuration: {error}") from error
+
+
+### MUTANT whole_config: The whole configuration was stored, versions included; store what differs from the defaults, without them.
+def save_compressed(model: nn.Module, path: str | Path) -> None:
+    bake_masks(model)
+    tensors = stored_tensors(model)
+    config = model.config.to_dict()
+    header = {"format": FORMAT, "config": config, "sha256": checksum(config, tensors)}
+    with atomic_write(Path(path)) as temporary:
+        temporary.write_bytes(save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))}))
+
+
+### MUTANT unsorted: The JSON is not sorted, so equal models can give different bytes; pass sort_keys=True.
+def save_compressed(model: nn.Module, path: str | Path) -> None:
+    bake_masks(model)
+    tensors = stored_tensors(model)
+    config = {
+        key: value for key, value in model.config.to_diff_dict().items() if key not in ("transformers_version", "dtype", "_name_or_path")
+    }
+    header = {"format": FORMAT, "config": config, "sha256": checksum(config, tensors)}
+    with atomic_write(Path(path)) as temporary:
+        temporary.write_bytes(save(tensors, {"minicompress": json.dumps(header, separators=(",", ":"))}))

@@ -106,3 +106,84 @@ def compress(teacher, student, stages, evaluate, out):
         if number:
             model = load_compressed(path)
     return ledger
+
+
+### MUTANT starts_from_the_teacher: The first stage got a copy of the teacher; it works on the student, the teacher is only measured.
+def compress(
+    teacher: nn.Module,
+    student: nn.Module,
+    stages: Sequence[tuple[str, Callable[[nn.Module], nn.Module]]],
+    evaluate: Callable[[nn.Module], dict],
+    out: str | Path,
+) -> list[dict]:
+    names = [name for name, _ in stages]
+    if not stages or len({"teacher", *names}) != len(names) + 1:
+        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    ledger, model = [], copy.deepcopy(teacher)
+    for number, (name, stage) in enumerate([("teacher", lambda _: teacher), *stages]):
+        path, record_path = out / f"{number}-{name}.safetensors", out / f"{number}-{name}.json"
+        if not (record_path.is_file() and path.is_file()):
+            record = measure(name, stage(model), path, evaluate)
+            record["ratio"] = ledger[0]["file_bytes"] / record["file_bytes"] if ledger else 1.0
+            with atomic_write(record_path) as temporary:
+                temporary.write_text(json.dumps(record))
+        ledger.append(json.loads(record_path.read_text()))
+        if number:
+            model = load_compressed(path)
+    return ledger
+
+
+### MUTANT ratio_upside_down: The ratio is upside down: how many times smaller is the teacher's file over this one.
+def compress(
+    teacher: nn.Module,
+    student: nn.Module,
+    stages: Sequence[tuple[str, Callable[[nn.Module], nn.Module]]],
+    evaluate: Callable[[nn.Module], dict],
+    out: str | Path,
+) -> list[dict]:
+    names = [name for name, _ in stages]
+    if not stages or len({"teacher", *names}) != len(names) + 1:
+        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    ledger, model = [], copy.deepcopy(student)
+    for number, (name, stage) in enumerate([("teacher", lambda _: teacher), *stages]):
+        path, record_path = out / f"{number}-{name}.safetensors", out / f"{number}-{name}.json"
+        if not (record_path.is_file() and path.is_file()):
+            record = measure(name, stage(model), path, evaluate)
+            record["ratio"] = record["file_bytes"] / ledger[0]["file_bytes"] if ledger else 1.0
+            with atomic_write(record_path) as temporary:
+                temporary.write_text(json.dumps(record))
+        ledger.append(json.loads(record_path.read_text()))
+        if number:
+            model = load_compressed(path)
+    return ledger
+
+
+### MUTANT believes_the_record: A record was believed without its file, which the next stage needs; both must exist.
+def compress(
+    teacher: nn.Module,
+    student: nn.Module,
+    stages: Sequence[tuple[str, Callable[[nn.Module], nn.Module]]],
+    evaluate: Callable[[nn.Module], dict],
+    out: str | Path,
+) -> list[dict]:
+    names = [name for name, _ in stages]
+    if not stages or len({"teacher", *names}) != len(names) + 1:
+        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    ledger, model = [], copy.deepcopy(student)
+    for number, (name, stage) in enumerate([("teacher", lambda _: teacher), *stages]):
+        path, record_path = out / f"{number}-{name}.safetensors", out / f"{number}-{name}.json"
+        if not record_path.is_file():
+            record = measure(name, stage(model), path, evaluate)
+            record["ratio"] = ledger[0]["file_bytes"] / record["file_bytes"] if ledger else 1.0
+            with atomic_write(record_path) as temporary:
+                temporary.write_text(json.dumps(record))
+        ledger.append(json.loads(record_path.read_text()))
+        if number:
+            model = load_compressed(path)
+    return ledger
