@@ -60,7 +60,7 @@ train export tiny "" "" assets/baselines/tiny.safetensors
 # answers live: from its layers or from random weights, distilled or on labels alone.
 # (The shipped one was begun with --steps 4000 and went on from step 2,040 with --steps 2800: a faster fall of the rates at the end.)
 train bert --steps 2800 && publish bert "bert --steps 2800"
-for recipe in paper article labels; do train distilbert "$recipe" --steps 300; done
+for recipe in paper article labels; do train distilbert "$recipe" --steps 300 && train distilbert "$recipe" --steps 1000; done
 scratch="--start random --muon-rate 6e-3 --adam-rate 1.5e-2"
 train distill medium-half-kd --teacher medium --steps 400
 train distill medium-half-labels --teacher medium --steps 400 --alpha 0
