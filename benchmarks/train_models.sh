@@ -47,11 +47,12 @@ on_stdlib="--teacher medium --stdlib-only"
 slow="--muon-rate 3e-3 --adam-rate 6e-3"
 ternary="--blocks ternary --embedding ternary"
 train student --name student-ternary --start student-clip3 $on_stdlib $ternary --steps 4000 $slow
+train student --name student-slim --start student-clip3 $on_stdlib --neurons 152 $on_grid --steps 2000 $slow
 train student --name student-narrow --start student-clip3 $on_stdlib --neurons 112 $on_grid --steps 2000 $slow
 train student --name student-narrow-ternary --start student-ternary $on_stdlib --neurons 112 $ternary --steps 1000 $slow
 train student --name medium-narrow --start medium $on_stdlib --neurons 128 $on_grid --steps 1500 $slow
 for name in student-ternary student-narrow-ternary; do train export $name ternary ternary assets/frontier/$name.safetensors; done
-for name in student-narrow medium-narrow; do train export $name clip3 clip3 assets/frontier/$name.safetensors; done
+for name in student-slim student-narrow medium-narrow; do train export $name clip3 clip3 assets/frontier/$name.safetensors; done
 # One method alone at the artefact's size: a student so small that its fp16 file has as many bytes.
 train student --name tiny $on_stdlib --steps 1500
 train export tiny "" "" assets/baselines/tiny.safetensors
