@@ -90,3 +90,23 @@ def test_rouge_and_the_name_as_a_summary():
 def test_pairs_of_different_splits_do_not_meet():
     train, test = ({tuple(prompt) for prompt, _ in summaries.load_pairs(split)} for split in ("train", "test"))
     assert len(train) > 1000 and len(test) > 100 and len(train & test) < 0.02 * len(test)
+
+
+def test_a_head_that_looks_at_a_neighbour_gives_it_the_most_attention():
+    """In the middle of a sequence of random tokens; the first and last tokens have no neighbour that far on one side."""
+    model = bert.new_bert(dict(hidden_size=96, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4), length=64).eval()
+    model.set_attn_implementation("eager")  # only this one returns the attention
+    offsets = (-2, -1, 1, 2)
+    bert.look_at_neighbours(model, offsets)
+    with torch.no_grad():
+        attention = model(input_ids=torch.randint(2048, (8, 40)), output_attentions=True).attentions[0]  # [B, heads, T, T]
+    middle = torch.arange(5, 35)
+    for head, offset in enumerate(offsets):
+        seen = attention[:, head].mean(0)  # [T, T]
+        assert (seen[middle].argmax(-1) == middle + offset).all()
+
+
+def test_every_head_needs_an_offset():
+    model = bert.new_bert(dict(hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4), length=16)
+    with pytest.raises(ValueError, match="4 heads, got 2"):
+        bert.look_at_neighbours(model, (-1, 1))
