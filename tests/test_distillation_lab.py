@@ -94,12 +94,12 @@ def test_pairs_of_different_splits_do_not_meet():
 
 def test_a_head_that_looks_at_a_neighbour_gives_it_the_most_attention():
     """In the middle of a sequence of random tokens; the first and last tokens have no neighbour that far on one side."""
-    model = bert.new_bert(dict(hidden_size=96, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4), length=64).eval()
+    model = bert.new_bert(bert.SHAPE | dict(num_hidden_layers=1), length=64).eval()
     model.set_attn_implementation("eager")  # only this one returns the attention
-    offsets = (-2, -1, 1, 2)
+    offsets = (-3, -2, -1, 1, 2, 3)
     bert.look_at_neighbours(model, offsets)
     with torch.no_grad():
-        attention = model(input_ids=torch.randint(2048, (8, 40)), output_attentions=True).attentions[0]  # [B, heads, T, T]
+        attention = model(input_ids=torch.randint(2048, (16, 40)), output_attentions=True).attentions[0]  # [B, heads, T, T]
     middle = torch.arange(5, 35)
     for head, offset in enumerate(offsets):
         seen = attention[:, head].mean(0)  # [T, T]
