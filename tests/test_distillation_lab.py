@@ -102,8 +102,8 @@ def test_a_head_that_looks_at_a_neighbour_gives_it_the_most_attention():
         attention = model(input_ids=torch.randint(2048, (16, 40)), output_attentions=True).attentions[0]  # [B, heads, T, T]
     middle = torch.arange(5, 35)
     for head, offset in enumerate(offsets):
-        seen = attention[:, head].mean(0)  # [T, T]
-        assert (seen[middle].argmax(-1) == middle + offset).all()
+        seen = {d: attention[:, head, middle, middle + d].mean().item() for d in range(-4, 5)}
+        assert max(seen, key=seen.get) == offset and seen[offset] > 0.3, f"head {head}: attention by distance {seen}"
 
 
 def test_every_head_needs_an_offset():
