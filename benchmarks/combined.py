@@ -32,9 +32,10 @@ from minicompress.lab.calibration import input_covariances
 from minicompress.lab.evaluation import bootstrap_ratio, sequence_hits
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers
-from minicompress.lab.qat import bake_fake_quantize, fake_quantize
+from minicompress.lab.qat import bake_fake_quantize
 from minicompress.lab.ranks import uniform_ranks
 from minicompress.lab.runtime import commit, hardware, keep_freed_memory
+from minicompress.train import put_on_grids
 
 UPDATES, ROWS, RATE = 100, 8, 3e-4  # of the tuning that a single method gets
 MADE = ROOT / "out" / "bench-combined"
@@ -54,8 +55,7 @@ def tune(model: nn.Module, teacher: nn.Module, what: str, updates: int = UPDATES
 
 def on_grid(model: nn.Module, grid: str) -> nn.Module:
     """Let blocks, embedding and head live on a grid from now on, in place."""
-    fake_quantize(list(linear_layers(model).values()), grid)
-    fake_quantize([model.get_input_embeddings(), model.get_output_embeddings()], grid)
+    put_on_grids(model, grid, grid)
     return model
 
 
