@@ -30,11 +30,11 @@ from minicompress import low_rank, pipeline, pruning, run
 from minicompress.lab import corpus, summaries
 from minicompress.lab.calibration import input_covariances
 from minicompress.lab.evaluation import bootstrap_ratio, sequence_hits
+from minicompress.lab.machine import commit, hardware, keep_freed_memory
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers
 from minicompress.lab.qat import bake_fake_quantize
 from minicompress.lab.ranks import uniform_ranks
-from minicompress.lab.runtime import commit, hardware, keep_freed_memory
 from minicompress.train import put_on_grids
 
 UPDATES, ROWS, RATE = 100, 8, 3e-4  # of the tuning that a single method gets

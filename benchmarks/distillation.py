@@ -24,8 +24,9 @@ from benchmarks.run import RESULTS, ROOT, SEED, score, write
 from minicompress import distillation, metrics, train
 from minicompress.lab import bert, corpus, summaries
 from minicompress.lab.evaluation import sequence_hits
+from minicompress.lab.loops import evaluation_mode
+from minicompress.lab.machine import commit, keep_freed_memory
 from minicompress.lab.models import shipped_model
-from minicompress.lab.runtime import commit, evaluation_mode, keep_freed_memory
 
 ARMS = ("kd", "kd-random", "labels", "labels-random")  # of a student with half the layers
 TEMPERATURES, ALPHAS = (1.0, 2.0, 3.0, 5.0), (0.3, 0.7, 1.0)

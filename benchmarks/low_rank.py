@@ -27,10 +27,10 @@ from benchmarks.run import RESULTS, SEED, write
 from minicompress import distillation, low_rank, metrics
 from minicompress.lab import corpus
 from minicompress.lab.calibration import input_covariances
+from minicompress.lab.machine import hardware, keep_freed_memory
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import layer_kind, linear_layers, parameter_count
 from minicompress.lab.ranks import greedy_ranks, uniform_ranks
-from minicompress.lab.runtime import hardware, keep_freed_memory
 
 SHARES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
 TUNED = [0.3, 0.5, 0.7, 0.9]

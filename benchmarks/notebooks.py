@@ -15,7 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.run import ROOT
-from minicompress.lab.runtime import atomic_write
+from minicompress.lab.files import atomic_write
 
 COLOURS, WIDGET = 32, "application/vnd.jupyter.widget-view+json"
 

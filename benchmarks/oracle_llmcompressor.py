@@ -91,7 +91,9 @@ def oneshot_pruner(method: str) -> Callable:
     from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModifier
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(Path(__file__).parents[1] / "assets" / "tokenizer.json"))  # asked for, not used
+    from minicompress.lab.paths import ASSETS
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(ASSETS / "tokenizer.json"))  # asked for, not used
     modifier = {"wanda": WandaPruningModifier, "sparsegpt": SparseGPTModifier}[method]
 
     def prune(model: torch.nn.Module, tokens: torch.Tensor) -> None:

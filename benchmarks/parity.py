@@ -24,9 +24,9 @@ from benchmarks.run import RESULTS, ROOT, SEED, write
 from minicompress import pruning
 from minicompress.lab import corpus
 from minicompress.lab.calibration import watch_inputs
+from minicompress.lab.machine import commit
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers
-from minicompress.lab.runtime import commit
 
 FOLDER = ROOT / "out" / "bench-parity"
 PATTERNS = {"50%": None, "2:4": (2, 4)}

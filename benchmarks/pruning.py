@@ -21,9 +21,9 @@ from tqdm import tqdm
 from benchmarks.run import RESULTS, ROOT, SEED, write
 from minicompress import distillation, metrics, pruning
 from minicompress.lab import corpus
+from minicompress.lab.machine import keep_freed_memory
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers
-from minicompress.lab.runtime import keep_freed_memory
 from minicompress.train import STUDENT, Plan, new_model, next_token_loss
 from minicompress.train import train as train_model
 

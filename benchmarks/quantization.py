@@ -26,9 +26,9 @@ from benchmarks.run import RESULTS, ROOT, SEED, write
 from minicompress import metrics, pipeline
 from minicompress.lab import corpus
 from minicompress.lab.evaluation import sequence_hits
+from minicompress.lab.machine import commit, hardware, keep_freed_memory
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers
-from minicompress.lab.runtime import commit, hardware, keep_freed_memory
 from minicompress.quantization import QuantizedLinear, dequantize, quantize_symmetric
 
 BITS = (8, 6, 4, 3, 2)

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 
 from minicompress.grading.course import exercises
-from minicompress.lab import report
-
-ROOT = Path(__file__).resolve().parents[1]
+from minicompress.lab import tables
+from minicompress.lab.paths import ROOT
 
 
 def results(name: str) -> dict:
@@ -23,11 +21,11 @@ def ledger_text() -> str:
         f"top-1 accuracy (95% interval over files: {low:.1%} to {high:.1%}), on {ledger['held_out_tokens']:,} held-out tokens of "
         f"{ledger['held_out_files']} test files at context {ledger['context_length']}.",
         "Bytes on disk, and the bytes of all tensors as predicted and as measured:",
-        report.markdown_table(report.SIZE_COLUMNS, report.size_rows(stages)),
+        tables.markdown_table(tables.SIZE_COLUMNS, tables.size_rows(stages)),
         "What it does, and what it costs to run (8 x 256 tokens a forward pass; memory includes Python and torch):",
-        report.markdown_table(report.QUALITY_COLUMNS, report.quality_rows(stages)),
+        tables.markdown_table(tables.QUALITY_COLUMNS, tables.quality_rows(stages)),
         "Beside it, on the same tokens:",
-        report.markdown_table(report.BASELINE_COLUMNS, report.baseline_rows(ledger["baselines"])),
+        tables.markdown_table(tables.BASELINE_COLUMNS, tables.baseline_rows(ledger["baselines"])),
         f"Measured on {ledger['hardware']['cpu']}, {ledger['hardware']['cores']} cores (shared), Python {ledger['versions']['python']}, "
         f"torch {ledger['versions']['torch']}, in {ledger['minutes']:.1f} minutes, at commit {ledger['commit']}. The tokenizer "
         f"({ledger['tokenizer_bytes']:,} bytes) is shared by both sides and counted on neither.",
@@ -64,9 +62,9 @@ def frontier_text() -> str:
         for kept, row in found["smallest"].items()
     ]
     return "\n\n".join([
-        report.markdown_table(("file", "bytes", "ratio", "perplexity", "kept", "95% interval"), rows),
+        tables.markdown_table(("file", "bytes", "ratio", "perplexity", "kept", "95% interval"), rows),
         "For each goal, the best file that is at least that much smaller, chosen on the validation files, quoted on the test files:",
-        report.markdown_table(("at least", "goal", "best file", "kept", "95% interval", ""), goals),
+        tables.markdown_table(("at least", "goal", "best file", "kept", "95% interval", ""), goals),
         " ".join(smallest),
     ])  # fmt: skip
 
@@ -78,7 +76,7 @@ def course_map() -> str:
          task.stars, ", ".join(task.prerequisites)]
         for task in exercises().values()
     ]  # fmt: skip
-    return report.markdown_table(("id", "exercise", "you write", "in", "points", "minutes", "difficulty", "builds on"), rows)
+    return tables.markdown_table(("id", "exercise", "you write", "in", "points", "minutes", "difficulty", "builds on"), rows)
 
 
 PARTS = {"ledger": ledger_text, "models": models_text, "frontier": frontier_text, "course": course_map}

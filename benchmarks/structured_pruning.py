@@ -28,9 +28,9 @@ from benchmarks.run import RESULTS, ROOT, SEED, write
 from minicompress import distillation, metrics, pruning, structured_pruning
 from minicompress.lab import corpus
 from minicompress.lab.digits import cnn_accuracy, digits, digits_cnn, train_cnn
+from minicompress.lab.machine import commit, keep_freed_memory
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import attention_modules, linear_layers, mlp_modules
-from minicompress.lab.runtime import commit, keep_freed_memory
 from minicompress.run import NEURONS, keep_zeros, prune_neurons
 from minicompress.train import TEACHER, new_model, next_token_loss
 

@@ -8,9 +8,9 @@ import importlib.util
 import os
 import sys
 from importlib.abc import MetaPathFinder
-from pathlib import Path
 
-SOLUTIONS = Path(__file__).resolve().parents[1] / "solutions"
+from minicompress.lab.paths import SOLUTIONS
+
 CHAPTERS = ("metrics", "pruning", "structured_pruning", "distillation", "low_rank", "quantization", "pipeline")
 
 

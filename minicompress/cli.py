@@ -24,9 +24,9 @@ def run(
     from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Distill the student from random weights (over an hour).")] = False,
 ) -> None:
     """Compress a model: distill, prune, fine-tune, quantize, save, reload, evaluate, and show the ledger."""
-    from minicompress import run as job_module
-    from minicompress.lab import corpus, report
-    from minicompress.lab.runtime import keep_freed_memory
+    from minicompress.job import job as job_module
+    from minicompress.lab import corpus, tables
+    from minicompress.lab.machine import keep_freed_memory
 
     quiet_transformers()
     keep_freed_memory()
@@ -39,17 +39,17 @@ def run(
     if teacher:
         job = job_module.own_job(teacher, student, text, seed, quick)
     else:
-        report.say_corpus(corpus.describe())
+        tables.say_corpus(corpus.describe())
         job = job_module.embedded_job(seed, quick, from_scratch)
     result = job_module.run(job, out, seed, resume)
-    report.print_report(result)
+    tables.print_report(result)
 
 
 @app.command()
 def complete(file: Path, prompt: str, tokens: int = 48) -> None:
     """Complete PROMPT with a compressed FILE and the shipped tokenizer, nothing else."""
     from minicompress import pipeline
-    from minicompress import run as job_module
+    from minicompress.job import job as job_module
     from minicompress.lab import corpus
 
     quiet_transformers()
@@ -68,7 +68,7 @@ def measure(
     generation: Annotated[bool, typer.Option("--generation", help="Write code token by token instead of whole forward passes.")] = False,
 ) -> None:
     """Load a compressed FILE and print its speed and memory as JSON."""
-    from minicompress import run as job_module
+    from minicompress.job import job as job_module
 
     quiet_transformers()
     print(json.dumps((job_module.measure_generation if generation else job_module.measure_file)(file)))
@@ -77,9 +77,9 @@ def measure(
 @app.command("corpus")
 def show_corpus() -> None:
     """Count the Python files and tokens found on this machine."""
-    from minicompress.lab import corpus, report
+    from minicompress.lab import corpus, tables
 
-    report.say_corpus(corpus.describe())
+    tables.say_corpus(corpus.describe())
 
 
 @app.command()

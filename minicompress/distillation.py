@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from minicompress.lab.runtime import evaluation_mode
+from minicompress.lab.loops import evaluation_mode
 
 
 def at_least_fp32(x: torch.Tensor) -> torch.Tensor:

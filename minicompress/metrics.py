@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from minicompress.lab.checks import check_tokens
-from minicompress.lab.runtime import evaluation_mode, synchronize
+from minicompress.lab.loops import evaluation_mode
+from minicompress.lab.machine import synchronize
 
 
 def perplexity(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int = 16) -> float:

@@ -1,7 +1,7 @@
 """Notebook 05: one file out, and the ledger of every stage on the way.
 
 A compressed model is one safetensors file. Each weight matrix stands there in its cheapest exact encoding
-(`minicompress.lab.packing`), named by it: `model.layers.0.mlp.up_proj.int3` instead of `...weight`. Scales, norms and
+(`minicompress.lab.encodings`), named by it: `model.layers.0.mlp.up_proj.int3` instead of `...weight`. Scales, norms and
 everything else are fp16. The one metadata entry holds the configuration and a checksum.
 """
 
@@ -19,9 +19,9 @@ from safetensors.torch import save
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from minicompress.lab import packing
+from minicompress.lab import encodings
 from minicompress.lab.modules import as_linear, is_conv1d, linear_layers, set_submodule
-from minicompress.lab.runtime import atomic_write
+from minicompress.lab.files import atomic_write
 from minicompress.low_rank import LowRankLinear
 from minicompress.pruning import bake_masks
 from minicompress.quantization import QuantizedEmbedding, QuantizedLinear, QuantizedTensor, quantize_symmetric
@@ -61,9 +61,9 @@ def storage_plan(model: nn.Module) -> list[tuple[str, str, torch.Tensor]]:
         if tensor.is_floating_point() and tensor.abs().max() > torch.finfo(torch.float16).max:
             raise ValueError(f"{name} holds {tensor.abs().max().item():g}, beyond fp16's largest number, 65504")
         if owner in quantized and kind == "values":
-            rows.append((name, packing.cheapest_encoding(tensor, quantized[owner].bits), tensor))
+            rows.append((name, encodings.cheapest_encoding(tensor, quantized[owner].bits), tensor))
         elif tensor.is_floating_point():
-            rows.append((name, packing.cheapest_half(tensor), tensor.half()))
+            rows.append((name, encodings.cheapest_half(tensor), tensor.half()))
         else:
             rows.append((name, "raw", tensor))
     return rows
@@ -80,11 +80,11 @@ def stored_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     for name, encoding, tensor in storage_plan(model):
         if encoding == "half-bitmask":
             kept = tensor.flatten() != 0
-            tensors |= {f"{name}.bits": packing.pack_bits(kept, 1), f"{name}.nonzeros": tensor.flatten()[kept]}
+            tensors |= {f"{name}.bits": encodings.pack_bits(kept, 1), f"{name}.nonzeros": tensor.flatten()[kept]}
         elif encoding in ("half", "raw"):
             tensors[name] = tensor
         else:
-            tensors[f"{name.removesuffix('values')}{encoding}"] = packing.encode(tensor, encoding)
+            tensors[f"{name.removesuffix('values')}{encoding}"] = encodings.encode(tensor, encoding)
     return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
 
 
@@ -93,7 +93,7 @@ def predicted_bytes(model: nn.Module) -> int:
     return sum(
         tensor.numel() * tensor.element_size()
         if encoding == "raw"
-        else packing.encoded_bytes(encoding, tensor.numel(), int(tensor.count_nonzero()))
+        else encodings.encoded_bytes(encoding, tensor.numel(), int(tensor.count_nonzero()))
         for _, encoding, tensor in storage_plan(model)
     )
 
@@ -193,7 +193,7 @@ def read_file(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
 def unpack_floats(bits: torch.Tensor, nonzeros: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     """Undo what `stored_tensors` does to floats with many zeros: fp32 of `shape`."""
     weight = torch.zeros(math.prod(shape))
-    weight[packing.unpack_bits(bits, 1, len(weight)).bool()] = nonzeros.float()
+    weight[encodings.unpack_bits(bits, 1, len(weight)).bool()] = nonzeros.float()
     return weight.view(shape)
 
 
@@ -211,7 +211,7 @@ def install_quantized(model: nn.Module, name: str, packed: torch.Tensor, encodin
     old = model.get_submodule(name)
     shape = tuple(old.weight.shape[::-1]) if is_conv1d(old) else tuple(old.weight.shape)
     group_size = None if scale.shape[1] == 1 else shape[1] // scale.shape[1]
-    q = QuantizedTensor(packing.decode(packed, encoding, shape), scale, packing.bits_of(encoding), group_size)
+    q = QuantizedTensor(encodings.decode(packed, encoding, shape), scale, encodings.bits_of(encoding), group_size)
     bias = getattr(old, "bias", None)
     set_submodule(
         model, name, QuantizedEmbedding(q) if isinstance(old, nn.Embedding) else QuantizedLinear(q, None if bias is None else bias.detach())

@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize
 from minicompress.lab.calibration import Batch, check_batches, real_tokens, walk_blocks, watch_inputs
 from minicompress.lab.checks import check_bits, check_pattern, check_pattern_sparsity, check_sparsity, check_weight
 from minicompress.lab.modules import is_conv1d, linear_layers, owners
-from minicompress.lab.runtime import evaluation_mode
+from minicompress.lab.loops import evaluation_mode
 
 
 def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:

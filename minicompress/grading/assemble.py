@@ -9,7 +9,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from minicompress.grading.course import ROOT, Exercise, exercises
+from minicompress.grading.course import Exercise, exercises
+from minicompress.lab.paths import shown
 
 Import = ast.Import | ast.ImportFrom
 
@@ -153,9 +154,3 @@ def import_line(node: Import, name: str) -> str:
     """The import statement reduced to what binds `name`."""
     aliases = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) == name]
     return ast.unparse(ast.ImportFrom(node.module, aliases, node.level) if isinstance(node, ast.ImportFrom) else ast.Import(aliases))
-
-
-def shown(path: Path) -> str:
-    """A path as people write it: from the repository's root where it lies inside."""
-    path = path.resolve()
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)

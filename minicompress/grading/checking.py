@@ -14,10 +14,11 @@ from pathlib import Path
 from rich.console import Console
 
 from minicompress.grading import journal
-from minicompress.grading.assemble import assemble, shown
-from minicompress.grading.course import ROOT, Exercise, exercise, unwritten
+from minicompress.grading.assemble import assemble
+from minicompress.grading.course import Exercise, exercise, unwritten
 from minicompress.grading.report import Outcome, Report
 from minicompress.grading.why import ended
+from minicompress.lab.paths import ROOT, shown
 
 PATIENCE = 120  # seconds for starting Python and importing libraries on a busy machine
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minicompress.grading import stubs
-
-ROOT = Path(__file__).resolve().parents[2]
+from minicompress.lab.paths import ROOT, SOLUTIONS, TESTS
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,11 @@ class Exercise:
 
     @property
     def solution(self) -> Path:
-        return ROOT / "solutions" / f"{self.module}.py"
+        return SOLUTIONS / f"{self.module}.py"
 
     @property
     def graders(self) -> Path:
-        return ROOT / "tests" / f"test_{self.module}.py"
+        return TESTS / "graders" / f"test_{self.module}.py"
 
     @property
     def prefix(self) -> str:

@@ -13,9 +13,10 @@ import hypothesis
 import pytest
 
 from minicompress.grading import why
-from minicompress.grading.course import ROOT, Exercise
+from minicompress.grading.course import Exercise
 from minicompress.grading.isolation import isolated, load
 from minicompress.grading.report import Outcome, Result
+from minicompress.lab.paths import ROOT
 
 UNUSED = ["cacheprovider", "faulthandler", "logging", "unraisableexception", "threadexception", "junitxml"]
 OPTIONS = ["--tb=short", "--capture=sys", "--disable-plugin-autoload", *(f"-pno:{plugin}" for plugin in UNUSED)]

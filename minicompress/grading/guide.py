@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from minicompress.grading import journal, stubs
-from minicompress.grading.course import ROOT, Exercise, exercise, exercises, unwritten
+from minicompress.grading.course import Exercise, exercise, exercises, unwritten
+from minicompress.lab.paths import ROOT
 
 
 def hint(exercise_id: str) -> None:

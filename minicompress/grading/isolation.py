@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import minicompress
-from minicompress.grading.course import ROOT
+from minicompress.lab.paths import SOLUTIONS, TESTS
 
 LINE = re.compile(r'#line (\d+) "(.+)"$')  # as `assemble` writes it
 
@@ -18,7 +18,7 @@ LINE = re.compile(r'#line (\d+) "(.+)"$')  # as `assemble` writes it
 @contextlib.contextmanager
 def isolated(module: str) -> Iterator[None]:
     """Forget all our modules, find the chapters other than `module` in the solutions, and undo it all afterwards."""
-    own_tests = {"conftest", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    own_tests = {"conftest", *(path.stem for path in TESTS.rglob("*.py"))}
 
     def ours() -> dict[str, ModuleType]:
         return {
@@ -27,7 +27,7 @@ def isolated(module: str) -> Iterator[None]:
             if name in own_tests or (name.startswith("minicompress.") and not name.startswith("minicompress.grading"))
         }
 
-    others = [chapter for chapter in minicompress.CHAPTERS if chapter != module and (ROOT / "solutions" / f"{chapter}.py").is_file()]
+    others = [chapter for chapter in minicompress.CHAPTERS if chapter != module and (SOLUTIONS / f"{chapter}.py").is_file()]
     modules, attributes, path, finders = ours(), dict(vars(minicompress)), sys.path[:], sys.meta_path[:]
     try:
         for name in modules:

@@ -1,9 +1,9 @@
 """What the learner has passed and been told, in .minicompress/progress.json at the repository's root."""
 
 import json
-import os
 
-from minicompress.grading.course import ROOT
+from minicompress.lab.files import write_json
+from minicompress.lab.paths import ROOT
 
 FILE = ROOT / ".minicompress" / "progress.json"
 
@@ -23,6 +23,4 @@ def write(key: str, exercise_id: str, value: str | int) -> None:
     facts = read()
     facts[key][exercise_id] = value
     FILE.parent.mkdir(exist_ok=True)
-    temporary = FILE.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    os.replace(temporary, FILE)
+    write_json(FILE, facts)

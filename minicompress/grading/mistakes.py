@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from minicompress.grading.assemble import assemble
-from minicompress.grading.course import ROOT, Exercise
+from minicompress.grading.course import Exercise
 from minicompress.grading.graders import run_graders, same
 from minicompress.grading.report import Result
+from minicompress.lab.paths import TESTS
 
 HEADING = re.compile(r"^### MUTANT (\w+): (.+)\n", re.M)
 
@@ -24,7 +25,7 @@ class Mistake(NamedTuple):
 
 def known_mistakes(exercise: Exercise) -> list[Mistake]:
     """The exercise's wrong implementations, in the order of their file; none when there is no file."""
-    path = ROOT / "tests" / "mutants" / f"ex_{exercise.id.replace('.', '_')}.py"
+    path = TESTS / "mutants" / f"ex_{exercise.id.replace('.', '_')}.py"
     parts = HEADING.split(path.read_text(encoding="utf-8"))[1:] if path.is_file() else []
     return [Mistake(*parts[start : start + 3]) for start in range(0, len(parts), 3)]
 

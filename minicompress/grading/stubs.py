@@ -9,9 +9,9 @@ import ast
 import re
 import sys
 import tomllib
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from minicompress.lab.paths import ROOT, SOLUTIONS
+
 BLOCK = re.compile(r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION\n", re.M | re.S)
 DEFINITION = re.compile(r"^(?:def|class) (\w+)", re.M)
 MARK = 'raise NotImplementedError("Exercise '
@@ -50,7 +50,7 @@ def renew(existing: str, fresh: str) -> str:
 
 
 def main(force: bool) -> None:
-    for path in sorted((ROOT / "solutions").glob("*.py")):
+    for path in sorted(SOLUTIONS.glob("*.py")):
         target, fresh = ROOT / "minicompress" / path.name, stub(path.stem, path.read_text())
         target.write_text(fresh if force or not target.exists() else renew(target.read_text(), fresh))
 

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from minicompress.lab.corpus import Mixture
-from minicompress.lab.runtime import atomic_write, evaluation_mode
+from minicompress.lab.files import atomic_write
+from minicompress.lab.loops import evaluation_mode
+from minicompress.lab.mixture import Mixture
 
 TOP = 16
 

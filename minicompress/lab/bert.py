@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from transformers import BertConfig, BertForMaskedLM, DistilBertConfig, DistilBertForMaskedLM
 
-from minicompress.lab.runtime import evaluation_mode
+from minicompress.lab.loops import evaluation_mode
 
 MASK = 2048  # the id after the tokenizer's last
 SHAPE = dict(hidden_size=192, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6)

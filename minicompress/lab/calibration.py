@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import nn
 
+from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.modules import block_list, linear_layers
-from minicompress.lab.runtime import evaluation_mode
 
 Batch = Mapping[str, torch.Tensor]
 See = Callable[[str, torch.Tensor], None]

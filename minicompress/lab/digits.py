@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from minicompress.lab.runtime import evaluation_mode
+from minicompress.lab.loops import evaluation_mode
 
 HELD_OUT = 450
 

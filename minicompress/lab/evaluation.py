@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from minicompress.lab.runtime import evaluation_mode
+from minicompress.lab.loops import evaluation_mode
 
 
 def sequence_hits(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int = 16) -> torch.Tensor:

@@ -4,7 +4,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 from transformers.utils import logging
 
-from minicompress.lab.corpus import ASSETS
+from minicompress.lab.paths import ASSETS
 
 
 def shipped_model(name: str) -> torch.nn.Module:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from minicompress.lab import corpus
-from minicompress.lab.runtime import evaluation_mode
+from minicompress.lab.loops import evaluation_mode
 
 Pair = tuple[list[int], list[int]]
 

@@ -29,13 +29,16 @@ from transformers import BertConfig, BertForMaskedLM, DistilBertForMaskedLM, Lla
 
 from minicompress.lab import bert, corpus
 from minicompress.lab.answers import Answers, top_distillation_loss, write_answers
+from minicompress.lab.files import atomic_write
+from minicompress.lab.loops import next_token_loss, validation_score
+from minicompress.lab.machine import best_device, hardware, has_fast_bf16, keep_freed_memory, versions
+from minicompress.lab.mixture import Mixture, training_streams
 from minicompress.lab.modules import linear_layers
+from minicompress.lab.paths import ASSETS, ROOT, cache_folder
 from minicompress.lab.qat import bake_fake_quantize, drop_fake_quantize, fake_quantize
-from minicompress.lab.runtime import atomic_write, best_device, evaluation_mode, hardware, has_fast_bf16, keep_freed_memory, versions
-from minicompress.run import prune_neurons
+from minicompress.structured_pruning import prune_neurons
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
-ROOT = Path(__file__).resolve().parents[1]
 
 TEACHER = dict(hidden_size=320, intermediate_size=896, num_hidden_layers=6, num_attention_heads=10, num_key_value_heads=2)
 HALF = dict(hidden_size=256, intermediate_size=800, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=2)
@@ -103,24 +106,6 @@ def make_optimizers(model: torch.nn.Module, plan: Plan) -> list[torch.optim.Opti
     muon = torch.optim.Muon(matrices, lr=plan.muon_rate, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw")
     adamw = torch.optim.AdamW(rest, lr=plan.adam_rate, betas=(0.9, 0.95), weight_decay=0.0)
     return [muon, adamw]
-
-
-def next_token_loss(model: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
-    """Mean next-token cross entropy in nats; tokens int64 [B, T]."""
-    logits = model(input_ids=tokens, use_cache=False).logits[:, :-1]  # [B, T-1, V]
-    return F.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten())  # [B*(T-1), V]
-
-
-def validation_score(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int = 16) -> dict:
-    """Mean next-token NLL in nats and top-1 accuracy."""
-    loss, hits, count = 0.0, 0, 0
-    with evaluation_mode(model):
-        for rows in tokens.to(next(model.parameters()).device).split(batch_size):
-            logits, targets = model(input_ids=rows, use_cache=False).logits[:, :-1].float(), rows[:, 1:]
-            loss += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum").item()
-            hits += (logits.argmax(-1) == targets).sum().item()
-            count += targets.numel()
-    return {"validation_loss": round(loss / count, 4), "validation_top1": round(hits / count, 4)}
 
 
 def train(
@@ -238,11 +223,11 @@ def save_model(model: torch.nn.Module, folder: Path, dtype: torch.dtype = torch.
 
 
 def training_folder(name: str) -> Path:
-    return corpus.cache_folder() / "training" / name
+    return cache_folder() / "training" / name
 
 
 def streams_folder() -> Path:
-    return corpus.cache_folder() / f"streams-{corpus.cache_key()}"
+    return cache_folder() / f"streams-{corpus.cache_key()}"
 
 
 def cached_streams() -> dict[str, np.ndarray]:
@@ -251,7 +236,7 @@ def cached_streams() -> dict[str, np.ndarray]:
     if not folder.is_dir():
         temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
         temporary.mkdir(parents=True)
-        streams, report = corpus.training_streams(ROOT / "requirements.lock")
+        streams, report = training_streams(ROOT / "requirements.lock")
         for name, stream in streams.items():
             np.save(temporary / f"{name}.npy", stream)
         (temporary / "report.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -267,7 +252,7 @@ def my_share(rows: torch.Tensor) -> torch.Tensor:
 
 def pretrain(name: str, shape: dict, steps: int, compile_model: bool) -> None:
     """Train one model on labels alone."""
-    mixture = corpus.Mixture(cached_streams(), MIXTURE)
+    mixture = Mixture(cached_streams(), MIXTURE)
     validation = corpus.load_tokens("validation", 256, per_file=4)[0]
     model = train(
         new_model(shape), lambda model, step: next_token_loss(model, my_share(mixture.batch(step))), Plan(steps),
@@ -278,13 +263,13 @@ def pretrain(name: str, shape: dict, steps: int, compile_model: bool) -> None:
 
 def load_run(name: str) -> LlamaForCausalLM | BertForMaskedLM | DistilBertForMaskedLM:
     """Load a finished run, fp32; one that was not done on this machine is taken from the shipped models."""
-    for folder in (training_folder(name) / "final", corpus.ASSETS / name):
+    for folder in (training_folder(name) / "final", ASSETS / name):
         if folder.is_dir():
             kind = json.loads((folder / "config.json").read_text())["model_type"]
             return {"bert": BertForMaskedLM, "distilbert": DistilBertForMaskedLM}.get(kind, LlamaForCausalLM).from_pretrained(
                 folder, dtype=torch.float32
             )
-    raise typer.BadParameter(f"the run {name!r} has not finished, and no such model is shipped in {corpus.ASSETS}")
+    raise typer.BadParameter(f"the run {name!r} has not finished, and no such model is shipped in {ASSETS}")
 
 
 @app.command()
@@ -299,7 +284,7 @@ def tokenizer() -> None:
         show_progress=False,
     )
     made.train_from_iterator((corpus.read_text(path) for path in corpus.stdlib_files("train")), trainer)
-    with atomic_write(corpus.ASSETS / "tokenizer.json") as temporary:
+    with atomic_write(ASSETS / "tokenizer.json") as temporary:
         made.save(str(temporary))
 
 
@@ -321,7 +306,7 @@ def answers(steps: int = 650, teacher: str = "teacher") -> None:
 
     A smaller model that has learnt from the teacher can stand in for it (a teacher assistant, Mirzadeh et al. 2019, arXiv 1902.03393).
     """
-    mixture = corpus.Mixture(cached_streams(), MIXTURE, seed=1)
+    mixture = Mixture(cached_streams(), MIXTURE, seed=1)
     write_answers(load_run(teacher).to(best_device()), mixture, steps, answers_folder(teacher))
 
 
@@ -461,7 +446,7 @@ def train_bert(steps: int = 2800, muon_rate: float = 6e-3, adam_rate: float = 2e
     first, 15% at the end: early on, many predictions teach more than much context (Yang et al. 2022, arXiv 2208.10806, also
     let the share fall).
     """
-    mixture = corpus.Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH)
+    mixture = Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH)
 
     def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
         inputs, labels = bert.mask_tokens(my_share(mixture.batch(step)), step, share=0.3 - 0.15 * step / steps)
@@ -494,7 +479,7 @@ def distilbert(recipe: str, steps: int = 60, muon_rate: float = 3e-3, adam_rate:
     if start == "random":
         torch.manual_seed(0)
         student = type(student)(student.config)
-    mixture = corpus.Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH, seed=1)
+    mixture = Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH, seed=1)
 
     def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
         inputs, labels = bert.mask_tokens(my_share(mixture.batch(step)), 10**6 + step)

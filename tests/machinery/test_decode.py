@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from minicompress.decode import LlamaDecoder, dequantize_model, greedy
+from minicompress.job.decode import LlamaDecoder, dequantize_model, greedy
 from minicompress.pipeline import quantize_model
 
 

@@ -20,15 +20,16 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from minicompress import decode, distillation, metrics, pipeline, pruning, structured_pruning
+from minicompress import distillation, metrics, pipeline, pruning, structured_pruning
+from minicompress.job import decode
 from minicompress.lab import corpus, ngrams
 from minicompress.lab.evaluation import bootstrap_ratio, sequence_hits
+from minicompress.lab.files import atomic_write
+from minicompress.lab.machine import commit, hardware, versions
 from minicompress.lab.modules import is_conv1d, linear_layers
+from minicompress.lab.paths import ASSETS, ROOT
 from minicompress.lab.qat import bake_fake_quantize, fake_quantize
-from minicompress.lab.runtime import atomic_write, commit, hardware, versions
 
-ROOT = Path(__file__).resolve().parents[1]
-ASSETS = ROOT / "assets"
 LIVE_RATE = 1e-4  # of AdamW in the short live part that goes on from long training; chosen on validation files
 NEURONS = 208  # of the student's 288 in every MLP: as many as 80x allows at 3 bits
 PROMPTS = (
@@ -73,20 +74,6 @@ def prune_24(model: torch.nn.Module) -> torch.nn.Module:
     return model
 
 
-def prune_neurons(model: torch.nn.Module, neurons: int) -> torch.nn.Module:
-    """Keep the `neurons` most important MLP neurons of every layer, in place, and say so in the configuration.
-
-    A neuron's importance is the product of the norms of its gate row, its up row and its down column.
-    """
-    for layer in model.model.layers:
-        mlp = layer.mlp
-        weights = (mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight.T)  # each [neurons, ...]
-        importance = torch.stack([structured_pruning.channel_importance(weight) for weight in weights]).prod(0)
-        structured_pruning.prune_mlp_neurons(mlp, importance.topk(neurons).indices.sort().values)
-    model.config.intermediate_size = neurons
-    return model
-
-
 def keep_zeros(model: torch.nn.Module) -> None:
     """Mask every layer inside the blocks where its weight is zero now: what is pruned stays pruned, in place."""
     for layer in linear_layers(model).values():
@@ -128,9 +115,8 @@ def embedded_job(seed: int, quick: bool, from_scratch: bool) -> Job:
 
     def distilled(model: torch.nn.Module) -> torch.nn.Module:
         if from_scratch:
-            from minicompress.train import STUDENT, new_model
-
-            return teach(new_model(STUDENT, seed), teacher, train, 3 if quick else 1500, 16, seed, 4e-3, "distilling from nothing")
+            torch.manual_seed(seed)
+            return teach(type(model)(model.config), teacher, train, 3 if quick else 1500, 16, seed, 4e-3, "distilling from nothing")
         return model
 
     def fine_tuned(model: torch.nn.Module) -> torch.nn.Module:
@@ -158,7 +144,8 @@ def embedded_job(seed: int, quick: bool, from_scratch: bool) -> Job:
     return Job(
         teacher, student, "assets/teacher/model.safetensors", f"embedded, quick {quick}, from scratch {from_scratch}",
         [
-            ("distilled", distilled), ("pruned", lambda model: prune_neurons(model, NEURONS)), ("fine-tuned", fine_tuned),
+            ("distilled", distilled), ("pruned", lambda model: structured_pruning.prune_neurons(model, NEURONS)),
+            ("fine-tuned", fine_tuned),
             ("quantized", lambda model: pipeline.quantize_model(model, bits=3, embedding_bits=3)),
         ],
         train, held_out, file_ids, lambda text: tokenizer.encode(text).ids, tokenizer.decode,
@@ -348,7 +335,7 @@ def measure_alone(path: Path, generation: bool = False) -> dict:
 
 def measure_file(path: Path) -> dict:
     """What `measure_alone` runs: throughput on 8 x 256 random tokens and the process's peak resident memory."""
-    from minicompress.lab.runtime import peak_memory_bytes
+    from minicompress.lab.machine import peak_memory_bytes
 
     before, started = peak_memory_bytes(), time.perf_counter()
     model = pipeline.load_compressed(path)
@@ -366,7 +353,7 @@ def measure_file(path: Path) -> dict:
 def measure_generation(path: Path, new_tokens: int = 128, repeats: int = 3) -> dict:
     """What `measure_alone(path, True)` runs: greedy generation at batch 1 with a KV cache, on one thread.
 
-    Weights are dequantized once, after loading. Tokens/s of the lean decoder (`minicompress.decode`) and of the library's
+    Weights are dequantized once, after loading. Tokens/s of the lean decoder (`minicompress.job.decode`) and of the library's
     `generate`, the same model in both: the median of `repeats` after a warm-up. ValueError: not a Llama for the shipped tokenizer.
     """
     from transformers.models.llama import modeling_llama  # noqa: F401  (the library's code is no part of what a file costs)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import readme
+from minicompress.lab.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 QUICK = [sys.executable, "-m", "minicompress.cli", "run", "--quick", "--seed", "3", "--out"]
 
 pytestmark = pytest.mark.slow

@@ -21,10 +21,11 @@ from benchmarks import readme
 from minicompress import cli
 from minicompress.grading import checking, guide, isolation, journal, stubs, why
 from minicompress.grading.assemble import assemble
-from minicompress.grading.course import ROOT, exercise, exercises
+from minicompress.grading.course import exercise, exercises
 from minicompress.grading.graders import run_graders
 from minicompress.grading.mistakes import known_mistakes, recognise, run_mistake
 from minicompress.grading.report import Result
+from minicompress.lab.paths import ROOT
 
 SOLVED = {key: task for key, task in exercises().items() if f"def {task.prefix}" in task.graders.read_text()}  # the others are to come
 MISTAKES = [(key, mistake.name) for key, task in SOLVED.items() for mistake in known_mistakes(task)]

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,11 +12,11 @@ from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadMode
 
 from minicompress import CHAPTERS
 from minicompress.grading import stubs
+from minicompress.job.job import measure_alone
 from minicompress.lab.models import shipped_model
+from minicompress.lab.paths import ROOT
 from minicompress.pipeline import quantize_model, save_compressed
-from minicompress.run import measure_alone
 
-ROOT = Path(__file__).resolve().parents[1]
 WRITTEN = [chapter for chapter in CHAPTERS if (ROOT / "solutions" / f"{chapter}.py").is_file()]
 
 

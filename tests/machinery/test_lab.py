@@ -9,15 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from minicompress import train
 from minicompress.distillation import distillation_loss
-from minicompress.lab import answers, corpus, ngrams, packing, qat
+from minicompress.lab import answers, corpus, encodings, ngrams, qat
 from minicompress.lab.calibration import walk_blocks
 from minicompress.lab.evaluation import bootstrap_ratio, sequence_hits
+from minicompress.lab.files import atomic_write
+from minicompress.lab.loops import next_token_loss
+from minicompress.lab.mixture import Mixture, select_unseen
 from minicompress.lab.modules import linear_layers, owners
-from minicompress.lab.runtime import atomic_write
 from minicompress.pruning import nm_mask
 from minicompress.quantization import dequantize, quantize_symmetric
+from minicompress.train import __main__ as train
 
 # ------------------------------------------------------------ corpus
 
@@ -76,14 +78,14 @@ def test_files_that_share_a_long_span_with_held_out_files_are_found(tmp_path):
     leak, clean = tmp_path / "leak.py", tmp_path / "clean.py"
     leak.write_text("x = 1\n" * 10 + "\n".join("    " + line for line in lines[100:160]))
     clean.write_text("\n".join(f"value_{number} = compute_something_else({number})" for number in range(40)))
-    chosen, report = corpus.select_unseen([leak, clean])
+    chosen, report = select_unseen([leak, clean])
     assert chosen == [clean] and report["leaks"] == 1
 
 
 def test_mixture_batches_depend_on_seed_and_step_alone():
     streams = {"a": np.arange(1000, dtype=np.uint16), "b": np.arange(5000, 7000, dtype=np.uint16)}
-    mixture = corpus.Mixture(streams, {"a": 2, "b": 1}, length=16)
-    assert torch.equal(mixture.batch(7), corpus.Mixture(streams, {"a": 2, "b": 1}, length=16).batch(7))
+    mixture = Mixture(streams, {"a": 2, "b": 1}, length=16)
+    assert torch.equal(mixture.batch(7), Mixture(streams, {"a": 2, "b": 1}, length=16).batch(7))
     assert mixture.batch(0).shape == (3, 16) and (mixture.batch(0)[:2] < 1000).all() and (mixture.batch(0)[2:] >= 5000).all()
     starts = torch.cat([mixture.batch(step)[:2, 0] for step in range(30)])
     assert len(starts[:60].unique()) == 60, "one pass reads every window once"
@@ -96,20 +98,20 @@ def test_mixture_batches_depend_on_seed_and_step_alone():
 @given(st.integers(1, 8), st.integers(0, 70), st.integers(0, 99))
 def test_bit_packing_round_trips_in_the_predicted_bytes(bits, count, seed):
     codes = torch.randint(2**bits, (count,), generator=torch.Generator().manual_seed(seed))
-    packed = packing.pack_bits(codes, bits)
-    assert len(packed) == (count * bits + 7) // 8 and torch.equal(packing.unpack_bits(packed, bits, count), codes)
+    packed = encodings.pack_bits(codes, bits)
+    assert len(packed) == (count * bits + 7) // 8 and torch.equal(encodings.unpack_bits(packed, bits, count), codes)
 
 
 def test_bit_packing_by_hand():
-    assert packing.pack_bits(torch.tensor([1, 2, 3]), 2).tolist() == [0b00111001]
+    assert encodings.pack_bits(torch.tensor([1, 2, 3]), 2).tolist() == [0b00111001]
     with pytest.raises(ValueError, match=r"0\.\.3"):
-        packing.pack_bits(torch.tensor([4]), 2)
+        encodings.pack_bits(torch.tensor([4]), 2)
 
 
 def values_for(encoding, rows=6, columns=20):
     if encoding == "sign24":
         return (nm_mask(torch.rand(rows, columns)) * torch.where(torch.rand(rows, columns) < 0.5, -1, 1)).to(torch.int8)
-    largest = 2 ** (packing.bits_of(encoding) - 1) - 1
+    largest = 2 ** (encodings.bits_of(encoding) - 1) - 1
     values = torch.randint(-largest, largest + 1, (rows, columns), dtype=torch.int8)
     return values * (torch.rand(rows, columns) < 0.3) if encoding.startswith("bitmask") else values
 
@@ -120,30 +122,30 @@ def values_for(encoding, rows=6, columns=20):
 @pytest.mark.parametrize("shape", [(6, 20), (7, 4), (1, 12)])
 def test_every_encoding_round_trips_in_exactly_the_predicted_bytes(encoding, shape):
     values = values_for(encoding, *shape)
-    packed = packing.encode(values, encoding)
-    assert packed.dtype == torch.uint8 and len(packed) == packing.encoded_bytes(encoding, values.numel(), int(values.count_nonzero()))
-    assert torch.equal(packing.decode(packed, encoding, shape), values)
+    packed = encodings.encode(values, encoding)
+    assert packed.dtype == torch.uint8 and len(packed) == encodings.encoded_bytes(encoding, values.numel(), int(values.count_nonzero()))
+    assert torch.equal(encodings.decode(packed, encoding, shape), values)
 
 
 def test_the_cheapest_encoding_is_found():
     dense, sparse = torch.full((8, 40), 3, dtype=torch.int8), torch.zeros(8, 40, dtype=torch.int8)
     sparse[:, 0] = 5
-    assert packing.cheapest_encoding(dense, 4) == "int4" and packing.cheapest_encoding(sparse, 4) == "bitmask4"
-    assert packing.cheapest_encoding(values_for("sign24"), 2) == "sign24"
-    assert packing.cheapest_encoding(torch.ones(8, 40, dtype=torch.int8), 2) == "ternary"
-    assert packing.cheapest_encoding(torch.full((8, 40), 3, dtype=torch.int8), 3) == "septenary", "2.82 bits instead of 3"
+    assert encodings.cheapest_encoding(dense, 4) == "int4" and encodings.cheapest_encoding(sparse, 4) == "bitmask4"
+    assert encodings.cheapest_encoding(values_for("sign24"), 2) == "sign24"
+    assert encodings.cheapest_encoding(torch.ones(8, 40, dtype=torch.int8), 2) == "ternary"
+    assert encodings.cheapest_encoding(torch.full((8, 40), 3, dtype=torch.int8), 3) == "septenary", "2.82 bits instead of 3"
 
 
 def test_digits_by_hand():
     """Ternary [1, 0, -1, -1, -1]: digits 2, 1, 0, 0, 0, 2 + 3 = 5. Septenary -3, 3 and fifteen -3: digits 0, 6: 42, the lowest byte."""
-    assert packing.encode(torch.tensor([[1, 0, -1, -1, -1]]), "ternary").tolist() == [5]
-    assert packing.encode(torch.tensor([[-3, 3] + [-3] * 15]), "septenary").tolist() == [42, 0, 0, 0, 0, 0]
-    assert packing.encode(torch.full((1, 17), 3), "septenary").tolist() == list((7**17 - 1).to_bytes(6, "little"))
+    assert encodings.encode(torch.tensor([[1, 0, -1, -1, -1]]), "ternary").tolist() == [5]
+    assert encodings.encode(torch.tensor([[-3, 3] + [-3] * 15]), "septenary").tolist() == [42, 0, 0, 0, 0, 0]
+    assert encodings.encode(torch.full((1, 17), 3), "septenary").tolist() == list((7**17 - 1).to_bytes(6, "little"))
 
 
 def test_bytes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="sign24"):
-        packing.decode(torch.zeros(3, dtype=torch.uint8), "sign24", (8, 8))
+        encodings.decode(torch.zeros(3, dtype=torch.uint8), "sign24", (8, 8))
 
 
 # ------------------------------------------------------------ grids
@@ -218,7 +220,7 @@ def test_top_answers_with_the_whole_vocabulary_equal_the_distillation_loss():
 
 def test_answers_on_disk_are_the_teachers(llama, tmp_path):
     streams = {"a": np.random.default_rng(0).integers(50, size=400).astype(np.uint16)}
-    mixture = corpus.Mixture(streams, {"a": 2}, length=8)
+    mixture = Mixture(streams, {"a": 2}, length=8)
     answers.write_answers(llama, mixture, 3, tmp_path)
     tokens, indices, log_probs = (tensor.to(llama.device) for tensor in answers.Answers(tmp_path, rows=6).batch(0))
     assert tokens.shape == (6, 8) and indices.shape == (6, 8, answers.TOP)
@@ -265,7 +267,7 @@ def test_an_interrupted_training_run_goes_on_to_the_same_weights(tmp_path, monke
         def loss_of(model, step):
             if step == stop_at:
                 raise KeyboardInterrupt
-            return train.next_token_loss(model, data[step])
+            return next_token_loss(model, data[step])
 
         plan = train.Plan(steps=40, warmup=2, checkpoint_seconds=0.0)
         return train.train(train.new_model(shape), loss_of, plan, folder)

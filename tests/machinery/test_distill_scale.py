@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from transformers.utils import logging
 
-from minicompress import train
+from minicompress.lab import corpus, paths
+from minicompress.lab.paths import ROOT
+from minicompress.train import __main__ as train
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[1]
 STEPS = 24
 
 
@@ -42,7 +43,7 @@ def arguments(tmp_path_factory):
 def start(command: list[str], cache: Path) -> subprocess.Popen:
     """Start a command with a cache folder of its own (but the token arrays of all), one thread a process."""
     cache.mkdir(exist_ok=True)
-    for array in train.corpus.cache_folder().glob("stdlib-*.safetensors"):
+    for array in paths.cache_folder().glob("stdlib-*.safetensors"):
         if not (cache / array.name).exists():
             (cache / array.name).symlink_to(array)
     environment = os.environ | {"MINICOMPRESS_CACHE": str(cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -62,7 +63,7 @@ def curve(cache: Path) -> dict[int, float]:
 
 def test_two_processes_and_a_killed_run_give_the_curve_of_one_process(arguments, tmp_path):
     """Two CPU processes (gloo) with 4 rows each, 124 predicted tokens a process, against one process with all 8 rows."""
-    train.corpus.load_tokens("train", 32)  # so that the processes find the token arrays
+    corpus.load_tokens("train", 32)  # so that the processes find the token arrays
     python = [sys.executable]
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no",
               "--dynamo_backend=no", "--num_cpu_threads_per_process=1", f"--main_process_port={29500 + os.getpid() % 400}"]  # fmt: skip

@@ -12,7 +12,6 @@ Then the tables of README.md are written from them.
 import json
 import sys
 import time
-from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -21,9 +20,10 @@ from benchmarks import readme
 from minicompress import metrics, pipeline, run
 from minicompress.lab import corpus
 from minicompress.lab.evaluation import bootstrap_ratio, sequence_hits
-from minicompress.lab.runtime import atomic_write, commit, hardware, keep_freed_memory, versions
+from minicompress.lab.files import atomic_write
+from minicompress.lab.machine import commit, hardware, keep_freed_memory, versions
+from minicompress.lab.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 SEED = 0
 

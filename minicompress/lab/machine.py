@@ -5,13 +5,14 @@ import ctypes
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import torch
+
+from minicompress.lab.paths import ROOT
 
 
 def keep_freed_memory() -> None:
@@ -53,14 +54,22 @@ def synchronize(device: torch.device) -> None:
 
 
 def peak_memory_bytes() -> int:
-    """Return the largest resident memory that this process has had so far.
+    """Return the largest resident memory that this process has had so far, as this system keeps it.
 
-    Linux keeps it in /proc; `getrusage` there would also count the parent that this process was started from.
+    Linux keeps it in /proc (`getrusage` there would also count the parent that this process was started from), Windows where
+    psutil finds it, macOS in `getrusage`, in bytes.
     """
     with contextlib.suppress(OSError):
         return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+    memory = psutil.Process().memory_info()
+    if hasattr(memory, "peak_wset"):  # Windows
+        return memory.peak_wset
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return memory.rss  # what is resident now is the best that can be said
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes, except on macOS
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def hardware() -> dict:
@@ -87,35 +96,8 @@ def versions() -> dict:
 
 def commit() -> str:
     """Return the repository's commit, with a + when the working tree differs from it, or 'unknown'."""
-    root = Path(__file__).resolve().parents[2]
-    run = lambda *words: subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()  # noqa: E731
+    run = lambda *words: subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: E731
     try:
         return run("rev-parse", "--short=12", "HEAD") + ("+" if run("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-@contextlib.contextmanager
-def evaluation_mode(*models: torch.nn.Module) -> Iterator[None]:
-    """Put models into eval mode without gradients, and give every submodule its own mode back afterwards."""
-    modes = [(module, module.training) for model in models for module in model.modules()]
-    for model in models:
-        model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-@contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; rename it to `path` on success, remove it on any failure."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Given: what `minicompress run` does."""

@@ -1,0 +1,31 @@
+"""Where things lie: the repository's folders, the measured figures, the cache. No other file counts its parents."""
+
+import json
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ASSETS, RESULTS, SOLUTIONS = ROOT / "assets", ROOT / "results", ROOT / "solutions"
+TESTS, OUT = ROOT / "tests", ROOT / "out"
+
+
+def results(name: str) -> dict:
+    """The measured figures in `results/<name>.json`. ValueError, with the names there are, when there is no such file."""
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in RESULTS.glob("*.json")))
+        raise ValueError(f"there is no results/{name}.json: choose one of {known}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def cache_folder() -> Path:
+    """Return (and create) the folder for what is made once: `$MINICOMPRESS_CACHE` or `~/.cache/minicompress`."""
+    folder = Path(os.environ.get("MINICOMPRESS_CACHE") or Path.home() / ".cache" / "minicompress")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def shown(path: Path) -> str:
+    """A path as people write it: from the repository's root where it lies inside, as given elsewhere."""
+    path = path.resolve()
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,1 @@
+"""Given: how the models in assets/ were made, `python -m minicompress.train`."""
