@@ -7,7 +7,7 @@ import matplotlib
 matplotlib.use("Agg", force=False)
 import matplotlib.pyplot as plt  # noqa: E402
 
-from minicompress.lab.machine import atomic_write  # noqa: E402
+from minicompress.lab.files import atomic_write  # noqa: E402
 
 
 def plot_ledger(ledger: list[dict], path: Path) -> None:

@@ -451,7 +451,7 @@ def test_check_in_a_shell(solved, work, monkeypatch):
     done = CliRunner().invoke(cli.app, ["check", "1.6", *(["--traceback"] if not solved else [])])
     assert done.exit_code == (0 if solved else 1), done.output
     said = " ".join(done.output.split())
-    assert ("solved" in said) if solved else (mistake_of("1.6", "prunes_n").sentence in said and "tests/test_pruning.py" in said)
+    assert ("solved" in said) if solved else (mistake_of("1.6", "prunes_n").sentence in said and "tests/graders/test_pruning.py" in said)
 
 
 def test_in_a_shell_a_missing_word_is_asked_for_and_no_word_at_all_shows_the_help_alone():
