@@ -1,4 +1,7 @@
-"""Every figure quoted in this repository. Benchmarks measure the reference, unless MINICOMPRESS_SOLUTIONS says otherwise."""
+"""Every figure quoted in this repository.
+
+Benchmarks measure the reference, unless MINICOMPRESS_SOLUTIONS says otherwise.
+"""
 
 import os
 

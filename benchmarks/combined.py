@@ -1,4 +1,5 @@
-"""What notebook 05 cannot measure live: `python -m benchmarks.combined [singles|combinations|speeds|order|tasks|runtime]`.
+"""What notebook 05 cannot measure live: `python -m benchmarks.combined
+[singles|combinations|speeds|order|tasks|runtime]`.
 
     singles       the map's single methods on the teacher, swept over their strength: accuracy kept against real file bytes
     combinations  the map's combinations: two or three methods in one shot, and the shipped files
@@ -7,8 +8,8 @@
     tasks         the second task, code summarization, before and after
     runtime       a file in a fresh process: load time, resident memory, and tokens/s of generation, against the teacher's
 
-Writes `results/combined.json`. The map and the orders are measured on validation files, tasks on test files. Parts that are not
-asked for keep what was measured before.
+Writes `results/combined.json`. The map and the orders are measured on validation files, tasks on test files.
+Parts that are not asked for keep what was measured before.
 """
 
 import copy
@@ -48,7 +49,14 @@ def teacher_bytes() -> int:
 # ---------------------------------------------------------------- the map
 
 
-def tune(model: nn.Module, teacher: nn.Module, what: str, updates: int = UPDATES, rate: float = RATE, seed: int = SEED) -> nn.Module:
+def tune(
+    model: nn.Module,
+    teacher: nn.Module,
+    what: str,
+    updates: int = UPDATES,
+    rate: float = RATE,
+    seed: int = SEED,
+) -> nn.Module:
     """Train on the teacher's logits, T = 1, and the labels; in place."""
     return run.teach(model, teacher, corpus.load_tokens("train")[0], updates, ROWS, seed, rate, what)
 
@@ -60,7 +68,9 @@ def on_grid(model: nn.Module, grid: str) -> nn.Module:
 
 
 def single_methods(teacher: nn.Module) -> list[tuple[str, str, Callable[[], nn.Module]]]:
-    """(method, strength, maker) of every point that uses one method only, on the teacher; `tuned` ones get UPDATES updates."""
+    """(method, strength, maker) of every point that uses one method only, on the teacher; `tuned` ones get
+    UPDATES updates.
+    """
     batches = calibration_batches(64)
     covariances = input_covariances(teacher, batches)
     shapes = {name: tuple(layer.weight.shape) for name, layer in linear_layers(teacher).items()}
@@ -89,18 +99,36 @@ def single_methods(teacher: nn.Module) -> list[tuple[str, str, Callable[[], nn.M
         return model
 
     narrow = lambda neurons: run.prune_neurons(copy.deepcopy(teacher), neurons)  # noqa: E731
-    points = [("quantization", f"{bits} bits, groups of 32", lambda b=bits: quantized(b, 32)) for bits in (8, 6, 5, 4, 3, 2)]
+    points = [
+        ("quantization", f"{bits} bits, groups of 32", lambda b=bits: quantized(b, 32))
+        for bits in (8, 6, 5, 4, 3, 2)
+    ]
     points += [("quantization, trained on the grid", "ternary", ternary)]
-    points += [("pruning (Wanda)", f"{s:.0%} zeros", lambda s=s: pruned(s)) for s in (0.3, 0.5, 0.6, 0.7, 0.8)]
+    points += [
+        ("pruning (Wanda)", f"{s:.0%} zeros", lambda s=s: pruned(s)) for s in (0.3, 0.5, 0.6, 0.7, 0.8)
+    ]
     points += [("pruning (Wanda)", "2:4", lambda: pruned(0.5, (2, 4)))]
     points += [("pruning (Wanda), tuned", f"{s:.0%} zeros", lambda s=s: tuned_zeros(s)) for s in (0.7, 0.9)]
     points += [("MLP neurons", f"{n} of 896 kept", lambda n=n: narrow(n)) for n in (672, 448, 224)]
-    points += [("MLP neurons, tuned", f"{n} of 896 kept", lambda n=n: tune(narrow(n), teacher, f"{n} neurons")) for n in (448, 112)]
-    points += [("low rank (whitened)", f"{s:.0%} of the blocks", lambda s=s: factorized(s)) for s in (0.9, 0.7, 0.5, 0.3)]
     points += [
-        ("low rank (whitened), tuned", f"{s:.0%} of the blocks", lambda s=s: tune(factorized(s), teacher, f"{s:.0%}")) for s in (0.5, 0.2)
+        ("MLP neurons, tuned", f"{n} of 896 kept", lambda n=n: tune(narrow(n), teacher, f"{n} neurons"))
+        for n in (448, 112)
     ]
-    points += [("distillation", name, lambda name=name: shipped_model(name)) for name in ("medium", "student")]
+    points += [
+        ("low rank (whitened)", f"{s:.0%} of the blocks", lambda s=s: factorized(s))
+        for s in (0.9, 0.7, 0.5, 0.3)
+    ]
+    points += [
+        (
+            "low rank (whitened), tuned",
+            f"{s:.0%} of the blocks",
+            lambda s=s: tune(factorized(s), teacher, f"{s:.0%}"),
+        )
+        for s in (0.5, 0.2)
+    ]
+    points += [
+        ("distillation", name, lambda name=name: shipped_model(name)) for name in ("medium", "student")
+    ]
     return points
 
 
@@ -123,11 +151,18 @@ def one_shot_combinations(teacher: nn.Module) -> list[tuple[str, str, Callable[[
         return pipeline.quantize_model(model, bits, bits)
 
     points = [
-        ("pruned and quantized", f"{s:.0%} zeros, {b} bits", lambda s=s, b=b: zeros_and_bits(s, b)) for s in (0.3, 0.5) for b in (8, 4)
+        ("pruned and quantized", f"{s:.0%} zeros, {b} bits", lambda s=s, b=b: zeros_and_bits(s, b))
+        for s in (0.3, 0.5)
+        for b in (8, 4)
     ]
     narrow = lambda neurons: narrow_and_bits(copy.deepcopy(teacher), neurons, 4)  # noqa: E731
-    points += [("pruned and quantized", f"{n} of 896 neurons, 4 bits", lambda n=n: narrow(n)) for n in (672, 448)]
-    points += [("low rank and quantized", f"{s:.0%} of the blocks, 4 bits", lambda s=s: ranks_and_bits(s, 4)) for s in (0.9, 0.5)]
+    points += [
+        ("pruned and quantized", f"{n} of 896 neurons, 4 bits", lambda n=n: narrow(n)) for n in (672, 448)
+    ]
+    points += [
+        ("low rank and quantized", f"{s:.0%} of the blocks, 4 bits", lambda s=s: ranks_and_bits(s, 4))
+        for s in (0.9, 0.5)
+    ]
     for name in ("medium", "student"):
         for bits in (8, 6, 5, 4, 3):
             made = lambda name=name, bits=bits: pipeline.quantize_model(shipped_model(name), bits, bits)  # noqa: E731
@@ -144,13 +179,23 @@ def shipped_files() -> list[tuple[str, str, Path]]:
         "small-clip4": "distilled, trained on the grid",
         "student-labels": "no teacher: a student on labels alone",
     }
-    files = sorted([*(run.ASSETS / "frontier").glob("*.safetensors"), *(run.ASSETS / "baselines").glob("*.safetensors")])
+    files = sorted(
+        [*(run.ASSETS / "frontier").glob("*.safetensors"), *(run.ASSETS / "baselines").glob("*.safetensors")]
+    )
     found = [(method.get(path.stem, trained), path.stem, path) for path in files]
-    return found + [(trained, "the pipeline's artefact", ROOT / json.loads((RESULTS / "ledger.json").read_text())["artefact"])]
+    return found + [
+        (
+            trained,
+            "the pipeline's artefact",
+            ROOT / json.loads((RESULTS / "ledger.json").read_text())["artefact"],
+        )
+    ]
 
 
 class Scale:
-    """What every point of the map is measured against: the teacher's hits on two sequences of every validation file."""
+    """What every point of the map is measured against: the teacher's hits on two sequences of every
+    validation file.
+    """
 
     def __init__(self):
         self.tokens, self.files = corpus.load_tokens("validation", 256, per_file=2)
@@ -191,7 +236,9 @@ def combinations() -> dict:
 
 
 def speeds() -> dict:
-    """Forward passes of 4 x 256 tokens beside the teacher's, in turns: CPU seconds on one thread, so other programs do not count."""
+    """Forward passes of 4 x 256 tokens beside the teacher's, in turns: CPU seconds on one thread, so other
+    programs do not count.
+    """
     torch.set_num_threads(1)
     teacher, tokens = shipped_model("teacher"), corpus.load_tokens("validation", 256, per_file=1)[0][:4]
     shapes = {name: tuple(layer.weight.shape) for name, layer in linear_layers(teacher).items()}
@@ -205,7 +252,9 @@ def speeds() -> dict:
     low_rank.factorize(models["low rank, half the parameters"], uniform_ranks(shapes, 0.5))
     models["448 of 896 neurons"] = run.prune_neurons(copy.deepcopy(teacher), 448)
     models |= {name: shipped_model(name) for name in ("half", "medium", "student")}
-    calls = {name: lambda model=model: model(input_ids=tokens, use_cache=False) for name, model in models.items()}
+    calls = {
+        name: lambda model=model: model(input_ids=tokens, use_cache=False) for name, model in models.items()
+    }
     found = against(lambda: teacher(input_ids=tokens, use_cache=False), calls, 1)
     return {"batch": list(tokens.shape), "threads": 1, "hardware": hardware()} | {"models": found}
 
@@ -214,7 +263,9 @@ def speeds() -> dict:
 
 
 def order(updates: int = 150, seeds: int = 2, rate: float = 1e-3) -> dict:
-    """The shipped student to 208 neurons and 3 bits, `2 * updates` updates in every order; the medium model is the live teacher."""
+    """The shipped student to 208 neurons and 3 bits, `2 * updates` updates in every order; the medium model
+    is the live teacher.
+    """
     teacher, held_out = shipped_model("medium"), corpus.load_tokens("validation", 256, per_file=2)[0]
     arms: dict[str, list[Callable[[nn.Module, int], nn.Module]]] = {}
     prune = lambda model, seed: run.prune_neurons(model, run.NEURONS)  # noqa: E731
@@ -231,7 +282,13 @@ def order(updates: int = 150, seeds: int = 2, rate: float = 1e-3) -> dict:
     arms["prune and to 3 bits at once, train twice as long"] = [prune, grid, train, train]
     arms["prune, train twice as long, to 3 bits in one shot"] = [prune, train, train, grid]
     arms["to 3 bits, train twice as long, prune in one shot"] = [grid, train, train, off, prune, grid]
-    result = {"updates": 2 * updates, "rows": ROWS, "rate": rate, "held_out_tokens": held_out[:, 1:].numel(), "arms": {}}
+    result = {
+        "updates": 2 * updates,
+        "rows": ROWS,
+        "rate": rate,
+        "held_out_tokens": held_out[:, 1:].numel(),
+        "arms": {},
+    }
     dense = sequence_hits(shipped_model("teacher"), held_out).sum().item()
     for name, steps in arms.items():
         for seed in range(seeds):
@@ -249,15 +306,28 @@ def order(updates: int = 150, seeds: int = 2, rate: float = 1e-3) -> dict:
 
 
 def tasks(examples: int = 5, longest: int = 24) -> dict:
-    """Summarization by the teacher and by what was made of it: token accuracy and ROUGE-L on the test files' functions."""
+    """Summarization by the teacher and by what was made of it: token accuracy and ROUGE-L on the test files'
+    functions.
+    """
     held_out = summaries.load_pairs("test")
     wanted = [corpus.load_tokenizer().decode(answer) for _, answer in held_out]
     names = [summaries.name_as_summary(prompt) for prompt, _ in held_out]
-    files = {name: path for _, name, path in shipped_files() if name not in ("small-clip4", "student-labels", "tiny")}
+    files = {
+        name: path
+        for _, name, path in shipped_files()
+        if name not in ("small-clip4", "student-labels", "tiny")
+    }
     models = {name: lambda name=name: shipped_model(name) for name in ("teacher", "medium", "student")}
     models |= {name: lambda path=path: pipeline.load_compressed(path) for name, path in files.items()}
-    result = {"held_out_pairs": len(held_out), "name_as_summary": statistics.mean(summaries.rouge_l(names, wanted)), "models": {}}
-    result |= {"functions": [corpus.load_tokenizer().decode(prompt) for prompt, _ in held_out[:examples]], "wanted": wanted[:examples]}
+    result = {
+        "held_out_pairs": len(held_out),
+        "name_as_summary": statistics.mean(summaries.rouge_l(names, wanted)),
+        "models": {},
+    }
+    result |= {
+        "functions": [corpus.load_tokenizer().decode(prompt) for prompt, _ in held_out[:examples]],
+        "wanted": wanted[:examples],
+    }
     for name, make in tqdm(models.items(), desc="tasks"):
         result["models"][name] = task_score(make(), held_out, examples, longest)
     return result
@@ -267,19 +337,39 @@ def tasks(examples: int = 5, longest: int = 24) -> dict:
 
 
 def runtime(repeats: int = 5) -> dict:
-    """Teacher and artefact in turns, each time in a fresh process on one thread; medians, and medians of the ratios of neighbours."""
+    """Teacher and artefact in turns, each time in a fresh process on one thread; medians, and medians of the
+    ratios of neighbours.
+    """
     MADE.mkdir(parents=True, exist_ok=True)
-    teacher_file, artefact = MADE / "teacher.safetensors", ROOT / json.loads((RESULTS / "ledger.json").read_text())["artefact"]
+    teacher_file, artefact = (
+        MADE / "teacher.safetensors",
+        ROOT / json.loads((RESULTS / "ledger.json").read_text())["artefact"],
+    )
     pipeline.save_compressed(shipped_model("teacher"), teacher_file)
-    pairs = [(run.measure_alone(teacher_file, True), run.measure_alone(artefact, True)) for _ in tqdm(range(repeats), desc="runtime")]
-    result = {"repeats": repeats, "file_bytes": {"teacher": teacher_file.stat().st_size, "artefact": artefact.stat().st_size}}
+    pairs = [
+        (run.measure_alone(teacher_file, True), run.measure_alone(artefact, True))
+        for _ in tqdm(range(repeats), desc="runtime")
+    ]
+    result = {
+        "repeats": repeats,
+        "file_bytes": {"teacher": teacher_file.stat().st_size, "artefact": artefact.stat().st_size},
+    }
     for place, name in enumerate(("teacher", "artefact")):
         result[name] = {key: statistics.median(pair[place][key] for pair in pairs) for key in pairs[0][0]}
-    result["ratios"] = {key: statistics.median(small[key] / large[key] for large, small in pairs) for key in pairs[0][0]}
+    result["ratios"] = {
+        key: statistics.median(small[key] / large[key] for large, small in pairs) for key in pairs[0][0]
+    }
     return result
 
 
-PARTS = {"singles": singles, "combinations": combinations, "speeds": speeds, "order": order, "tasks": tasks, "runtime": runtime}
+PARTS = {
+    "singles": singles,
+    "combinations": combinations,
+    "speeds": speeds,
+    "order": order,
+    "tasks": tasks,
+    "runtime": runtime,
+}
 
 
 def main(parts: list[str]) -> None:

@@ -1,7 +1,9 @@
-"""Run the notebooks with the solutions and keep their outputs: `python -m benchmarks.notebooks [02 ...]`, all by default.
+"""Run the notebooks with the solutions and keep their outputs: `python -m benchmarks.notebooks [02 ...]`, all
+by default.
 
-What differs from run to run without meaning anything is left out (times of execution, widgets, progress bars), and pictures
-are stored with 32 colours, so that a notebook stays below 300 kB. A notebook that fails is left as it was.
+What differs from run to run without meaning anything is left out (times of execution, widgets, progress
+bars), and pictures are stored with 32 colours, so that a notebook stays below 300 kB. A notebook that fails
+is left as it was.
 """
 
 import base64
@@ -22,7 +24,11 @@ COLOURS, WIDGET = 32, "application/vnd.jupyter.widget-view+json"
 
 def smaller_picture(encoded: str) -> str:
     """A PNG in base64, with a palette instead of 24 bits a pixel."""
-    picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    picture = (
+        Image.open(io.BytesIO(base64.b64decode(encoded)))
+        .convert("RGB")
+        .quantize(COLOURS, dither=Image.Dither.NONE)
+    )
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
@@ -31,7 +37,11 @@ def smaller_picture(encoded: str) -> str:
 def clean(cell: nbformat.NotebookNode) -> None:
     """Drop noise from a cell's metadata and outputs, in place."""
     cell.metadata.pop("execution", None)
-    cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr" and WIDGET not in output.get("data", {})]
+    cell.outputs = [
+        output
+        for output in cell.outputs
+        if output.get("name") != "stderr" and WIDGET not in output.get("data", {})
+    ]
     for output in cell.outputs:
         if "image/png" in output.get("data", {}):
             output.data["image/png"] = smaller_picture(output.data["image/png"])
@@ -43,7 +53,9 @@ def main(wanted: list[str]) -> None:
     paths = [path for path in sorted(folder.glob("[0-9]*.ipynb")) if not wanted or path.name[:2] in wanted]
     for path in tqdm(paths, desc="notebooks"):
         notebook = nbformat.read(path, as_version=4)
-        NotebookClient(notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+        NotebookClient(
+            notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        ).execute()
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 clean(cell)

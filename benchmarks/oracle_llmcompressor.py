@@ -1,4 +1,5 @@
-"""What runs in llmcompressor's own environment (`.venv-oracles`), started by `benchmarks.parity`; each command ends with one line of JSON.
+"""What runs in llmcompressor's own environment (`.venv-oracles`), started by `benchmarks.parity`; each
+command ends with one line of JSON.
 
 `masks FOLDER`               prune the layers in FOLDER/layers.safetensors with llmcompressor's reference functions
 `prune FOLDER TOOL METHOD`   prune a whole model with `minicompress` or `oneshot`, and say what it took
@@ -17,8 +18,20 @@ import torch
 from safetensors.torch import load_file, save_file
 
 BLOCK_SIZE, DAMPING = 128, 0.01  # the defaults of both tools
-LLAMA = {"vocab_size": 8192, "hidden_size": 768, "intermediate_size": 2304, "num_hidden_layers": 12, "num_attention_heads": 12}
-TINY = {"vocab_size": 8192, "hidden_size": 64, "intermediate_size": 192, "num_hidden_layers": 2, "num_attention_heads": 2}
+LLAMA = {
+    "vocab_size": 8192,
+    "hidden_size": 768,
+    "intermediate_size": 2304,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+}
+TINY = {
+    "vocab_size": 8192,
+    "hidden_size": 64,
+    "intermediate_size": 192,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
 
 
 def environment() -> dict:
@@ -30,8 +43,14 @@ def environment() -> dict:
 
 
 def wanda(layer: torch.nn.Linear, x: torch.Tensor, n: int, m: int) -> torch.Tensor:
-    """Their Wanda on one layer; x [sequences, length, in] is shown one sequence at a time, as their data loader would."""
-    from llmcompressor.modifiers.pruning.wanda.wanda_sparsify import accumulate_row_scalars, make_empty_row_scalars, sparsify_weight
+    """Their Wanda on one layer; x [sequences, length, in] is shown one sequence at a time, as their data
+    loader would.
+    """
+    from llmcompressor.modifiers.pruning.wanda.wanda_sparsify import (
+        accumulate_row_scalars,
+        make_empty_row_scalars,
+        sparsify_weight,
+    )
 
     scalars, count = make_empty_row_scalars(layer), 0
     for sequence in x:
@@ -41,12 +60,18 @@ def wanda(layer: torch.nn.Linear, x: torch.Tensor, n: int, m: int) -> torch.Tens
 
 def sparsegpt(layer: torch.nn.Linear, x: torch.Tensor, n: int, m: int) -> torch.Tensor:
     """Their SparseGPT on one layer, as above."""
-    from llmcompressor.modifiers.pruning.sparsegpt.sgpt_sparsify import accumulate_hessian, make_empty_hessian, sparsify_weight
+    from llmcompressor.modifiers.pruning.sparsegpt.sgpt_sparsify import (
+        accumulate_hessian,
+        make_empty_hessian,
+        sparsify_weight,
+    )
 
     hessian, count = make_empty_hessian(layer), 0
     for sequence in x:
         hessian, count = accumulate_hessian(sequence[None], layer, hessian, count)
-    return sparsify_weight(layer, {layer: hessian}, 0.5, n, m, BLOCK_SIZE, DAMPING, preserve_sparsity_mask=False)[1]
+    return sparsify_weight(
+        layer, {layer: hessian}, 0.5, n, m, BLOCK_SIZE, DAMPING, preserve_sparsity_mask=False
+    )[1]
 
 
 @torch.no_grad()
@@ -99,7 +124,14 @@ def oneshot_pruner(method: str) -> Callable:
     def prune(model: torch.nn.Module, tokens: torch.Tensor) -> None:
         loader = torch.utils.data.DataLoader([{"input_ids": sequence} for sequence in tokens], batch_size=1)
         recipe = modifier(sparsity=0.5, targets=["Linear"], ignore=["re:.*lm_head"])
-        oneshot(model=model, tokenizer=tokenizer, recipe=recipe, dataset=loader, pipeline="sequential", num_calibration_samples=len(tokens))
+        oneshot(
+            model=model,
+            tokenizer=tokenizer,
+            recipe=recipe,
+            dataset=loader,
+            pipeline="sequential",
+            num_calibration_samples=len(tokens),
+        )
 
     return prune
 
@@ -126,9 +158,17 @@ def prune(folder: Path, tool: str, method: str) -> dict:
     before, started = resident("VmRSS"), time.perf_counter()
     pruner(model, tokens)
     seconds, extra = time.perf_counter() - started, resident("VmHWM") - before
-    weights = {name: layer.weight for name, layer in model.model.layers.named_modules() if isinstance(layer, torch.nn.Linear)}
-    save_file({name: weight == 0 for name, weight in weights.items()}, folder / f"{tool}-{method}.safetensors")
-    block, total = (sum(parameter.numel() for parameter in part.parameters()) for part in (model.model.layers[0], model))
+    weights = {
+        name: layer.weight
+        for name, layer in model.model.layers.named_modules()
+        if isinstance(layer, torch.nn.Linear)
+    }
+    save_file(
+        {name: weight == 0 for name, weight in weights.items()}, folder / f"{tool}-{method}.safetensors"
+    )
+    block, total = (
+        sum(parameter.numel() for parameter in part.parameters()) for part in (model.model.layers[0], model)
+    )
     return {
         "seconds": seconds,
         "extra_bytes": extra,

@@ -1,7 +1,8 @@
-"""Quantization by torchao and compressed-tensors, run in the oracles' environment (`.venv-oracles`) by `benchmarks.quantization`.
+"""Quantization by torchao and compressed-tensors, run in the oracles' environment (`.venv-oracles`) by
+`benchmarks.quantization`.
 
-`oracle_quantization.py FILE` reads matrices [out, in] from FILE (safetensors), writes the integers and scales of both libraries
-beside it, 8 bits a row and 4 bits a group of 32, and prints one line of JSON.
+`oracle_quantization.py FILE` reads matrices [out, in] from FILE (safetensors), writes the integers and scales
+of both libraries beside it, 8 bits a row and 4 bits a group of 32, and prints one line of JSON.
 """
 
 import importlib.metadata
@@ -25,13 +26,17 @@ def by_torchao(weight: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Ten
     """Integers [out, in] and scales [out, groups]."""
     model = torch.nn.Sequential(torch.nn.Linear(*weight.shape[::-1], bias=False))
     model[0].weight.data.copy_(weight)
-    quantize_(model, Int8WeightOnlyConfig() if bits == 8 else IntxWeightOnlyConfig(torch.int4, PerGroup(GROUP)))
+    quantize_(
+        model, Int8WeightOnlyConfig() if bits == 8 else IntxWeightOnlyConfig(torch.int4, PerGroup(GROUP))
+    )
     return model[0].weight.qdata, model[0].weight.scale.reshape(len(weight), -1)
 
 
 def by_compressed_tensors(weight: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Integers [out, in] and scales [out, groups]."""
-    groups = weight[:, None] if bits == 8 else weight.view(len(weight), -1, GROUP)  # [out, groups, group size]
+    groups = (
+        weight[:, None] if bits == 8 else weight.view(len(weight), -1, GROUP)
+    )  # [out, groups, group size]
     how = {"strategy": "channel"} if bits == 8 else {"strategy": "group", "group_size": GROUP}
     given = QuantizationArgs(num_bits=bits, symmetric=True, **how)
     scale, zero = calculate_qparams(groups.amin(-1), groups.amax(-1), given)
@@ -50,7 +55,11 @@ def main(path: Path) -> None:
                 }
     save_file(found, path.with_name("oracle.safetensors"))
     names = ("torchao", "compressed-tensors", "torch")
-    print(json.dumps({"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}))
+    print(
+        json.dumps(
+            {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
+        )
+    )
 
 
 if __name__ == "__main__":

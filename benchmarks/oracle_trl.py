@@ -1,7 +1,7 @@
 """TRL's generalized JSD, run in the oracles' environment (`.venv-oracles`) by `benchmarks.distillation`.
 
-`oracle_trl.py FILE` reads FILE (safetensors: student, teacher, labels), writes values and gradients beside it, and prints
-one line of JSON.
+`oracle_trl.py FILE` reads FILE (safetensors: student, teacher, labels), writes values and gradients beside
+it, and prints one line of JSON.
 """
 
 import importlib.metadata
@@ -25,7 +25,11 @@ def main(path: Path) -> None:
         found |= {f"value.{beta}": value.detach(), f"gradient.{beta}": student.grad}
     save_file(found, path.with_name("trl.safetensors"))
     names = ("trl", "torch", "transformers", "peft")
-    print(json.dumps({"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}))
+    print(
+        json.dumps(
+            {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
+        )
+    )
 
 
 if __name__ == "__main__":

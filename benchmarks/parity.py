@@ -1,6 +1,8 @@
-"""`make parity`: pruning against llmcompressor and torch.nn.utils.prune, side by side; writes `results/parity.json`.
+"""`make parity`: pruning against llmcompressor and torch.nn.utils.prune, side by side; writes
+`results/parity.json`.
 
-`python -m benchmarks.parity masks speed` measures some parts only and keeps what the file holds of the others.
+`python -m benchmarks.parity masks speed` measures some parts only and keeps what the file holds of the
+others.
 
     masks      Wanda and SparseGPT on the same weights and inputs as llmcompressor's reference functions
     speed      `wanda_prune` and `sparsegpt_prune` against llmcompressor's `oneshot`: seconds and memory
@@ -35,10 +37,25 @@ REPEATS = 3
 
 
 def oracle(*words: str, **environment: str) -> dict:
-    """Run a command of `oracle_llmcompressor.py` in a fresh process of the other environment; its last line is the answer."""
-    own = {"PYTHONPATH": str(ROOT), "MINICOMPRESS_SOLUTIONS": "1", "HF_HUB_OFFLINE": "1", "LLM_COMPRESSOR_LOG_LEVEL": "ERROR"}
-    command = [ROOT / ".venv-oracles" / "bin" / "python", ROOT / "benchmarks" / "oracle_llmcompressor.py", words[0], FOLDER, *words[1:]]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | own | environment, capture_output=True, text=True)
+    """Run a command of `oracle_llmcompressor.py` in a fresh process of the other environment; its last line
+    is the answer.
+    """
+    own = {
+        "PYTHONPATH": str(ROOT),
+        "MINICOMPRESS_SOLUTIONS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "LLM_COMPRESSOR_LOG_LEVEL": "ERROR",
+    }
+    command = [
+        ROOT / ".venv-oracles" / "bin" / "python",
+        ROOT / "benchmarks" / "oracle_llmcompressor.py",
+        words[0],
+        FOLDER,
+        *words[1:],
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | own | environment, capture_output=True, text=True
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)} failed in .venv-oracles:\n{done.stderr[-3000:]}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -48,21 +65,32 @@ def oracle(*words: str, **environment: str) -> dict:
 
 
 def teacher_layers() -> dict[str, torch.Tensor]:
-    """Weights and real inputs of the teacher's first, middle and last block: NAME.weight, NAME.input [sequences, length, in]."""
+    """Weights and real inputs of the teacher's first, middle and last block: NAME.weight, NAME.input
+    [sequences, length, in].
+    """
     tokens, _ = corpus.load_tokens("train", per_file=1)
     chosen = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(SEED))[:16]]
     model, tensors = shipped_model("teacher"), {}
-    layers = {name: layer for name, layer in linear_layers(model).items() if name.split(".")[2] in ("0", "3", "5")}
-    with torch.no_grad(), watch_inputs(layers, lambda name, x: tensors.__setitem__(f"{name}.input", x.clone())):
+    layers = {
+        name: layer for name, layer in linear_layers(model).items() if name.split(".")[2] in ("0", "3", "5")
+    }
+    with (
+        torch.no_grad(),
+        watch_inputs(layers, lambda name, x: tensors.__setitem__(f"{name}.input", x.clone())),
+    ):
         model(input_ids=chosen)
     return tensors | {f"{name}.weight": layer.weight.detach().clone() for name, layer in layers.items()}
 
 
 def wanda_row(weight: torch.Tensor, x: torch.Tensor, theirs: torch.Tensor, pattern: tuple | None) -> dict:
-    """Count the mask entries that differ, and those of them that tie with the last one pruned, to within fp32 rounding."""
+    """Count the mask entries that differ, and those of them that tie with the last one pruned, to within fp32
+    rounding.
+    """
     norm = sum(sequence.float().pow(2).sum(0) for sequence in x).sqrt()
     mask, other = pruning.wanda_mask(weight, norm, 0.5, pattern), theirs != 0
-    groups = (weight.double().abs() * norm.double()).view(len(weight), -1, pattern[1] if pattern else weight.shape[1])
+    groups = (weight.double().abs() * norm.double()).view(
+        len(weight), -1, pattern[1] if pattern else weight.shape[1]
+    )
     last = groups.sort(-1).values[..., groups.shape[-1] // 2 - 1, None]
     tied = ((groups - last).abs() <= 1e-6 * last).view(weight.shape)
     differing = mask != other
@@ -78,12 +106,23 @@ def sparsegpt_row(weight: torch.Tensor, x: torch.Tensor, theirs: torch.Tensor, p
     hessian = sum(sequence.float().T @ sequence.float() for sequence in x) * (2 / len(tokens))
     error = lambda pruned: ((tokens.double() @ (weight - pruned).double().T) ** 2).sum().item()  # noqa: E731
     ours = pruning.sparsegpt_weight(weight, hessian, 0.5, pattern)
-    row = {"equal_mask_share": equal_share(ours, theirs), "relative_error_difference": error(ours) / error(theirs) - 1}
-    row |= {"output_error": error(ours), "pruned_more_by_theirs": (theirs == 0).sum().item() - (ours == 0).sum().item()}
+    row = {
+        "equal_mask_share": equal_share(ours, theirs),
+        "relative_error_difference": error(ours) / error(theirs) - 1,
+    }
+    row |= {
+        "output_error": error(ours),
+        "pruned_more_by_theirs": (theirs == 0).sum().item() - (ours == 0).sum().item(),
+    }
     if pattern is None:
-        smallest = len(weight) * (weight.shape[1] % 128 or 128)  # entries of the last block; no block has more than twice as many
+        smallest = len(weight) * (
+            weight.shape[1] % 128 or 128
+        )  # entries of the last block; no block has more than twice as many
         ours = pruning.sparsegpt_weight(weight, hessian, 0.5 + 0.7 / smallest)
-    return row | {"matched_equal_mask_share": equal_share(ours, theirs), "matched_error_difference": error(ours) / error(theirs) - 1}
+    return row | {
+        "matched_equal_mask_share": equal_share(ours, theirs),
+        "matched_error_difference": error(ours) / error(theirs) - 1,
+    }
 
 
 def equal_share(ours: torch.Tensor, theirs: torch.Tensor) -> float:
@@ -101,8 +140,16 @@ def masks() -> dict:
         for method, compare in (("wanda", wanda_row), ("sparsegpt", sparsegpt_row)):
             for label, pattern in PATTERNS.items():
                 found = compare(weight, x, theirs[f"{name}.{method}.{label}"], pattern)
-                rows.append({"layer": name, "method": method, "pattern": label, "entries": weight.numel()} | found)
-    return {"oracle": environment, "tokens": x.shape[0] * x.shape[1], "notes": NOTES, "summary": summary(rows), "rows": rows}
+                rows.append(
+                    {"layer": name, "method": method, "pattern": label, "entries": weight.numel()} | found
+                )
+    return {
+        "oracle": environment,
+        "tokens": x.shape[0] * x.shape[1],
+        "notes": NOTES,
+        "summary": summary(rows),
+        "rows": rows,
+    }
 
 
 NOTES = (
@@ -119,12 +166,18 @@ def total_error(rows: list[dict]) -> float:
 
 
 def summary(rows: list[dict]) -> dict:
-    """The totals that the goals speak of: Wanda identical but for ties; SparseGPT 99.9% alike, errors within 0.1%."""
+    """The totals that the goals speak of: Wanda identical but for ties; SparseGPT 99.9% alike, errors within
+    0.1%.
+    """
     result = {}
     for label in PATTERNS:
-        ours, theirs = ([row for row in rows if row["method"] == method and row["pattern"] == label] for method in METHODS)
+        ours, theirs = (
+            [row for row in rows if row["method"] == method and row["pattern"] == label] for method in METHODS
+        )
         entries = sum(row["entries"] for row in theirs)
-        result[f"wanda {label}"] = {key: sum(row[key] for row in ours) for key in ("entries", "differing", "differing_but_no_tie")}
+        result[f"wanda {label}"] = {
+            key: sum(row[key] for row in ours) for key in ("entries", "differing", "differing_but_no_tie")
+        }
         result[f"sparsegpt {label}"] = {
             "entries": entries,
             "equal_mask_share": sum(row["equal_mask_share"] * row["entries"] for row in theirs) / entries,
@@ -144,15 +197,21 @@ def summary(rows: list[dict]) -> dict:
 def equal_zeros(method: str) -> float:
     """Share of the whole model's mask entries on which the last runs of both tools agree."""
     ours, theirs = (load_file(FOLDER / f"{tool}-{method}.safetensors") for tool in TOOLS)
-    return sum((ours[name] == theirs[name]).sum().item() for name in ours) / sum(mask.numel() for mask in ours.values())
+    return sum((ours[name] == theirs[name]).sum().item() for name in ours) / sum(
+        mask.numel() for mask in ours.values()
+    )
 
 
 def speed() -> dict:
-    """Alternating runs in fresh processes of one environment, then one of each in which freed memory goes back at once."""
+    """Alternating runs in fresh processes of one environment, then one of each in which freed memory goes
+    back at once.
+    """
     tokens = torch.randint(8192, (16, 256), generator=torch.Generator().manual_seed(SEED))
     save_file({"tokens": tokens}, FOLDER / "tokens.safetensors")
     runs = {(method, tool): [] for method in METHODS for tool in TOOLS}
-    for method, tool in tqdm([pair for method in METHODS for pair in [(method, tool) for tool in TOOLS] * REPEATS], desc="speed"):
+    for method, tool in tqdm(
+        [pair for method in METHODS for pair in [(method, tool) for tool in TOOLS] * REPEATS], desc="speed"
+    ):
         runs[method, tool].append(oracle("prune", tool, method))
     last = runs["wanda", "minicompress"][-1]
     result = {key: last[key] for key in ("parameters", "block_bytes", "calibration_bytes", "threads")} | {
@@ -169,10 +228,15 @@ def speed() -> dict:
                 "seconds": statistics.median(run["seconds"] for run in found),
                 "seconds_all": [run["seconds"] for run in found],
                 "extra_bytes": statistics.median(run["extra_bytes"] for run in found),
-                "extra_bytes_in_use": oracle("prune", tool, method, MALLOC_MMAP_THRESHOLD_="65536")["extra_bytes"],
+                "extra_bytes_in_use": oracle("prune", tool, method, MALLOC_MMAP_THRESHOLD_="65536")[
+                    "extra_bytes"
+                ],
             }
         ours, theirs = (result[f"{method} {tool}"]["seconds"] for tool in TOOLS)
-        result[f"{method} seconds_ratio"], result[f"{method} equal_mask_share"] = ours / theirs, equal_zeros(method)
+        result[f"{method} seconds_ratio"], result[f"{method} equal_mask_share"] = (
+            ours / theirs,
+            equal_zeros(method),
+        )
     return result
 
 
@@ -195,13 +259,18 @@ def seconds(call: Callable) -> float:
 
 
 def magnitude(shapes: tuple = ((4096, 4096), (32_000, 4096)), repeats: int = 5) -> dict:
-    """Making the mask, alternately: `magnitude_mask`, and what `l1_unstructured` calls for it. The larger matrix has 131M elements."""
+    """Making the mask, alternately: `magnitude_mask`, and what `l1_unstructured` calls for it.
+
+    The larger matrix has 131M elements.
+    """
     result = {}
     for shape in shapes:
         weight = torch.randn(shape, generator=torch.Generator().manual_seed(SEED))
         calls = {
             "minicompress": lambda weight=weight: pruning.magnitude_mask(weight, 0.5),
-            "l1_unstructured": lambda weight=weight: prune.L1Unstructured(0.5).compute_mask(weight, torch.ones_like(weight)),
+            "l1_unstructured": lambda weight=weight: prune.L1Unstructured(0.5).compute_mask(
+                weight, torch.ones_like(weight)
+            ),
         }
         equal = torch.equal(calls["minicompress"](), calls["l1_unstructured"]().bool())  # the warm-up
         taken = {name: [] for name in calls}
@@ -210,7 +279,13 @@ def magnitude(shapes: tuple = ((4096, 4096), (32_000, 4096)), repeats: int = 5) 
                 taken[name].append(seconds(call))
         medians = {name: statistics.median(times) for name, times in taken.items()}
         ratio = medians["minicompress"] / medians["l1_unstructured"]
-        found = {"elements": weight.numel(), "same_mask": equal, "ratio": ratio, "seconds": medians, "seconds_all": taken}
+        found = {
+            "elements": weight.numel(),
+            "same_mask": equal,
+            "ratio": ratio,
+            "seconds": medians,
+            "seconds_all": taken,
+        }
         result["x".join(map(str, shape))] = found
     return result
 

@@ -1,4 +1,5 @@
-"""The curves of notebook 01, which take too long to run live: `python -m benchmarks.pruning [PART ...]`, all parts by default.
+"""The curves of notebook 01, which take too long to run live: `python -m benchmarks.pruning [PART ...]`, all
+parts by default.
 
     curves        perplexity against sparsity, for every method
     calibration   how many calibration sequences are enough
@@ -6,8 +7,8 @@
     budgets       the student to 90%, in ten steps and in one, for budgets of updates that differ
     training      one shape, trained for longer and longer: what norms and rows are then worth
 
-Writes `results/pruning.json`. Everything is measured on validation files at context 256; calibration text comes from
-training files. Parts that are not asked for keep what was measured before.
+Writes `results/pruning.json`. Everything is measured on validation files at context 256; calibration text
+comes from training files. Parts that are not asked for keep what was measured before.
 """
 
 import copy
@@ -45,7 +46,9 @@ def by_layer(model: torch.nn.Module, scores: dict[str, torch.Tensor], sparsity: 
 
 
 def prune(model: torch.nn.Module, method: str, sparsity: float, batches: list[dict]) -> None:
-    """Prune a model by one of the methods compared, in place. 'dense norms' are the input norms of the unpruned model."""
+    """Prune a model by one of the methods compared, in place. 'dense norms' are the input norms of the
+    unpruned model.
+    """
     layers = linear_layers(model)
     weights = {name: layer.weight.detach() for name, layer in layers.items()}
     if method == "magnitude, per layer":
@@ -67,7 +70,14 @@ def prune(model: torch.nn.Module, method: str, sparsity: float, batches: list[di
         raise ValueError(f"unknown method {method!r}")
 
 
-METHODS = ("magnitude, per layer", "magnitude, global", "magnitude, per row", "magnitude x norm, per layer", "Wanda", "SparseGPT")
+METHODS = (
+    "magnitude, per layer",
+    "magnitude, global",
+    "magnitude, per row",
+    "magnitude x norm, per layer",
+    "Wanda",
+    "SparseGPT",
+)
 
 
 def curves(held_out: torch.Tensor) -> dict:
@@ -94,7 +104,9 @@ def curves(held_out: torch.Tensor) -> dict:
             layer.weight.data.masked_fill_(~pruning.nm_mask(layer.weight.abs()), 0)
         result[name]["2:4"]["magnitude"] = metrics.perplexity(model, held_out)
         norms = pruning.input_norms(dense, batches)
-        result[name]["largest_norm_over_median"] = {key: (norm.max() / norm.median()).item() for key, norm in norms.items()}
+        result[name]["largest_norm_over_median"] = {
+            key: (norm.max() / norm.median()).item() for key, norm in norms.items()
+        }
     return result
 
 
@@ -113,7 +125,9 @@ def calibration(held_out: torch.Tensor) -> dict:
 
 
 def iterative(held_out: torch.Tensor, steps: int = 10, updates: int = 12) -> dict:
-    """The teacher to 90%, in ten steps with fine-tuning after each, and in one, with as many updates altogether."""
+    """The teacher to 90%, in ten steps with fine-tuning after each, and in one, with as many updates
+    altogether.
+    """
     train, _ = corpus.load_tokens("train")
 
     def trial(steps: int, updates: int) -> list[dict]:
@@ -122,16 +136,28 @@ def iterative(held_out: torch.Tensor, steps: int = 10, updates: int = 12) -> dic
         optimizer = torch.optim.AdamW(model.parameters(), lr=5e-4, weight_decay=0.0)
 
         def fine_tune(model: torch.nn.Module) -> None:
-            batches = [{"input_ids": train[torch.from_numpy(generator.integers(len(train), size=8))]} for _ in range(updates)]
+            batches = [
+                {"input_ids": train[torch.from_numpy(generator.integers(len(train), size=8))]}
+                for _ in range(updates)
+            ]
             distillation.distill(model, dense, batches, optimizer, T=1.0, alpha=0.7)
 
-        return pruning.iterative_pruning(model, fine_tune, lambda model: metrics.perplexity(model, held_out), 0.9, steps)
+        return pruning.iterative_pruning(
+            model, fine_tune, lambda model: metrics.perplexity(model, held_out), 0.9, steps
+        )
 
-    return {"updates": steps * updates, "rows": 8, "ten steps": trial(steps, updates), "one step": trial(1, steps * updates)}
+    return {
+        "updates": steps * updates,
+        "rows": 8,
+        "ten steps": trial(steps, updates),
+        "one step": trial(1, steps * updates),
+    }
 
 
 def budgets(held_out: torch.Tensor) -> dict:
-    """The student to 90% in ten steps and in one, with as many updates altogether: perplexity for each budget and seed."""
+    """The student to 90% in ten steps and in one, with as many updates altogether: perplexity for each budget
+    and seed.
+    """
     train, _ = corpus.load_tokens("train")
     result = {"updates": [40, 160, 640], "seeds": 2, "rows": 8, "ten steps": [], "one step": []}
 
@@ -142,10 +168,14 @@ def budgets(held_out: torch.Tensor) -> dict:
         def fine_tune(model: torch.nn.Module) -> None:
             for _ in range(updates):
                 optimizer.zero_grad()
-                next_token_loss(model, train[torch.from_numpy(generator.integers(len(train), size=result["rows"]))]).backward()
+                next_token_loss(
+                    model, train[torch.from_numpy(generator.integers(len(train), size=result["rows"]))]
+                ).backward()
                 optimizer.step()
 
-        return pruning.iterative_pruning(model, fine_tune, lambda model: metrics.perplexity(model, held_out), 0.9, steps)[-1]["score"]
+        return pruning.iterative_pruning(
+            model, fine_tune, lambda model: metrics.perplexity(model, held_out), 0.9, steps
+        )[-1]["score"]
 
     for updates in tqdm(result["updates"], desc="budgets"):
         for name, steps in (("ten steps", 10), ("one step", 1)):
@@ -154,14 +184,25 @@ def budgets(held_out: torch.Tensor) -> dict:
 
 
 def training(held_out: torch.Tensor) -> dict:
-    """The student's shape, from random weights on labels alone, for more and more steps; each model pruned to 50% by every method."""
+    """The student's shape, from random weights on labels alone, for more and more steps; each model pruned to
+    50% by every method.
+    """
     train, _ = corpus.load_tokens("train")
     batches = calibration_batches(CALIBRATION)
-    result = {"parameters": 0, "tokens": [], "dense": [], "methods": {method: [] for method in METHODS}, "largest_norm_over_median": []}
+    result = {
+        "parameters": 0,
+        "tokens": [],
+        "dense": [],
+        "methods": {method: [] for method in METHODS},
+        "largest_norm_over_median": [],
+    }
     for steps in tqdm([100, 400, 1600], desc="training"):
 
         def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
-            return next_token_loss(model, train[torch.from_numpy(np.random.default_rng((SEED, step)).integers(len(train), size=16))])
+            return next_token_loss(
+                model,
+                train[torch.from_numpy(np.random.default_rng((SEED, step)).integers(len(train), size=16))],
+            )
 
         dense = new_model(STUDENT, SEED)
         train_model(dense, loss_of, Plan(steps), ROOT / "out" / "bench-pruning" / f"student-{steps}")
@@ -169,7 +210,9 @@ def training(held_out: torch.Tensor) -> dict:
         result["tokens"].append(steps * 16 * train.shape[1])
         result["dense"].append(metrics.perplexity(dense, held_out))
         norms = pruning.input_norms(dense, batches)
-        result["largest_norm_over_median"].append([(norm.max() / norm.median()).item() for norm in norms.values()])
+        result["largest_norm_over_median"].append(
+            [(norm.max() / norm.median()).item() for norm in norms.values()]
+        )
         for method in METHODS:
             model = copy.deepcopy(dense)
             prune(model, method, 0.5, batches)
@@ -182,11 +225,19 @@ def main(parts: list[str]) -> None:
     place = RESULTS / "pruning.json"
     result = json.loads(place.read_text()) if place.is_file() else {}
     held_out, _ = corpus.load_tokens("validation", per_file=1)
-    every = {"curves": curves, "calibration": calibration, "iterative": iterative, "budgets": budgets, "training": training}
+    every = {
+        "curves": curves,
+        "calibration": calibration,
+        "iterative": iterative,
+        "budgets": budgets,
+        "training": training,
+    }
     for part in parts or every:
         result[part] = every[part](held_out)
         measured = {name: result[name] for name in every if name in result}
-        write("pruning", measured | {"held_out_tokens": held_out[:, 1:].numel(), "context": held_out.shape[1]})
+        write(
+            "pruning", measured | {"held_out_tokens": held_out[:, 1:].numel(), "context": held_out.shape[1]}
+        )
 
 
 if __name__ == "__main__":

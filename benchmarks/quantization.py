@@ -4,8 +4,8 @@
     int8    one layer and the whole teacher in fp32, with torch's int8 kernels, and with our dequantize-and-multiply
     oracle  the integers and scales of torchao and compressed-tensors beside ours (needs `make parity`'s environment)
 
-Writes `results/quantization.json`. Quality is that of validation files at context 256. Parts that are not asked for keep what was
-measured before.
+Writes `results/quantization.json`. Quality is that of validation files at context 256. Parts that are not
+asked for keep what was measured before.
 """
 
 import copy
@@ -32,7 +32,10 @@ from minicompress.lab.modules import linear_layers
 from minicompress.quantization import QuantizedLinear, dequantize, quantize_symmetric
 
 BITS = (8, 6, 4, 3, 2)
-SCALES = {"teacher": ("tensor", "row", 64, 32, 16), "student": ("tensor", "row", 32, 16)}  # a number is a group size
+SCALES = {
+    "teacher": ("tensor", "row", 64, 32, 16),
+    "student": ("tensor", "row", 32, 16),
+}  # a number is a group size
 
 
 def per_tensor(weight: torch.Tensor, bits: int) -> torch.Tensor:
@@ -46,19 +49,29 @@ def scored(model: torch.nn.Module, tokens: torch.Tensor) -> dict:
 
 
 def bits() -> dict:
-    """Everything at the same number of bits: blocks, embedding and head. Embedding and head keep one scale a row throughout."""
+    """Everything at the same number of bits: blocks, embedding and head.
+
+    Embedding and head keep one scale a row throughout.
+    """
     tokens = corpus.load_tokens("validation", 256, per_file=1)[0]
     result = {"held_out_tokens": tokens[:, 1:].numel(), "models": {}}
     for name, scales in SCALES.items():
         model = shipped_model(name)
-        rows = [{"bits": 16, "scales": "none", "tensor_bytes": pipeline.predicted_bytes(model)} | scored(model, tokens)]
+        rows = [
+            {"bits": 16, "scales": "none", "tensor_bytes": pipeline.predicted_bytes(model)}
+            | scored(model, tokens)
+        ]
         for width, scale in tqdm([(width, scale) for width in BITS for scale in scales], desc=name):
             made = shipped_model(name)
             with torch.no_grad():
                 for layer in linear_layers(made).values() if scale == "tensor" else ():
                     layer.weight.copy_(per_tensor(layer.weight, width))
-            if scale == "tensor":  # the blocks lie on their grids; the file of such a model would need one scale a matrix
-                made.set_input_embeddings(pipeline.quantize_model(shipped_model(name), width, width).get_input_embeddings())
+            if (
+                scale == "tensor"
+            ):  # the blocks lie on their grids; the file of such a model would need one scale a matrix
+                made.set_input_embeddings(
+                    pipeline.quantize_model(shipped_model(name), width, width).get_input_embeddings()
+                )
                 made.lm_head = QuantizedLinear.from_linear(made.lm_head, width)
                 size = None
             else:
@@ -73,12 +86,16 @@ def bits() -> dict:
 
 
 def in_int8(model: torch.nn.Module) -> torch.nn.Module:
-    """A copy with torch's dynamic int8 Linear layers: weights int8 a row, activations rounded to int8 at each call, integer products."""
+    """A copy with torch's dynamic int8 Linear layers: weights int8 a row, activations rounded to int8 at each
+    call, integer products.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch announces that this function will move to torchao
         weight = torch.ao.quantization.default_per_channel_weight_observer
         how = torch.ao.quantization.QConfig(torch.ao.quantization.default_dynamic_quant_observer, weight)
-        return torch.ao.quantization.quantize_dynamic(copy.deepcopy(model), {torch.nn.Linear: how}, dtype=torch.qint8)
+        return torch.ao.quantization.quantize_dynamic(
+            copy.deepcopy(model), {torch.nn.Linear: how}, dtype=torch.qint8
+        )
 
 
 def clock(run: Callable, times: int) -> Callable[[], float]:
@@ -96,7 +113,9 @@ def clock(run: Callable, times: int) -> Callable[[], float]:
 
 
 def against(base: Callable, rivals: dict[str, Callable], times: int, repeats: int = 11) -> dict:
-    """Each rival beside `base`, measured in turns: median CPU seconds of both, and the median of the ratios of neighbours."""
+    """Each rival beside `base`, measured in turns: median CPU seconds of both, and the median of the ratios
+    of neighbours.
+    """
     result = {}
     for name, rival in rivals.items():
         pairs = [(clock(base, times)(), clock(rival, times)()) for _ in range(repeats)]
@@ -113,18 +132,29 @@ def int8() -> dict:
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     layer = torch.nn.Sequential(torch.nn.Linear(2048, 2048, bias=False))
-    layers = {"integer kernels": in_int8(layer), "dequantize and multiply": QuantizedLinear.from_linear(layer[0], 8)}
+    layers = {
+        "integer kernels": in_int8(layer),
+        "dequantize and multiply": QuantizedLinear.from_linear(layer[0], 8),
+    }
     result = {"threads": 1, "engine": torch.backends.quantized.engine, "layer": [], "model": []}
     for rows in (1, 16, 128):
         x = torch.randn(rows, 2048)
         calls = {name: lambda made=made, x=x: made(x) for name, made in layers.items()}
-        result["layer"].append({"shape": [2048, 2048], "rows": rows} | against(lambda x=x: layer(x), calls, 20 if rows < 128 else 4))
+        result["layer"].append(
+            {"shape": [2048, 2048], "rows": rows}
+            | against(lambda x=x: layer(x), calls, 20 if rows < 128 else 4)
+        )
     teacher, held_out = shipped_model("teacher"), corpus.load_tokens("validation", 256, per_file=1)[0]
-    models = {"integer kernels": in_int8(teacher), "dequantize and multiply": pipeline.quantize_model(shipped_model("teacher"), 8, 8)}
+    models = {
+        "integer kernels": in_int8(teacher),
+        "dequantize and multiply": pipeline.quantize_model(shipped_model("teacher"), 8, 8),
+    }
     for batch, length in ((1, 1), (1, 256), (8, 256)):
         call = lambda model, x=held_out[:batch, :length]: lambda: model(input_ids=x, use_cache=False)  # noqa: E731
         calls = {name: call(made) for name, made in models.items()}
-        result["model"].append({"batch": batch, "length": length} | against(call(teacher), calls, 20 if length == 1 else 1))
+        result["model"].append(
+            {"batch": batch, "length": length} | against(call(teacher), calls, 20 if length == 1 else 1)
+        )
     result["quality"] = {name: scored(made, held_out) for name, made in ({"fp32": teacher} | models).items()}
     return result | {"held_out_tokens": held_out[:, 1:].numel(), "hardware": hardware()}
 
@@ -133,17 +163,29 @@ def int8() -> dict:
 
 
 def oracle() -> dict:
-    """Both libraries divide absmax by 127.5 (or 7.5) and use -128 (-8) as well; ours divides by 127 (7) and is symmetric.
+    """Both libraries divide absmax by 127.5 (or 7.5) and use -128 (-8) as well; ours divides by 127 (7) and
+    is symmetric.
 
-    With their divisor in our formula the integers must be theirs, where a library multiplies by the reciprocal of the scale those
-    of a product instead of a division. The squared error of both grids is compared.
+    With their divisor in our formula the integers must be theirs, where a library multiplies by the
+    reciprocal of the scale those of a product instead of a division. The squared error of both grids is
+    compared.
     """
     folder = ROOT / "out" / "bench-quantization"
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: layer.weight.detach().contiguous() for name, layer in linear_layers(shipped_model("teacher")).items() if ".3." in name}
+    weights = {
+        name: layer.weight.detach().contiguous()
+        for name, layer in linear_layers(shipped_model("teacher")).items()
+        if ".3." in name
+    }
     save_file(weights, folder / "weights.safetensors")
-    command = [ROOT / ".venv-oracles" / "bin" / "python", ROOT / "benchmarks" / "oracle_quantization.py", folder / "weights.safetensors"]
-    done = subprocess.run(command, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, check=True)
+    command = [
+        ROOT / ".venv-oracles" / "bin" / "python",
+        ROOT / "benchmarks" / "oracle_quantization.py",
+        folder / "weights.safetensors",
+    ]
+    done = subprocess.run(
+        command, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, check=True
+    )
     theirs, rows = load_file(folder / "oracle.safetensors"), []
     for library in ("torchao", "compressed-tensors"):
         for width, group in ((8, None), (4, 32)):

@@ -1,4 +1,7 @@
-"""Write the tables of README.md from `results/*.json` and course.toml: `python -m benchmarks.readme`. A test fails on drift."""
+"""Write the tables of README.md from `results/*.json` and course.toml: `python -m benchmarks.readme`.
+
+A test fails on drift.
+"""
 
 import json
 from collections.abc import Iterable
@@ -76,7 +79,9 @@ def course_map() -> str:
          task.stars, ", ".join(task.prerequisites)]
         for task in exercises().values()
     ]  # fmt: skip
-    return tables.markdown_table(("id", "exercise", "you write", "in", "points", "minutes", "difficulty", "builds on"), rows)
+    return tables.markdown_table(
+        ("id", "exercise", "you write", "in", "points", "minutes", "difficulty", "builds on"), rows
+    )
 
 
 PARTS = {"ledger": ledger_text, "models": models_text, "frontier": frontier_text, "course": course_map}

@@ -1,6 +1,8 @@
-"""The figures of notebook 02: `python -m benchmarks.structured_pruning [oracle|speed|quality|recipe|recovery]`.
+"""The figures of notebook 02: `python -m benchmarks.structured_pruning
+[oracle|speed|quality|recipe|recovery]`.
 
-Writes `results/structured_pruning.json`. Parts that are not asked for keep what was measured before. Context 256 everywhere.
+Writes `results/structured_pruning.json`. Parts that are not asked for keep what was measured before. Context
+256 everywhere.
 
     oracle    which slices go, and what is left: Torch-Pruning 1.6.1 in `.venv-oracles` against our functions
     speed     tokens/s, bytes and FLOPs of the teacher without neurons and heads, beside a mask; its MLPs alone, side by side
@@ -42,7 +44,9 @@ BATCH, CONTEXT = 16, 256
 
 
 def oracle() -> dict:
-    """The trained CNN at half its channels, and the teacher's first MLP at half its neurons, cut by both tools."""
+    """The trained CNN at half its channels, and the teacher's first MLP at half its neurons, cut by both
+    tools.
+    """
     folder = ROOT / "out" / "bench-structured"
     folder.mkdir(parents=True, exist_ok=True)
     images, labels, held_images, held_labels = digits(SEED)
@@ -57,10 +61,19 @@ def oracle() -> dict:
     gone["mlp"]["gate_proj"] = sorted(neurons[: len(neurons) // 2].tolist())
     structured_pruning.prune_mlp_neurons(ours["mlp"], neurons[len(neurons) // 2 :].sort().values)
     for name, model in (("cnn", cnn), ("mlp", mlp)):
-        save_file({key: tensor.contiguous() for key, tensor in model.state_dict().items()}, folder / f"{name}.safetensors")
+        save_file(
+            {key: tensor.contiguous() for key, tensor in model.state_dict().items()},
+            folder / f"{name}.safetensors",
+        )
     (folder / "gone.json").write_text(json.dumps(gone))
-    command = [ROOT / ".venv-oracles" / "bin" / "python", ROOT / "benchmarks" / "oracle_torch_pruning.py", folder]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    command = [
+        ROOT / ".venv-oracles" / "bin" / "python",
+        ROOT / "benchmarks" / "oracle_torch_pruning.py",
+        folder,
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
     if done.returncode:
         raise RuntimeError(f"Torch-Pruning failed in .venv-oracles:\n{done.stderr[-3000:]}")
     answer, result = json.loads(done.stdout.splitlines()[-1]), {}
@@ -68,7 +81,10 @@ def oracle() -> dict:
         theirs = load_file(folder / f"{name}-oracle.safetensors")
         own = model.state_dict()
         equal = {key: key in theirs and torch.equal(own[key], theirs[key]) for key in own}
-        groups = [{"cut": g["cut"], "layer": g["layer"], "side": g["side"], "channels": len(g["channels"])} for g in answer["found"][name]]
+        groups = [
+            {"cut": g["cut"], "layer": g["layer"], "side": g["side"], "channels": len(g["channels"])}
+            for g in answer["found"][name]
+        ]
         result[name] = {
             "tensors": len(own),
             "equal_tensors": sum(equal.values()),
@@ -86,14 +102,20 @@ def oracle() -> dict:
 
 
 def flops_per_token(model: torch.nn.Module) -> int:
-    """Multiplications and additions of one token's forward pass at this context: Linear layers, head, attention over all positions."""
-    matrices = [layer.weight.numel() for layer in linear_layers(model).values()] + [model.get_output_embeddings().weight.numel()]
+    """Multiplications and additions of one token's forward pass at this context: Linear layers, head,
+    attention over all positions.
+    """
+    matrices = [layer.weight.numel() for layer in linear_layers(model).values()] + [
+        model.get_output_embeddings().weight.numel()
+    ]
     attention = sum(4 * CONTEXT * attention.o_proj.in_features for attention in attention_modules(model))
     return 2 * sum(matrices) + attention
 
 
 def side_by_side(calls: dict[str, Callable], repeats: int) -> dict[str, list[float]]:
-    """Seconds of every call, round after round, so that a disturbance hits all of them; the first round is not counted."""
+    """Seconds of every call, round after round, so that a disturbance hits all of them; the first round is
+    not counted.
+    """
     taken = {name: [] for name in calls}
     for number in range(repeats + 1):
         for name, call in calls.items():
@@ -119,7 +141,9 @@ def kept_neurons(removed: float, neurons: int) -> int:
 
 
 def without_heads(model: torch.nn.Module, per_group: int, scores: torch.Tensor) -> torch.nn.Module:
-    """Remove the `per_group` heads with the lowest scores of every KV group, in place; scores [layers, heads]."""
+    """Remove the `per_group` heads with the lowest scores of every KV group, in place; scores [layers,
+    heads].
+    """
     for attention, of_layer in zip(attention_modules(model), scores, strict=True):
         groups = of_layer.view(-1, attention.num_key_value_groups)  # [KV heads, query heads of each]
         order = groups.argsort(dim=1, stable=True)[:, per_group:].sort(1).values
@@ -129,7 +153,9 @@ def without_heads(model: torch.nn.Module, per_group: int, scores: torch.Tensor) 
 
 
 def mlp_speed(repeats: int = 15) -> dict:
-    """One MLP of the teacher at 16 x 256 tokens: seconds against neurons kept, a mask of the same sparsity beside each."""
+    """One MLP of the teacher at 16 x 256 tokens: seconds against neurons kept, a mask of the same sparsity
+    beside each.
+    """
     teacher = shipped_model("teacher")
     mlp, x, rows = mlp_modules(teacher)[2], torch.randn(BATCH, CONTEXT, TEACHER["hidden_size"]), []
     full = mlp.gate_proj.out_features
@@ -147,8 +173,17 @@ def mlp_speed(repeats: int = 15) -> dict:
         kept = kept_neurons(removed, full)
         promised, speedup = full / kept, taken[f"structured {full}"] / taken[f"structured {kept}"]
         rows.append(
-            {"removed": removed, "kept": kept, "promised": promised, "speedup": speedup, "share_of_promise": speedup / promised}
-            | {"masked_speedup": taken[f"structured {full}"] / taken[f"masked {kept}"], "seconds": taken[f"structured {kept}"]}
+            {
+                "removed": removed,
+                "kept": kept,
+                "promised": promised,
+                "speedup": speedup,
+                "share_of_promise": speedup / promised,
+            }
+            | {
+                "masked_speedup": taken[f"structured {full}"] / taken[f"masked {kept}"],
+                "seconds": taken[f"structured {kept}"],
+            }
         )
     lowest = min(row["share_of_promise"] for row in rows)
     return {"neurons": full, "repeats": repeats, "rows": rows, "lowest_share_of_promise": lowest}
@@ -160,29 +195,47 @@ def model_speed(repeats: int = 4) -> list[dict]:
     tokens = torch.randint(2048, (BATCH, CONTEXT), generator=torch.Generator().manual_seed(SEED))
     scores = torch.arange(10.0).repeat(6, 1)  # which heads go does not matter here
     for removed in REMOVED:
-        models["neurons", removed] = prune_neurons(copy.deepcopy(dense), kept_neurons(removed, TEACHER["intermediate_size"]))
+        models["neurons", removed] = prune_neurons(
+            copy.deepcopy(dense), kept_neurons(removed, TEACHER["intermediate_size"])
+        )
         models["mask", removed] = masked(dense, removed)
     for per_group, removed in enumerate((0.0, 0.2, 0.4, 0.6)):
         models["heads", removed] = without_heads(copy.deepcopy(dense), per_group, scores)
         both = prune_neurons(copy.deepcopy(dense), kept_neurons(removed, TEACHER["intermediate_size"]))
         models["neurons and heads", removed] = without_heads(both, per_group, scores)
     with torch.no_grad():
-        calls = {name: lambda model=model: model(input_ids=tokens, use_cache=False) for name, model in models.items()}
+        calls = {
+            name: lambda model=model: model(input_ids=tokens, use_cache=False)
+            for name, model in models.items()
+        }
         taken = side_by_side(calls, repeats)
     rows, first = [], flops_per_token(dense)
-    unchanged = statistics.median(statistics.median(seconds) for (_, removed), seconds in taken.items() if not removed)
+    unchanged = statistics.median(
+        statistics.median(seconds) for (_, removed), seconds in taken.items() if not removed
+    )
     for (what, removed), model in models.items():
         seconds = statistics.median(taken[what, removed])
         flops = first if what == "mask" else flops_per_token(model)
         rows.append(
-            {"what": what, "removed": removed, "tokens_per_second": tokens.numel() / seconds, "bytes_fp16": metrics.model_bytes(model) // 2}
+            {
+                "what": what,
+                "removed": removed,
+                "tokens_per_second": tokens.numel() / seconds,
+                "bytes_fp16": metrics.model_bytes(model) // 2,
+            }
             | {"flops_per_token": flops, "speedup": unchanged / seconds, "promised": first / flops}
         )
     return rows
 
 
 def speed() -> dict:
-    return {"batch": BATCH, "context": CONTEXT, "threads": torch.get_num_threads(), "mlp": mlp_speed(), "model": model_speed()}
+    return {
+        "batch": BATCH,
+        "context": CONTEXT,
+        "threads": torch.get_num_threads(),
+        "mlp": mlp_speed(),
+        "model": model_speed(),
+    }
 
 
 # ---------------------------------------------------------------- quality
@@ -203,26 +256,46 @@ def signed_importance(model: torch.nn.Module, batches: list[dict]) -> torch.Tens
 
 
 def quality() -> dict:
-    """What one-shot removal costs, and whether the importance knows what may go: against random choices and the reverse."""
+    """What one-shot removal costs, and whether the importance knows what may go: against random choices and
+    the reverse.
+    """
     held_out, _ = corpus.load_tokens("validation", per_file=1)
     batches, dense = calibration_batches(64), shipped_model("teacher")
     perplexity = lambda model: metrics.perplexity(model, held_out)  # noqa: E731
-    result = {"held_out_tokens": held_out[:, 1:].numel(), "dense": perplexity(dense), "calibration_sequences": 64}
+    result = {
+        "held_out_tokens": held_out[:, 1:].numel(),
+        "dense": perplexity(dense),
+        "calibration_sequences": 64,
+    }
     importance = structured_pruning.head_importance(dense, batches)
-    orders = {"importance": importance, "signed sum": signed_importance(dense, batches), "the reverse": -importance}
-    orders |= {f"random {seed}": torch.rand(importance.shape, generator=torch.Generator().manual_seed(seed)) for seed in range(3)}
+    orders = {
+        "importance": importance,
+        "signed sum": signed_importance(dense, batches),
+        "the reverse": -importance,
+    }
+    orders |= {
+        f"random {seed}": torch.rand(importance.shape, generator=torch.Generator().manual_seed(seed))
+        for seed in range(3)
+    }
     result["head_importance"] = importance.tolist()
     result["heads"] = {
         name: [perplexity(without_heads(copy.deepcopy(dense), per_group, scores)) for per_group in (1, 2, 3)]
         for name, scores in tqdm(orders.items(), desc="heads")
     }
-    result["neurons"] = {"kept": [kept_neurons(removed, 896) for removed in REMOVED], "norms": [], "random": [], "mask": []}
+    result["neurons"] = {
+        "kept": [kept_neurons(removed, 896) for removed in REMOVED],
+        "norms": [],
+        "random": [],
+        "mask": [],
+    }
     for kept in tqdm(result["neurons"]["kept"], desc="neurons"):
         generator = torch.Generator().manual_seed(SEED)
         result["neurons"]["norms"].append(perplexity(prune_neurons(copy.deepcopy(dense), kept)))
         model = copy.deepcopy(dense)
         for mlp in mlp_modules(model):
-            structured_pruning.prune_mlp_neurons(mlp, torch.randperm(896, generator=generator)[:kept].sort().values)
+            structured_pruning.prune_mlp_neurons(
+                mlp, torch.randperm(896, generator=generator)[:kept].sort().values
+            )
         result["neurons"]["random"].append(perplexity(model))
         model = copy.deepcopy(dense)
         for mlp in mlp_modules(model):
@@ -244,7 +317,10 @@ def lessons(updates: int, rows: int, seed: int) -> list[dict]:
     """The same random training batches for everyone with this seed."""
     train, _ = corpus.load_tokens("train")
     generator = np.random.default_rng(seed)
-    return [{"input_ids": train[torch.from_numpy(generator.integers(len(train), size=rows))]} for _ in range(updates)]
+    return [
+        {"input_ids": train[torch.from_numpy(generator.integers(len(train), size=rows))]}
+        for _ in range(updates)
+    ]
 
 
 def train_on_labels(model: torch.nn.Module, batches: list[dict], rate: float) -> None:
@@ -260,18 +336,24 @@ def train_on_labels(model: torch.nn.Module, batches: list[dict], rate: float) ->
 
 
 def stored_bytes(model: torch.nn.Module) -> int:
-    """fp16 bytes of all tensors; a matrix inside the blocks as a bitmask and its non-zeros where that is smaller."""
+    """fp16 bytes of all tensors; a matrix inside the blocks as a bitmask and its non-zeros where that is
+    smaller.
+    """
     total = sum(parameter.numel() * 2 for parameter in model.parameters())
     for layer in linear_layers(model).values():
         zeros = 1 - int(layer.weight.count_nonzero()) / layer.weight.numel()
-        dense, sparse = (pruning.storage_bytes(layer.weight.shape, zeros, 16, form) for form in ("dense", "bitmask"))
+        dense, sparse = (
+            pruning.storage_bytes(layer.weight.shape, zeros, 16, form) for form in ("dense", "bitmask")
+        )
         total -= dense - min(dense, sparse)
     return total
 
 
 def mask_globally(model: torch.nn.Module, sparsity: float) -> None:
     layers = linear_layers(model)
-    for name, mask in pruning.global_magnitude_masks({name: layer.weight for name, layer in layers.items()}, sparsity).items():
+    for name, mask in pruning.global_magnitude_masks(
+        {name: layer.weight for name, layer in layers.items()}, sparsity
+    ).items():
         pruning.apply_mask(layers[name], mask)
 
 
@@ -297,7 +379,9 @@ def sparsity_before(model: torch.nn.Module, target: int) -> float:
         middle, pruned = (low + high) / 2, copy.deepcopy(model)
         mask_globally(pruned, middle)
         pruning.bake_masks(pruned)
-        low, high = (middle, high) if stored_bytes(prune_neurons(pruned, NEURONS)) > 1.002 * target else (low, middle)
+        low, high = (
+            (middle, high) if stored_bytes(prune_neurons(pruned, NEURONS)) > 1.002 * target else (low, middle)
+        )
     return low
 
 
@@ -306,7 +390,9 @@ def recipe_arm(arm: str, target: int, sparsity: float, batches: list[dict], rate
     model, half = shipped_model("student"), len(batches) // 2
     if arm == "dense":
         train_on_labels(model, batches, rate)
-    elif arm == "unstructured, then structured":  # the article's order, to the same neurons and zeros as its reverse
+    elif (
+        arm == "unstructured, then structured"
+    ):  # the article's order, to the same neurons and zeros as its reverse
         mask_globally(model, sparsity_before(model, target))
         train_on_labels(model, batches[:half], rate)
         pruning.bake_masks(model)
@@ -327,7 +413,9 @@ def recipe_arm(arm: str, target: int, sparsity: float, batches: list[dict], rate
         mask_globally(model, sparsity_for(model, target))
         train_on_labels(model, batches[half:], rate)
     elif arm == "structured alone":
-        first = neurons_for(model, (target + stored_bytes(model)) // 2)  # half of the bytes first, as the others do
+        first = neurons_for(
+            model, (target + stored_bytes(model)) // 2
+        )  # half of the bytes first, as the others do
         prune_neurons(model, first)
         train_on_labels(model, batches[:half], rate)
         prune_neurons(model, neurons_for(model, target))
@@ -363,19 +451,27 @@ def recipe(updates: int = 100, rows: int = 8, rate: float = 1e-3, seeds: int = 3
     for arm in ARMS:
         runs = []
         for seed in tqdm(range(seeds), desc=arm):
-            model = recipe_arm(arm, target, sparsity_for(start, target) / 2, lessons(updates, rows, seed), rate)
-            neurons = mlp_modules(model)[0].gate_proj.out_features
-            zeros = 1 - sum(int(layer.weight.count_nonzero()) for layer in linear_layers(model).values()) / sum(
-                layer.weight.numel() for layer in linear_layers(model).values()
+            model = recipe_arm(
+                arm, target, sparsity_for(start, target) / 2, lessons(updates, rows, seed), rate
             )
-            row = {"seed": seed, "perplexity": metrics.perplexity(model, held_out), "bytes": stored_bytes(model)}
+            neurons = mlp_modules(model)[0].gate_proj.out_features
+            zeros = 1 - sum(
+                int(layer.weight.count_nonzero()) for layer in linear_layers(model).values()
+            ) / sum(layer.weight.numel() for layer in linear_layers(model).values())
+            row = {
+                "seed": seed,
+                "perplexity": metrics.perplexity(model, held_out),
+                "bytes": stored_bytes(model),
+            }
             runs.append(row | {"neurons": neurons, "zeros": zeros})
         result["arms"][arm] = runs
     return result
 
 
 def recovery(updates: int = 48, rows: int = 4, rate: float = 3e-4, seeds: int = 2, left: int = 224) -> dict:
-    """The teacher without three quarters of its neurons, on the same batches: labels alone, or the full teacher's logits alone."""
+    """The teacher without three quarters of its neurons, on the same batches: labels alone, or the full
+    teacher's logits alone.
+    """
     held_out, _ = corpus.load_tokens("test", per_file=1)
     teacher, points = shipped_model("teacher"), [0, 6, 12, 24, updates]
     ways = {"labels alone": 0.0, "the teacher's logits alone": 1.0, "labels, from random weights": 0.0}
@@ -392,12 +488,17 @@ def recovery(updates: int = 48, rows: int = 4, rate: float = 3e-4, seeds: int = 
                     continue
                 model = new_model(TEACHER | {"intermediate_size": left}, seed)
             optimizer = torch.optim.AdamW(
-                model.parameters(), lr=rate if "random" not in name else 3e-3, betas=(0.9, 0.95), weight_decay=0.0
+                model.parameters(),
+                lr=rate if "random" not in name else 3e-3,
+                betas=(0.9, 0.95),
+                weight_decay=0.0,
             )
             scores = [metrics.perplexity(model, held_out)]
             for start, end in zip(points[:-1], points[1:], strict=True):
                 if alpha:
-                    distillation.distill(model, teacher, tqdm(batches[start:end], desc=name), optimizer, T=1.0, alpha=alpha)
+                    distillation.distill(
+                        model, teacher, tqdm(batches[start:end], desc=name), optimizer, T=1.0, alpha=alpha
+                    )
                 else:
                     for batch in tqdm(batches[start:end], desc=name):
                         optimizer.zero_grad()

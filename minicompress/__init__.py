@@ -1,7 +1,8 @@
 """minicompress: how large language models are made small.
 
 `MINICOMPRESS_SOLUTIONS=1` makes `minicompress.pruning` and its siblings resolve to the reference solutions;
-`MINICOMPRESS_SOLUTIONS=pruning,low_rank` does so for those modules only. Code always says `minicompress.<module>`.
+`MINICOMPRESS_SOLUTIONS=pruning,low_rank` does so for those modules only. Code always says
+`minicompress.<module>`.
 """
 
 import importlib.util
@@ -11,7 +12,15 @@ from importlib.abc import MetaPathFinder
 
 from minicompress.lab.paths import SOLUTIONS
 
-CHAPTERS = ("metrics", "pruning", "structured_pruning", "distillation", "low_rank", "quantization", "pipeline")
+CHAPTERS = (
+    "metrics",
+    "pruning",
+    "structured_pruning",
+    "distillation",
+    "low_rank",
+    "quantization",
+    "pipeline",
+)
 
 
 class SolutionFinder(MetaPathFinder):
@@ -27,12 +36,20 @@ class SolutionFinder(MetaPathFinder):
 def _switch(wanted: str) -> None:
     if wanted in ("", "0"):
         return
-    chapters = [stem for stem in CHAPTERS if (SOLUTIONS / f"{stem}.py").is_file()] if wanted == "1" else wanted.split(",")
+    chapters = (
+        [stem for stem in CHAPTERS if (SOLUTIONS / f"{stem}.py").is_file()]
+        if wanted == "1"
+        else wanted.split(",")
+    )
     unknown = [chapter for chapter in chapters if chapter not in CHAPTERS]
     if unknown:
-        raise ImportError(f"MINICOMPRESS_SOLUTIONS names {', '.join(unknown)}: use 1, or some of {', '.join(CHAPTERS)}")
+        raise ImportError(
+            f"MINICOMPRESS_SOLUTIONS names {', '.join(unknown)}: use 1, or some of {', '.join(CHAPTERS)}"
+        )
     if not SOLUTIONS.is_dir():
-        raise ImportError("the solutions are not beside the package: install it with `pip install -e .` from a clone")
+        raise ImportError(
+            "the solutions are not beside the package: install it with `pip install -e .` from a clone"
+        )
     sys.meta_path.insert(0, SolutionFinder(chapters))
 
 

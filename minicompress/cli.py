@@ -1,4 +1,6 @@
-"""The command line: `minicompress list`, `check`, `hint`, `progress`, `reveal`; `run`, `complete`, `measure`, `corpus`."""
+"""The command line: `minicompress list`, `check`, `hint`, `progress`, `reveal`; `run`, `complete`, `measure`,
+`corpus`.
+"""
 
 import json
 import os
@@ -9,19 +11,39 @@ from typing import Annotated
 import typer
 
 HELP = {"help_option_names": ["-h", "--help"]}
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, context_settings=HELP)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help=__doc__,
+    context_settings=HELP,
+)
 
 
 @app.command()
 def run(
-    teacher: Annotated[str | None, typer.Option(help="Your own causal LM: a folder or a hub id. Default: the shipped teacher.")] = None,
-    text: Annotated[list[Path] | None, typer.Option(help="Text files for your own model; give the option once a file.")] = None,
-    student: Annotated[str | None, typer.Option(help="Your own student; default: every other layer of the teacher.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the ledger, the plot and the files of all stages.")] = Path("out"),
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Your own causal LM: a folder or a hub id. Default: the shipped teacher."),
+    ] = None,
+    text: Annotated[
+        list[Path] | None, typer.Option(help="Text files for your own model; give the option once a file.")
+    ] = None,
+    student: Annotated[
+        str | None, typer.Option(help="Your own student; default: every other layer of the teacher.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the ledger, the plot and the files of all stages.")
+    ] = Path("out"),
     seed: int = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Do not run finished stages again.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="A few steps and sequences: shows that everything works, not how well.")] = False,
-    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Distill the student from random weights (over an hour).")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="A few steps and sequences: shows that everything works, not how well."),
+    ] = False,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Distill the student from random weights (over an hour).")
+    ] = False,
 ) -> None:
     """Compress a model: distill, prune, fine-tune, quantize, save, reload, evaluate, and show the ledger."""
     from minicompress.job import job as job_module
@@ -31,7 +53,9 @@ def run(
     quiet_transformers()
     keep_freed_memory()
     if (teacher is None) != (not text):
-        raise ValueError("--teacher and --text belong together: give both for your own model, neither for the shipped one")
+        raise ValueError(
+            "--teacher and --text belong together: give both for your own model, neither for the shipped one"
+        )
     if student and not teacher:
         raise ValueError("--student needs --teacher and --text")
     if teacher and from_scratch:
@@ -58,14 +82,18 @@ def complete(file: Path, prompt: str, tokens: int = 48) -> None:
     if not prompt:
         raise ValueError("the prompt is empty: give at least one character")
     if model.config.vocab_size != tokenizer.get_vocab_size():
-        raise ValueError(f"{file} has a vocabulary of {model.config.vocab_size}, the shipped tokenizer {tokenizer.get_vocab_size()}")
+        raise ValueError(
+            f"{file} has a vocabulary of {model.config.vocab_size}, the shipped tokenizer {tokenizer.get_vocab_size()}"
+        )
     print(prompt + tokenizer.decode(job_module.complete(model, tokenizer.encode(prompt).ids, tokens)))
 
 
 @app.command()
 def measure(
     file: Path,
-    generation: Annotated[bool, typer.Option("--generation", help="Write code token by token instead of whole forward passes.")] = False,
+    generation: Annotated[
+        bool, typer.Option("--generation", help="Write code token by token instead of whole forward passes.")
+    ] = False,
 ) -> None:
     """Load a compressed FILE and print its speed and memory as JSON."""
     from minicompress.job import job as job_module
@@ -85,7 +113,9 @@ def show_corpus() -> None:
 @app.command()
 def check(
     exercise: str,
-    traceback: Annotated[bool, typer.Option("--traceback", help="Show where each failing grader failed.")] = False,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show where each failing grader failed.")
+    ] = False,
     device: Annotated[str, typer.Option(help="Run the graders on this device: cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option(help="Seed of the random inputs.")] = 0,
 ) -> None:
@@ -95,7 +125,9 @@ def check(
     from minicompress.grading import checking, course
 
     try:
-        report = checking.examine(course.exercise(exercise), None, device, seed, again="run this command again")
+        report = checking.examine(
+            course.exercise(exercise), None, device, seed, again="run this command again"
+        )
     except checking.Unsolved as nothing_yet:
         Console().print(str(nothing_yet), markup=False)
         raise typer.Exit(1) from None
@@ -136,7 +168,10 @@ def list_exercises() -> None:
 
 
 def quiet_transformers() -> None:
-    """No progress bars and no advice. (Importing transformers takes seconds, so only commands that need it do so.)"""
+    """No progress bars and no advice.
+
+    (Importing transformers takes seconds, so only commands that need it do so.)
+    """
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -161,7 +196,10 @@ def main() -> None:
         print(f"minicompress: {error} is not written yet: {advice}", file=sys.stderr)
         raise SystemExit(2) from None
     except (KeyboardInterrupt, typer.Abort):
-        print("minicompress: interrupted; `minicompress run --resume` goes on with the first unfinished stage", file=sys.stderr)
+        print(
+            "minicompress: interrupted; `minicompress run --resume` goes on with the first unfinished stage",
+            file=sys.stderr,
+        )
         raise SystemExit(130) from None
 
 

@@ -1,7 +1,7 @@
 """Notebook 01: pruning. Score, mask and apply are separate functions.
 
-A mask is a bool tensor of the weight's shape, True = kept. Ties are always broken the same way: the lowest flat
-(row-major) index is pruned first.
+A mask is a bool tensor of the weight's shape, True = kept. Ties are always broken the same way: the lowest
+flat (row-major) index is pruned first.
 """
 
 import math
@@ -12,16 +12,23 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from minicompress.lab.calibration import Batch, check_batches, real_tokens, walk_blocks, watch_inputs
-from minicompress.lab.checks import check_bits, check_pattern, check_pattern_sparsity, check_sparsity, check_weight
-from minicompress.lab.modules import is_conv1d, linear_layers, owners
+from minicompress.lab.checks import (
+    check_bits,
+    check_pattern,
+    check_pattern_sparsity,
+    check_sparsity,
+    check_weight,
+)
 from minicompress.lab.loops import evaluation_mode
+from minicompress.lab.modules import is_conv1d, linear_layers, owners
 
 
 def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
-    """Mask the smallest magnitudes: True = kept, and exactly round(sparsity * numel) entries are False = pruned.
+    """Mask the smallest magnitudes: True = kept, and exactly round(sparsity * numel) entries are False =
+    pruned.
 
-    Example: weight [[1, -4], [3, 2]] at sparsity 0.5 prunes 1 and 2: mask [[False, True], [True, False]].
-    The count is exact by rank, so ties do not change it: among equal magnitudes the lowest flat index goes first.
+    Example: weight [[1, -4], [3, 2]] at sparsity 0.5 prunes 1 and 2: mask [[False, True], [True, False]]. The
+    count is exact by rank, so ties do not change it: among equal magnitudes the lowest flat index goes first.
     Source: Han et al. 2015, arXiv 1506.02626.
 
     weight: any shape, floating point. Returns bool, the same shape, on the weight's device.
@@ -47,13 +54,14 @@ class Mask(nn.Module):
 
 
 def apply_mask(module: nn.Module, mask: torch.Tensor) -> None:
-    """Fix the pruned entries of `module.weight` at zero, in place, through any optimizer made before or after.
+    """Fix the pruned entries of `module.weight` at zero, in place, through any optimizer made before or
+    after.
 
-    Use `torch.nn.utils.parametrize` with the `Mask` above. A second call ANDs the new mask into the buffer of the `Mask`
-    that is already there (no second one is stacked on it): masks only grow. `bake_masks` ends it.
+    Use `torch.nn.utils.parametrize` with the `Mask` above. A second call ANDs the new mask into the buffer of
+    the `Mask` that is already there (no second one is stacked on it): masks only grow. `bake_masks` ends it.
 
-    mask: bool, the shape of module.weight. ValueError: another shape or dtype, or a weight that is tied (shared with
-    another module, which would go on using the unmasked values).
+    mask: bool, the shape of module.weight. ValueError: another shape or dtype, or a weight that is tied
+    (shared with another module, which would go on using the unmasked values).
     """
     weight = module.weight
     if mask.dtype != torch.bool or mask.shape != weight.shape:
@@ -64,16 +72,19 @@ def apply_mask(module: nn.Module, mask: torch.Tensor) -> None:
 def bake_masks(model: nn.Module) -> None:
     """Turn masked weights back into plain parameters with zeros in them, in place.
 
-    Everything that saves a model calls this first: the names of a parametrized weight mean nothing to a loader.
+    Everything that saves a model calls this first: the names of a parametrized weight mean nothing to a
+    loader.
     """
     raise NotImplementedError("Exercise 1.2 bake_masks")
 
 
 def global_magnitude_masks(weights: Mapping[str, torch.Tensor], sparsity: float) -> dict[str, torch.Tensor]:
-    """Mask the smallest magnitudes of all weights together: one ranking, so that some layers lose more than others.
+    """Mask the smallest magnitudes of all weights together: one ranking, so that some layers lose more than
+    others.
 
-    Exactly round(sparsity * total) entries are False; among equal magnitudes the first weight of the mapping goes
-    first, then the lowest flat index. Example: {"a": [1, 4], "b": [2, 3]} at 0.5 gives {"a": [F, T], "b": [F, T]}.
+    Exactly round(sparsity * total) entries are False; among equal magnitudes the first weight of the mapping
+    goes first, then the lowest flat index. Example: {"a": [1, 4], "b": [2, 3]} at 0.5 gives {"a": [F, T],
+    "b": [F, T]}.
 
     weights: name -> any shape, floating point. Returns name -> bool mask, the same shapes and devices.
     ValueError: no weight, sparsity outside [0, 1], NaN weights, an integer tensor.
@@ -89,9 +100,10 @@ def global_magnitude_masks(weights: Mapping[str, torch.Tensor], sparsity: float)
 def sparsity_schedule(step: int, steps: int, final: float, kind: str = "linear") -> float:
     """Return the sparsity to reach at `step` of `steps`: 0 at step 0, exactly `final` at the last.
 
-    "linear": final * (step / steps). "cubic": final * (1 - (1 - step / steps)^3), fast first, when there is most to
-    spare, and slow at the end (Zhu & Gupta 2017, arXiv 1710.01878, equation 1). Example: step 5 of 10 to 0.8 gives
-    0.4 and 0.7. Divide first: adding up increments, or final * step / steps, ends a rounding error beside `final`.
+    "linear": final * (step / steps). "cubic": final * (1 - (1 - step / steps)^3), fast first, when there is
+    most to spare, and slow at the end (Zhu & Gupta 2017, arXiv 1710.01878, equation 1). Example: step 5 of 10
+    to 0.8 gives 0.4 and 0.7. Divide first: adding up increments, or final * step / steps, ends a rounding
+    error beside `final`.
 
     ValueError: steps < 1, step outside 0..steps, final outside [0, 1], an unknown kind.
     """
@@ -104,13 +116,19 @@ def sparsity_schedule(step: int, steps: int, final: float, kind: str = "linear")
 
 
 def iterative_pruning(
-    model: nn.Module, fine_tune: Callable[[nn.Module], object], evaluate: Callable[[nn.Module], float], final: float = 0.9, steps: int = 10
+    model: nn.Module,
+    fine_tune: Callable[[nn.Module], object],
+    evaluate: Callable[[nn.Module], float],
+    final: float = 0.9,
+    steps: int = 10,
 ) -> list[dict]:
-    """Prune a little, fine-tune, evaluate, and again, until `final` of all prunable weights are zero; in place.
+    """Prune a little, fine-tune, evaluate, and again, until `final` of all prunable weights are zero; in
+    place.
 
-    Step k of 1..steps masks the model's Linear layers by one global ranking to the linear schedule's sparsity, calls
-    `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so it ranks lowest and stays pruned: masks
-    only grow. They stay on the model; `bake_masks` ends them. Source: Han et al. 2015, arXiv 1506.02626, section 3.
+    Step k of 1..steps masks the model's Linear layers by one global ranking to the linear schedule's
+    sparsity, calls `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so it ranks lowest
+    and stays pruned: masks only grow. They stay on the model; `bake_masks` ends them. Source: Han et al.
+    2015, arXiv 1506.02626, section 3.
 
     Returns one record a step: {"step": int, "sparsity": float, "score": what evaluate returned}.
     ValueError: steps < 1, final outside [0, 1], a model with no Linear layer in its blocks.
@@ -124,8 +142,9 @@ def iterative_pruning(
 def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
     """Keep exactly the `n` highest scores of every `m` neighbours along the last dimension.
 
-    Example: scores [0.1, 0.5, 0.2, 0.8] with 2:4 keep 0.5 and 0.8. For a Linear weight [out, in] the last dimension
-    is the input, which is what sparse tensor cores expect. Beware: some libraries' N counts the pruned ones.
+    Example: scores [0.1, 0.5, 0.2, 0.8] with 2:4 keep 0.5 and 0.8. For a Linear weight [out, in] the last
+    dimension is the input, which is what sparse tensor cores expect. Beware: some libraries' N counts the
+    pruned ones.
     Source: Mishra et al. 2021, arXiv 2104.08378.
 
     scores: [..., columns], floating point (pass |weight| for magnitude). Returns bool, the same shape.
@@ -137,7 +156,8 @@ def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
 
 
 def to_coo(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Store the non-zeros with their coordinates: (indices int64 [ndim, nnz], values [nnz]), in row-major order.
+    """Store the non-zeros with their coordinates: (indices int64 [ndim, nnz], values [nnz]), in row-major
+    order.
 
     Example: [[0, 5], [7, 0]] gives indices [[0, 1], [1, 0]] (rows, then columns) and values [5, 7].
     """
@@ -150,16 +170,24 @@ def from_coo(indices: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) 
     ValueError: indices that are not [len(shape), nnz], or that lie outside the shape.
     """
     if indices.shape != (len(shape), len(values)):
-        raise ValueError(f"indices must be [{len(shape)}, {len(values)}] for shape {list(shape)}, got {list(indices.shape)}")
-    if indices.numel() and ((indices < 0).any() or (indices.T >= torch.tensor(shape, device=indices.device)).any()):
-        raise ValueError(f"indices up to {indices.amax(1).tolist()} (from {indices.amin().item()}) lie outside the shape {list(shape)}")
+        raise ValueError(
+            f"indices must be [{len(shape)}, {len(values)}] for shape {list(shape)}, got {list(indices.shape)}"
+        )
+    if indices.numel() and (
+        (indices < 0).any() or (indices.T >= torch.tensor(shape, device=indices.device)).any()
+    ):
+        raise ValueError(
+            f"indices up to {indices.amax(1).tolist()} (from {indices.amin().item()}) lie outside the shape {list(shape)}"
+        )
     raise NotImplementedError("Exercise 1.7 from_coo")
 
 
 def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Store one bit an entry and the non-zeros: (bits uint8 [ceil(numel/8)], values [nnz]), in row-major order.
+    """Store one bit an entry and the non-zeros: (bits uint8 [ceil(numel/8)], values [nnz]), in row-major
+    order.
 
-    Bit i of byte b (counted from the least significant) says whether entry 8b + i is kept; missing ones are 0.
+    Bit i of byte b (counted from the least significant) says whether entry 8b + i is kept; missing ones are
+    0.
     Example: [5, 0, 0, 7, 0, 0, 0, 0, 3] gives bits [0b00001001, 0b00000001] = [9, 1] and values [5, 7, 3].
     """
     raise NotImplementedError("Exercise 1.7 to_bitmask")
@@ -168,21 +196,26 @@ def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def from_bitmask(bits: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     """Undo `to_bitmask`: a dense tensor of `shape`, of the values' dtype and device.
 
-    ValueError: bits that are not uint8 [ceil(numel/8)], or whose number of ones is not the number of values (name both).
+    ValueError: bits that are not uint8 [ceil(numel/8)], or whose number of ones is not the number of values
+    (name both).
     """
     numel = math.prod(shape)
     if bits.dtype != torch.uint8 or bits.shape != (math.ceil(numel / 8),):
-        raise ValueError(f"shape {list(shape)} needs uint8 bits [{math.ceil(numel / 8)}], got {bits.dtype} {list(bits.shape)}")
+        raise ValueError(
+            f"shape {list(shape)} needs uint8 bits [{math.ceil(numel / 8)}], got {bits.dtype} {list(bits.shape)}"
+        )
     raise NotImplementedError("Exercise 1.7 from_bitmask")
 
 
 def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
-    """Predict the bytes of a pruned tensor: its kept values at `bits` each, and what it takes to know their places.
+    """Predict the bytes of a pruned tensor: its kept values at `bits` each, and what it takes to know their
+    places.
 
-    nnz = numel - round(sparsity * numel); the values take ceil(nnz * bits / 8) bytes. Beside them:
-    "coo" one int64 a dimension and value (16 nnz for a matrix); "csr" an int64 column a value and rows + 1 int64
+    nnz = numel - round(sparsity * numel); the values take ceil(nnz * bits / 8) bytes. Beside them: "coo" one
+    int64 a dimension and value (16 nnz for a matrix); "csr" an int64 column a value and rows + 1 int64
     offsets, 8 nnz + 8 (rows + 1); "bitmask" and "2:4" (two 2-bit positions of every four) ceil(numel / 8).
-    "dense" stores every entry, zeros too. Example: [4, 8] at 0.5, 16 bits: dense 64, coo 288, csr 200, bitmask 36.
+    "dense" stores every entry, zeros too. Example: [4, 8] at 0.5, 16 bits: dense 64, coo 288, csr 200,
+    bitmask 36.
 
     ValueError: an unknown format, csr for anything but a matrix, 2:4 with a sparsity other than 0.5 or a last
     dimension not divisible by 4, sparsity outside [0, 1], bits outside 1..64.
@@ -194,16 +227,19 @@ def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str)
     if format == "csr" and len(shape) != 2:
         raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
     if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
-        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}")
+        raise ValueError(
+            f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}"
+        )
     raise NotImplementedError("Exercise 1.7 storage_bytes")
 
 
 def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
-    """Return the L2 norm of each input feature of each prunable layer, over all calibration tokens: name -> fp32 [in].
+    """Return the L2 norm of each input feature of each prunable layer, over all calibration tokens: name ->
+    fp32 [in].
 
-    norm_j = sqrt( sum over tokens of x_j^2 ): not the mean of x_j, whose signs cancel. Padding does not count, neither here
-    nor inside the model (call it with the whole batch). The sums are fp32 whatever the model's dtype. The model is run in
-    eval mode without gradients and left as it was.
+    norm_j = sqrt( sum over tokens of x_j^2 ): not the mean of x_j, whose signs cancel. Padding does not
+    count, neither here nor inside the model (call it with the whole batch). The sums are fp32 whatever the
+    model's dtype. The model is run in eval mode without gradients and left as it was.
 
     batches: a list of mappings with `input_ids` [B, T] and optionally `attention_mask`.
     ValueError: no batch or nothing but padding, a model with no Linear layer in its blocks.
@@ -214,12 +250,17 @@ def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.T
 
 
 def wanda_mask(
-    weight: torch.Tensor, input_norm: torch.Tensor, sparsity: float = 0.5, pattern: tuple[int, int] | None = None
+    weight: torch.Tensor,
+    input_norm: torch.Tensor,
+    sparsity: float = 0.5,
+    pattern: tuple[int, int] | None = None,
 ) -> torch.Tensor:
-    """Mask by |weight| * input norm, compared within each output row: int(in_features * sparsity) go in every row.
+    """Mask by |weight| * input norm, compared within each output row: int(in_features * sparsity) go in every
+    row.
 
-    A small weight on a loud input can matter more than a large one on a silent input. With `pattern=(n, m)`, n of every m
-    neighbouring inputs are kept instead. Example: weight [[1, -2]] with norms [10, 1] prunes the -2 (10 against 2).
+    A small weight on a loud input can matter more than a large one on a silent input. With `pattern=(n, m)`,
+    n of every m neighbouring inputs are kept instead. Example: weight [[1, -2]] with norms [10, 1] prunes the
+    -2 (10 against 2).
     Source: Sun et al. 2023, arXiv 2306.11695, equation 1 and section 3.
 
     weight: [out, in], floating point; input_norm: [in]. Returns bool [out, in].
@@ -230,7 +271,9 @@ def wanda_mask(
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
     if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
-        raise ValueError(f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}")
+        raise ValueError(
+            f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}"
+        )
     raise NotImplementedError("Exercise 1.9 wanda_mask")
 
 
@@ -239,11 +282,14 @@ def matrix(layer: nn.Module) -> torch.Tensor:
     return layer.weight.detach().T if is_conv1d(layer) else layer.weight.detach()
 
 
-def wanda_prune(model: nn.Module, batches: Sequence[Batch], sparsity: float = 0.5, pattern: tuple[int, int] | None = None) -> None:
+def wanda_prune(
+    model: nn.Module, batches: Sequence[Batch], sparsity: float = 0.5, pattern: tuple[int, int] | None = None
+) -> None:
     """Prune every Linear layer inside the blocks with `wanda_mask`, in place, block by block.
 
-    A block is calibrated on what the blocks before it, already pruned, make of the text; one block's inputs are kept
-    at a time. Pruned weights become zeros: `apply_mask(layer, layer.weight != 0)` keeps them zero in fine-tuning.
+    A block is calibrated on what the blocks before it, already pruned, make of the text; one block's inputs
+    are kept at a time. Pruned weights become zeros: `apply_mask(layer, layer.weight != 0)` keeps them zero in
+    fine-tuning.
     Source: Sun et al. 2023, arXiv 2306.11695, section 3.
 
     ValueError: as for `wanda_mask` and `input_norms`.
@@ -261,11 +307,13 @@ def sparsegpt_weight(
     block_size: int = 128,
     damping: float = 0.01,
 ) -> torch.Tensor:
-    """Return the weight pruned column by column, the columns to the right making up for the error (optimal brain surgeon).
+    """Return the weight pruned column by column, the columns to the right making up for the error (optimal
+    brain surgeon).
 
-    With U the upper Cholesky factor of the inverse Hessian, pruning w_j costs w_j^2 / U_jj^2 and moves the rest of its
-    row by -(w_j / U_jj) U_j. Masks are chosen once per block of columns over all its rows, or, with a pattern, at every
-    group of m columns from the weights as updated so far. Inputs that are always zero lose their columns.
+    With U the upper Cholesky factor of the inverse Hessian, pruning w_j costs w_j^2 / U_jj^2 and moves the
+    rest of its row by -(w_j / U_jj) U_j. Masks are chosen once per block of columns over all its rows, or,
+    with a pattern, at every group of m columns from the weights as updated so far. Inputs that are always
+    zero lose their columns.
     Source: Frantar & Alistarh 2023, arXiv 2301.00774, section 3 and algorithm 1.
 
     weight: [out, in]; hessian: [in, in], proportional to the sum of x x^T. Returns fp32 [out, in].
@@ -281,10 +329,11 @@ def sparsegpt_prune(
     block_size: int = 128,
     damping: float = 0.01,
 ) -> None:
-    """Prune every Linear layer inside the blocks with `sparsegpt_weight`, in place, block by block as in `wanda_prune`.
+    """Prune every Linear layer inside the blocks with `sparsegpt_weight`, in place, block by block as in
+    `wanda_prune`.
 
-    The Hessian of a layer is the sum of x x^T over its calibration tokens (the paper's factor 2 changes nothing: damping
-    is relative). `block.groups()` names the layers that share one.
+    The Hessian of a layer is the sum of x x^T over its calibration tokens (the paper's factor 2 changes
+    nothing: damping is relative). `block.groups()` names the layers that share one.
     Source: Frantar & Alistarh 2023, arXiv 2301.00774.
 
     ValueError: as for `wanda_prune`; block_size < 1 or not divisible by m; damping < 0.
@@ -292,7 +341,9 @@ def sparsegpt_prune(
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
     if block_size < 1 or (pattern is not None and block_size % pattern[1]):
-        raise ValueError(f"block_size must be at least 1 and divisible by the pattern's m, got {block_size} with {pattern}")
+        raise ValueError(
+            f"block_size must be at least 1 and divisible by the pattern's m, got {block_size} with {pattern}"
+        )
     if not damping >= 0:
         raise ValueError(f"damping must not be negative, got {damping}")
     raise NotImplementedError("Exercise 1.11 sparsegpt_prune")

@@ -1,8 +1,10 @@
-"""Notebook 04: low-rank decomposition. A matrix [out, in] becomes the product of a tall one [out, r] and a wide one [r, in].
+"""Notebook 04: low-rank decomposition. A matrix [out, in] becomes the product of a tall one [out, r] and a
+wide one [r, in].
 
     weight ~ U_scaled @ V_scaled,    so    x @ weight.T ~ (x @ V_scaled.T) @ U_scaled.T
 
-The input meets V_scaled first. That is why `LowRankLinear` has V_scaled in its first layer, which is called U.
+The input meets V_scaled first. That is why `LowRankLinear` has V_scaled in its first layer, which is called
+U.
 """
 
 import warnings
@@ -22,7 +24,9 @@ def check_matrix(weight: torch.Tensor, rank: int) -> None:
     if weight.ndim != 2:
         raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
     if rank not in range(1, min(weight.shape) + 1):
-        raise ValueError(f"the rank of a {weight.shape[0]} x {weight.shape[1]} matrix must lie in 1..{min(weight.shape)}, got {rank}")
+        raise ValueError(
+            f"the rank of a {weight.shape[0]} x {weight.shape[1]} matrix must lie in 1..{min(weight.shape)}, got {rank}"
+        )
 
 
 def precise(weight: torch.Tensor) -> torch.Tensor:
@@ -33,57 +37,72 @@ def precise(weight: torch.Tensor) -> torch.Tensor:
 def low_rank_decompose(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the best approximation of that rank in two factors, weight ~ U_scaled @ V_scaled.
 
-    With the singular value decomposition weight = U diag(S) Vh, S in descending order, the first `rank` columns of U and rows
-    of Vh stay, each times sqrt(S), so that both factors are equally large. The squared error is the sum of the dropped
-    S^2, and no matrix of that rank comes closer (Eckart & Young 1936). Example: [[4, 0], [0, 9]] at rank 1 keeps the 9:
-    U_scaled [[0], [3]], V_scaled [[0, 3]] (or both negative), squared error 16.
+    With the singular value decomposition weight = U diag(S) Vh, S in descending order, the first `rank`
+    columns of U and rows of Vh stay, each times sqrt(S), so that both factors are equally large. The squared
+    error is the sum of the dropped S^2, and no matrix of that rank comes closer (Eckart & Young 1936).
+    Example: [[4, 0], [0, 9]] at rank 1 keeps the 9: U_scaled [[0], [3]], V_scaled [[0, 3]] (or both
+    negative), squared error 16.
 
-    weight: [out, in], floating point. Returns [out, rank] and [rank, in], fp32 (float64 for float64), on the weight's device.
+    weight: [out, in], floating point. Returns [out, rank] and [rank, in], fp32 (float64 for float64), on the
+    weight's device.
     ValueError: not a matrix, NaN or infinity, an integer tensor, a rank outside 1..min(out, in).
     """
     check_matrix(weight, rank)
     ### BEGIN SOLUTION
-    U, S, Vh = torch.linalg.svd(precise(weight), full_matrices=False)  # [out, k], [k], [k, in] with k = min(out, in)
+    U, S, Vh = torch.linalg.svd(
+        precise(weight), full_matrices=False
+    )  # [out, k], [k], [k, in] with k = min(out, in)
     root = S[:rank].sqrt()
     return U[:, :rank] * root, root[:, None] * Vh[:rank]
     ### END SOLUTION
 
 
-def randomized_decompose(weight: torch.Tensor, rank: int, oversampling: int = 64, iterations: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return nearly what `low_rank_decompose` returns, much faster for a large matrix and a small rank; given.
+def randomized_decompose(
+    weight: torch.Tensor, rank: int, oversampling: int = 64, iterations: int = 3
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return nearly what `low_rank_decompose` returns, much faster for a large matrix and a small rank;
+    given.
 
-    `torch.svd_lowrank` looks at the matrix through rank + oversampling random directions, sharpened by power iterations
-    (Halko et al. 2011, arXiv 0909.4061). At 4096 x 4096 and rank 256 that takes a fifteenth of the time, and the error is within
-    1% of the best (`results/low_rank.json`); the time grows with the rank. The same weight gives the same factors: the random
-    state is fixed inside and left alone outside.
+    `torch.svd_lowrank` looks at the matrix through rank + oversampling random directions, sharpened by power
+    iterations (Halko et al. 2011, arXiv 0909.4061). At 4096 x 4096 and rank 256 that takes a fifteenth of the
+    time, and the error is within 1% of the best (`results/low_rank.json`); the time grows with the rank. The
+    same weight gives the same factors: the random state is fixed inside and left alone outside.
 
     Shapes, dtypes and errors as in `low_rank_decompose`.
     """
     check_matrix(weight, rank)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        U, S, V = torch.svd_lowrank(precise(weight), q=min(rank + oversampling, *weight.shape), niter=iterations)
+        U, S, V = torch.svd_lowrank(
+            precise(weight), q=min(rank + oversampling, *weight.shape), niter=iterations
+        )
     root = S[:rank].sqrt()
     return U[:, :rank] * root, root[:, None] * V.T[:rank]
 
 
 class LowRankLinear(nn.Module):
-    """A Linear layer in two steps: `U`, in -> rank without bias, then `V`, rank -> out with the bias (or none).
+    """A Linear layer in two steps: `U`, in -> rank without bias, then `V`, rank -> out with the bias (or
+    none).
 
-    Beware of the names. The first step multiplies with V_scaled and the second with U_scaled, so U.weight is V_scaled
-    [rank, in] and V.weight is U_scaled [out, rank]. Swapped and transposed, they fit a square layer all the same, and give
-    nonsense without an error.
+    Beware of the names. The first step multiplies with V_scaled and the second with U_scaled, so U.weight is
+    V_scaled [rank, in] and V.weight is U_scaled [out, rank]. Swapped and transposed, they fit a square layer
+    all the same, and give nonsense without an error.
     """
 
-    def __init__(self, in_features: int, out_features: int, rank: int, bias: bool = True, device=None, dtype=None):
+    def __init__(
+        self, in_features: int, out_features: int, rank: int, bias: bool = True, device=None, dtype=None
+    ):
         super().__init__()
         self.in_features, self.out_features, self.rank = in_features, out_features, rank
         self.U = nn.Linear(in_features, rank, bias=False, device=device, dtype=dtype)
         self.V = nn.Linear(rank, out_features, bias=bias, device=device, dtype=dtype)
 
     @classmethod
-    def from_factors(cls, U_scaled: torch.Tensor, V_scaled: torch.Tensor, bias: torch.Tensor | None = None) -> "LowRankLinear":
-        """Make the layer x -> x (U_scaled V_scaled)^T + bias of copies of U_scaled [out, r], V_scaled [r, in] and bias [out].
+    def from_factors(
+        cls, U_scaled: torch.Tensor, V_scaled: torch.Tensor, bias: torch.Tensor | None = None
+    ) -> "LowRankLinear":
+        """Make the layer x -> x (U_scaled V_scaled)^T + bias of copies of U_scaled [out, r], V_scaled [r, in]
+        and bias [out].
 
         It has the factors' dtype and device.
         """
@@ -100,13 +119,21 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_linear(cls, linear: nn.Linear, rank: int) -> "LowRankLinear":
-        """Approximate a Linear layer by the best one of that rank (`low_rank_decompose`). The Linear is not modified.
+        """Approximate a Linear layer by the best one of that rank (`low_rank_decompose`). The Linear is not
+        modified.
 
-        The result has the Linear's dtype, device, training mode and requires_grad. ValueError: as in `low_rank_decompose`.
+        The result has the Linear's dtype, device, training mode and requires_grad. ValueError: as in
+        `low_rank_decompose`.
         """
         ### BEGIN SOLUTION
-        U_scaled, V_scaled = (factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank))
-        return cls.from_factors(U_scaled, V_scaled, linear.bias).train(linear.training).requires_grad_(linear.weight.requires_grad)
+        U_scaled, V_scaled = (
+            factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank)
+        )
+        return (
+            cls.from_factors(U_scaled, V_scaled, linear.bias)
+            .train(linear.training)
+            .requires_grad_(linear.weight.requires_grad)
+        )
         ### END SOLUTION
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -119,8 +146,8 @@ class LowRankLinear(nn.Module):
 def break_even_rank(in_features: int, out_features: int) -> int:
     """Return the largest rank at which the two factors hold no more numbers than the matrix.
 
-    rank * (in + out) <= in * out. Examples: 4096 x 4096 gives 2048, exactly half; 4096 x 11008 gives 2985; 8 x 1 gives 0, since
-    one row cannot be made smaller. ValueError: a size below 1.
+    rank * (in + out) <= in * out. Examples: 4096 x 4096 gives 2048, exactly half; 4096 x 11008 gives 2985; 8
+    x 1 gives 0, since one row cannot be made smaller. ValueError: a size below 1.
     """
     if in_features < 1 or out_features < 1:
         raise ValueError(f"a layer has at least 1 input and 1 output, got {in_features} and {out_features}")
@@ -130,14 +157,19 @@ def break_even_rank(in_features: int, out_features: int) -> int:
 
 
 def rank_for_energy(singular_values: torch.Tensor, energy: float) -> int:
-    """Return the smallest rank whose squared singular values hold at least that share of the sum of all squares.
+    """Return the smallest rank whose squared singular values hold at least that share of the sum of all
+    squares.
 
-    Example: of [4, 3] the first holds 16/25 = 64%: rank 1 for an energy of 0.64, rank 2 for 0.65. Sums in float64.
+    Example: of [4, 3] the first holds 16/25 = 64%: rank 1 for an energy of 0.64, rank 2 for 0.65. Sums in
+    float64.
 
-    singular_values: [k], at least one, not negative, in descending order. ValueError: otherwise, or an energy outside (0, 1].
+    singular_values: [k], at least one, not negative, in descending order. ValueError: otherwise, or an energy
+    outside (0, 1].
     """
     if singular_values.ndim != 1 or not len(singular_values) or not (singular_values >= 0).all():
-        raise ValueError(f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}")
+        raise ValueError(
+            f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}"
+        )
     if (singular_values.diff() > 0).any():
         raise ValueError(f"singular_values must be in descending order, got {singular_values.tolist()}")
     if not 0.0 < energy <= 1.0:
@@ -149,28 +181,35 @@ def rank_for_energy(singular_values: torch.Tensor, energy: float) -> int:
 
 
 def convert_to_low_rank(model: nn.Module, rank: int, skip: Sequence[str] = ("lm_head",)) -> dict:
-    """Replace Linear layers by `LowRankLinear` of that rank wherever this does not make them larger, in place.
+    """Replace Linear layers by `LowRankLinear` of that rank wherever this does not make them larger, in
+    place.
 
-    Every Linear layer of the model is considered, inside the blocks and outside, and GPT-2's Conv1D. These stay as they are:
+    Every Linear layer of the model is considered, inside the blocks and outside, and GPT-2's Conv1D. These
+    stay as they are:
 
-    - a layer whose whole dotted name, or last part of it, stands in `skip`: "named in skip" (`skip=()` would convert the head);
+    - a layer whose whole dotted name, or last part of it, stands in `skip`: "named in skip" (`skip=()` would
+      convert the head);
     - a layer that shares a parameter with another module, such as a head with the embedding: "tied";
     - a layer that would grow: "rank 80 > break-even 53";
-    - the parts of a LowRankLinear, so that a second call does not factorise factors (not mentioned in the report).
+    - the parts of a LowRankLinear, so that a second call does not factorise factors (not mentioned in the
+      report).
 
     The layers are listed first and replaced afterwards: nothing is walked through while it changes.
-    `from_pretrained` knows nothing of the new layers and would start them from random weights: to read a saved model, convert a
-    fresh one to the same rank, then `load_state_dict`.
+    `from_pretrained` knows nothing of the new layers and would start them from random weights: to read a
+    saved model, convert a fresh one to the same rank, then `load_state_dict`.
 
-    Returns what `summarize` makes of it: parameters before and after, altogether and for each kind of layer, and which layers
-    were skipped and why. ValueError: rank < 1, or `skip` a string instead of a sequence of strings.
+    Returns what `summarize` makes of it: parameters before and after, altogether and for each kind of layer,
+    and which layers were skipped and why. ValueError: rank < 1, or `skip` a string instead of a sequence of
+    strings.
     """
     if rank < 1:
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
     ### BEGIN SOLUTION
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -197,8 +236,9 @@ def summarize(model: nn.Module, before: Mapping[str, int], skipped: Mapping[str,
     """Compare each layer's parameters (weights and bias) with what they were `before`; given.
 
     Returns {"parameters_before": all of the model's parameters, tied ones once, "parameters_after": the same,
-    "kinds": {kind: {"layers": how many, "before": their parameters, "after": the same}}, "skipped": {name: why}}.
-    The kind is what stands after the block's number: `self_attn.q_proj` for `model.layers.0.self_attn.q_proj`.
+    "kinds": {kind: {"layers": how many, "before": their parameters, "after": the same}}, "skipped": {name:
+    why}}. The kind is what stands after the block's number: `self_attn.q_proj` for
+    `model.layers.0.self_attn.q_proj`.
     """
     kinds: dict[str, dict[str, int]] = {}
     for name, count in before.items():
@@ -207,16 +247,21 @@ def summarize(model: nn.Module, before: Mapping[str, int], skipped: Mapping[str,
         kind["before"] += count
         kind["after"] += parameter_count(model.get_submodule(name))
     after, saved = parameter_count(model), sum(kind["before"] - kind["after"] for kind in kinds.values())
-    return {"parameters_before": after + saved, "parameters_after": after, "kinds": kinds, "skipped": dict(skipped)}
+    return {
+        "parameters_before": after + saved,
+        "parameters_after": after,
+        "kinds": kinds,
+        "skipped": dict(skipped),
+    }
 
 
 def damped_cholesky(covariance: torch.Tensor) -> torch.Tensor:
     """Return the lower triangular L with L L^T = covariance, in float64.
 
-    A covariance that is not positive definite (an input that is always 0, or fewer tokens than inputs) has none. Then add
-    1e-6 * mean(diagonal) to the diagonal (1e-6 where that mean is 0), ten times as much if that is not enough, and so on, and
-    say so: `warnings.warn` with the words "not positive definite" and what was added. One that is positive definite is
-    never changed.
+    A covariance that is not positive definite (an input that is always 0, or fewer tokens than inputs) has
+    none. Then add 1e-6 * mean(diagonal) to the diagonal (1e-6 where that mean is 0), ten times as much if
+    that is not enough, and so on, and say so: `warnings.warn` with the words "not positive definite" and what
+    was added. One that is positive definite is never changed.
 
     covariance: [in, in], symmetric, its diagonal not negative. Returns float64 [in, in].
     """
@@ -229,34 +274,44 @@ def damped_cholesky(covariance: torch.Tensor) -> torch.Tensor:
             covariance + damping * torch.eye(len(covariance), dtype=torch.float64, device=covariance.device)
         )
         if not failed:
-            warnings.warn(f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal", stacklevel=2)
+            warnings.warn(
+                f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal",
+                stacklevel=2,
+            )
         damping *= 10
     return L
     ### END SOLUTION
 
 
-def whitened_decompose(weight: torch.Tensor, input_covariance: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
+def whitened_decompose(
+    weight: torch.Tensor, input_covariance: torch.Tensor, rank: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the two factors of that rank whose *output* error on the calibration inputs is the smallest.
 
-    For inputs x as columns of X the squared error of the outputs is |(W - W') X|^2 = |(W - W') L|^2, where L is the lower
-    Cholesky factor of X X^T. So decompose W L = U diag(S) Vh, keep the first `rank`, and undo L on the right: the product is
-    U (S Vh L^-1), its squared output error the sum of the dropped S^2. As in 4.1 both factors are equally large, one component at
-    a time: the columns of U have length 1, so each gets the root of the length of its row of S Vh L^-1, and the row is divided by
-    that. (The paper gives sqrt(S) to each, which makes V_scaled the smaller the more tokens there were, and Adam's steps too
-    large for it.) Example: W = [[3, 0], [0, 2]] with covariance diag(1, 4) at rank 1 keeps the 2, because W L = [[3, 0], [0, 4]]:
-    U_scaled [[0], [sqrt(2)]], V_scaled [[0, sqrt(2)]], squared output error 9.
+    For inputs x as columns of X the squared error of the outputs is |(W - W') X|^2 = |(W - W') L|^2, where L
+    is the lower Cholesky factor of X X^T. So decompose W L = U diag(S) Vh, keep the first `rank`, and undo L
+    on the right: the product is U (S Vh L^-1), its squared output error the sum of the dropped S^2. As in 4.1
+    both factors are equally large, one component at a time: the columns of U have length 1, so each gets the
+    root of the length of its row of S Vh L^-1, and the row is divided by that. (The paper gives sqrt(S) to
+    each, which makes V_scaled the smaller the more tokens there were, and Adam's steps too large for it.)
+    Example: W = [[3, 0], [0, 2]] with covariance diag(1, 4) at rank 1 keeps the 2, because W L = [[3, 0], [0,
+    4]]: U_scaled [[0], [sqrt(2)]], V_scaled [[0, sqrt(2)]], squared output error 9.
     Source: SVD-LLM (Wang et al. 2024, arXiv 2403.07378), section 3.
 
-    weight: [out, in]; input_covariance: [in, in], the sum of x x^T over tokens; any multiple of it gives the same factors.
-    L and the decomposition in float64. Returns [out, rank] and [rank, in], fp32 (float64 for a float64 weight).
-    ValueError: as in `low_rank_decompose`; a covariance of another shape, not symmetric, or with a negative diagonal.
+    weight: [out, in]; input_covariance: [in, in], the sum of x x^T over tokens; any multiple of it gives the
+    same factors. L and the decomposition in float64. Returns [out, rank] and [rank, in], fp32 (float64 for a
+    float64 weight).
+    ValueError: as in `low_rank_decompose`; a covariance of another shape, not symmetric, or with a negative
+    diagonal.
     """
     check_matrix(weight, rank)
     check_covariance(input_covariance, weight.shape[1])
     ### BEGIN SOLUTION
     L = damped_cholesky(input_covariance)  # [in, in]
     U, S, Vh = torch.linalg.svd(weight.detach().double() @ L, full_matrices=False)  # [out, k], [k], [k, in]
-    V = torch.linalg.solve_triangular(L, S[:rank, None] * Vh[:rank], upper=False, left=False)  # V L = S Vh: [rank, in]
+    V = torch.linalg.solve_triangular(
+        L, S[:rank, None] * Vh[:rank], upper=False, left=False
+    )  # V L = S Vh: [rank, in]
     root = V.norm(dim=1).clamp(min=1e-300).sqrt()  # [rank]; a row of zeros stays one
     kind = precise(weight).dtype
     return (U[:, :rank] * root).to(kind), (V / root[:, None]).to(kind)
@@ -267,24 +322,35 @@ def check_covariance(covariance: torch.Tensor, in_features: int) -> None:
     """Refuse what cannot be a sum of x x^T."""
     check_finite(covariance, "input_covariance")
     if covariance.shape != (in_features, in_features):
-        raise ValueError(f"input_covariance must be [{in_features}, {in_features}], got {list(covariance.shape)}")
+        raise ValueError(
+            f"input_covariance must be [{in_features}, {in_features}], got {list(covariance.shape)}"
+        )
     if not torch.allclose(covariance, covariance.T, rtol=1e-3, atol=1e-6 * covariance.abs().max().item()):
         raise ValueError(
             f"input_covariance must be symmetric; it differs from its transpose by {(covariance - covariance.T).abs().max():.3g}"
         )
     if (covariance.diagonal() < 0).any():
-        raise ValueError(f"a sum of squares cannot be negative, but the diagonal holds {covariance.diagonal().min():.3g}")
+        raise ValueError(
+            f"a sum of squares cannot be negative, but the diagonal holds {covariance.diagonal().min():.3g}"
+        )
 
 
-def factorize(model: nn.Module, ranks: Mapping[str, int], covariances: Mapping[str, torch.Tensor] | None = None) -> None:
-    """Replace the named layers by `LowRankLinear` of the given ranks, in place, whitened where there are covariances; given.
+def factorize(
+    model: nn.Module, ranks: Mapping[str, int], covariances: Mapping[str, torch.Tensor] | None = None
+) -> None:
+    """Replace the named layers by `LowRankLinear` of the given ranks, in place, whitened where there are
+    covariances; given.
 
     Unlike `convert_to_low_rank` this lets every layer have a rank of its own, and asks no questions.
     """
     for name, rank in ranks.items():
         linear = as_linear(model.get_submodule(name))
         weight = linear.weight
-        factors = low_rank_decompose(weight, rank) if covariances is None else whitened_decompose(weight, covariances[name], rank)
+        factors = (
+            low_rank_decompose(weight, rank)
+            if covariances is None
+            else whitened_decompose(weight, covariances[name], rank)
+        )
         U_scaled, V_scaled = (factor.to(weight.dtype) for factor in factors)
         layer = LowRankLinear.from_factors(U_scaled, V_scaled, linear.bias)
         set_submodule(model, name, layer.train(linear.training).requires_grad_(weight.requires_grad))

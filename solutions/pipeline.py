@@ -1,8 +1,8 @@
 """Notebook 05: one file out, and the ledger of every stage on the way.
 
 A compressed model is one safetensors file. Each weight matrix stands there in its cheapest exact encoding
-(`minicompress.lab.encodings`), named by it: `model.layers.0.mlp.up_proj.int3` instead of `...weight`. Scales, norms and
-everything else are fp16. The one metadata entry holds the configuration and a checksum.
+(`minicompress.lab.encodings`), named by it: `model.layers.0.mlp.up_proj.int3` instead of `...weight`. Scales,
+norms and everything else are fp16. The one metadata entry holds the configuration and a checksum.
 """
 
 import copy
@@ -29,11 +29,14 @@ from minicompress.quantization import QuantizedEmbedding, QuantizedLinear, Quant
 FORMAT = "minicompress 1"
 
 
-def quantize_model(model: nn.Module, bits: int, embedding_bits: int, group_size: int | None = None) -> nn.Module:
+def quantize_model(
+    model: nn.Module, bits: int, embedding_bits: int, group_size: int | None = None
+) -> nn.Module:
     """Replace the Linear layers inside the blocks, the embedding and the head by quantized ones, in place.
 
-    A head that is tied to the embedding stays tied: both hold the same integers. GPT-2's Conv1D is stored transposed,
-    so it becomes a QuantizedLinear of its transpose. Layers whose input `group_size` does not divide get one scale a row.
+    A head that is tied to the embedding stays tied: both hold the same integers. GPT-2's Conv1D is stored
+    transposed, so it becomes a QuantizedLinear of its transpose. Layers whose input `group_size` does not
+    divide get one scale a row.
     """
     bake_masks(model)
     for name, layer in linear_layers(model).items():
@@ -44,13 +47,19 @@ def quantize_model(model: nn.Module, bits: int, embedding_bits: int, group_size:
     q = quantize_symmetric(embedding.weight, embedding_bits)
     tied = head.weight is embedding.weight
     model.set_input_embeddings(QuantizedEmbedding(q))
-    model.set_output_embeddings(QuantizedLinear(q, head.bias) if tied else QuantizedLinear.from_linear(head, embedding_bits))
+    model.set_output_embeddings(
+        QuantizedLinear(q, head.bias) if tied else QuantizedLinear.from_linear(head, embedding_bits)
+    )
     return model
 
 
 def storage_plan(model: nn.Module) -> list[tuple[str, str, torch.Tensor]]:
     """Decide how each tensor is stored, tied tensors once: rows of (name, encoding, tensor)."""
-    quantized = {name: module for name, module in model.named_modules() if isinstance(module, QuantizedLinear | QuantizedEmbedding)}
+    quantized = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, QuantizedLinear | QuantizedEmbedding)
+    }
     rows, seen = [], set()
     for name, tensor in model.state_dict().items():
         owner, _, kind = name.rpartition(".")
@@ -59,7 +68,9 @@ def storage_plan(model: nn.Module) -> list[tuple[str, str, torch.Tensor]]:
             continue
         seen.add(identity)
         if tensor.is_floating_point() and tensor.abs().max() > torch.finfo(torch.float16).max:
-            raise ValueError(f"{name} holds {tensor.abs().max().item():g}, beyond fp16's largest number, 65504")
+            raise ValueError(
+                f"{name} holds {tensor.abs().max().item():g}, beyond fp16's largest number, 65504"
+            )
         if owner in quantized and kind == "values":
             rows.append((name, encodings.cheapest_encoding(tensor, quantized[owner].bits), tensor))
         elif tensor.is_floating_point():
@@ -70,17 +81,25 @@ def storage_plan(model: nn.Module) -> list[tuple[str, str, torch.Tensor]]:
 
 
 def is_tied_head(model: nn.Module, module: nn.Module | None) -> bool:
-    """Tell whether a quantized module is the head that repeats the quantized embedding: its integers are stored once."""
+    """Tell whether a quantized module is the head that repeats the quantized embedding: its integers are
+    stored once.
+    """
     return module is not None and module is model.get_output_embeddings() and model.config.tie_word_embeddings
 
 
 def stored_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Name -> tensor as it will stand in the file. An encoded matrix is named by its encoding instead of `values`."""
+    """Name -> tensor as it will stand in the file.
+
+    An encoded matrix is named by its encoding instead of `values`.
+    """
     tensors = {}
     for name, encoding, tensor in storage_plan(model):
         if encoding == "half-bitmask":
             kept = tensor.flatten() != 0
-            tensors |= {f"{name}.bits": encodings.pack_bits(kept, 1), f"{name}.nonzeros": tensor.flatten()[kept]}
+            tensors |= {
+                f"{name}.bits": encodings.pack_bits(kept, 1),
+                f"{name}.nonzeros": tensor.flatten()[kept],
+            }
         elif encoding in ("half", "raw"):
             tensors[name] = tensor
         else:
@@ -89,7 +108,9 @@ def stored_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def predicted_bytes(model: nn.Module) -> int:
-    """Predict the tensor bytes of the file from shapes, bit widths and counts of non-zeros, by the formulas alone."""
+    """Predict the tensor bytes of the file from shapes, bit widths and counts of non-zeros, by the formulas
+    alone.
+    """
     return sum(
         tensor.numel() * tensor.element_size()
         if encoding == "raw"
@@ -99,30 +120,39 @@ def predicted_bytes(model: nn.Module) -> int:
 
 
 def save_compressed(model: nn.Module, path: str | Path) -> None:
-    """Write the model to one safetensors file, all or nothing. Masks are baked in first (the model is modified in that).
+    """Write the model to one safetensors file, all or nothing. Masks are baked in first (the model is
+    modified in that).
 
-    The same model gives the same bytes: one metadata entry, "minicompress", holds sorted JSON with the keys format, config
-    (`model.config.to_diff_dict()`, what differs from the defaults, without the keys transformers_version, dtype and
-    _name_or_path) and sha256 (see `checksum`). ValueError: a number that fp16 cannot hold.
+    The same model gives the same bytes: one metadata entry, "minicompress", holds sorted JSON with the keys
+    format, config (`model.config.to_diff_dict()`, what differs from the defaults, without the keys
+    transformers_version, dtype and _name_or_path) and sha256 (see `checksum`). ValueError: a number that fp16
+    cannot hold.
     """
     ### BEGIN SOLUTION
     bake_masks(model)
     tensors = stored_tensors(model)
     config = {
-        key: value for key, value in model.config.to_diff_dict().items() if key not in ("transformers_version", "dtype", "_name_or_path")
+        key: value
+        for key, value in model.config.to_diff_dict().items()
+        if key not in ("transformers_version", "dtype", "_name_or_path")
     }
     header = {"format": FORMAT, "config": config, "sha256": checksum(config, tensors)}
     with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))}))
+        temporary.write_bytes(
+            save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))})
+        )
     ### END SOLUTION
 
 
 def load_compressed(path: str | Path) -> nn.Module:
-    """Read a file that `save_compressed` wrote; the model comes in fp32 (integers stay int8), in eval mode, on the CPU.
+    """Read a file that `save_compressed` wrote; the model comes in fp32 (integers stay int8), in eval mode,
+    on the CPU.
 
-    Round the model in memory to what is stored, and its logits are equal to those of the model read here. Nothing is unpickled.
-    ValueError: no such file, a truncated or corrupted one, one that another program wrote, or one whose tensors do not fit its
-    configuration, for which `build_model` raises KeyError, TypeError, AttributeError, RuntimeError, IndexError or StrictDataclassError.
+    Round the model in memory to what is stored, and its logits are equal to those of the model read here.
+    Nothing is unpickled.
+    ValueError: no such file, a truncated or corrupted one, one that another program wrote, or one whose
+    tensors do not fit its configuration, for which `build_model` raises KeyError, TypeError, AttributeError,
+    RuntimeError, IndexError or StrictDataclassError.
     """
     ### BEGIN SOLUTION
     header, tensors = read_file(Path(path))
@@ -135,7 +165,9 @@ def load_compressed(path: str | Path) -> nn.Module:
 
 def build_model(config: dict, tensors: dict[str, torch.Tensor]) -> nn.Module:
     """Make the model that the configuration describes and put every stored tensor into its place."""
-    with torch.random.fork_rng():  # the initial weights are thrown away; leave the caller's random state alone
+    with (
+        torch.random.fork_rng()
+    ):  # the initial weights are thrown away; leave the caller's random state alone
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config)).float().eval()
     install_low_rank(model, tensors)
     missing = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
@@ -167,24 +199,30 @@ def build_model(config: dict, tensors: dict[str, torch.Tensor]) -> nn.Module:
 
 
 def install_low_rank(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    """Put a LowRankLinear in the place of every layer of which the file holds two factors, `...U.` and `...V.`.
+    """Put a LowRankLinear in the place of every layer of which the file holds two factors, `...U.` and
+    `...V.`.
 
-    The configuration does not tell the ranks, the first factor [rank, in] does: by its shape, by its scales (one row a rank), or
-    by its bitmask (rank * in bits, in whole bytes).
+    The configuration does not tell the ranks, the first factor [rank, in] does: by its shape, by its scales
+    (one row a rank), or by its bitmask (rank * in bits, in whole bytes).
     """
     for name, tensor in tensors.items():
         owner, _, kind = name.rpartition(".U.")
         if owner and kind in ("weight", "scale", "weight.bits"):
             old = as_linear(model.get_submodule(owner))
             rank = 8 * len(tensor) // old.in_features if kind == "weight.bits" else tensor.shape[0]
-            set_submodule(model, owner, LowRankLinear(old.in_features, old.out_features, rank, old.bias is not None))
+            set_submodule(
+                model, owner, LowRankLinear(old.in_features, old.out_features, rank, old.bias is not None)
+            )
 
 
 def checksum(config: dict, tensors: dict[str, torch.Tensor]) -> str:
     """sha256 over the configuration and all tensors' names, types, shapes and bytes, in sorted order."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode() + tensor.flatten().view(torch.uint8).numpy().tobytes())
+        digest.update(
+            f"{name} {tensor.dtype} {list(tensor.shape)}".encode()
+            + tensor.flatten().view(torch.uint8).numpy().tobytes()
+        )
     return digest.hexdigest()
 
 
@@ -197,9 +235,13 @@ def read_file(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
             header = dict(json.loads((file.metadata() or {}).get("minicompress", "{}")))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise ValueError(f"{path} is no readable safetensors file (truncated or corrupted): {error}") from error
+        raise ValueError(
+            f"{path} is no readable safetensors file (truncated or corrupted): {error}"
+        ) from error
     if header.get("format") != FORMAT:
-        raise ValueError(f"{path} was not written by save_compressed: its format is {header.get('format')!r}, expected {FORMAT!r}")
+        raise ValueError(
+            f"{path} was not written by save_compressed: its format is {header.get('format')!r}, expected {FORMAT!r}"
+        )
     if header.get("sha256") != checksum(header.get("config"), tensors):
         raise ValueError(f"{path} is corrupted: its checksum does not match its contents")
     return header, tensors
@@ -213,7 +255,9 @@ def unpack_floats(bits: torch.Tensor, nonzeros: torch.Tensor, shape: tuple[int, 
 
 
 def fill(model: nn.Module, name: str, value: torch.Tensor) -> None:
-    """Copy a value into the parameter or buffer of that name (under both names of a tied one, since they share it)."""
+    """Copy a value into the parameter or buffer of that name (under both names of a tied one, since they
+    share it).
+    """
     place = model.state_dict(keep_vars=True)[name]
     if place.shape != value.shape:
         raise KeyError(f"{name} is {list(value.shape)}, expected {list(place.shape)}")
@@ -221,20 +265,30 @@ def fill(model: nn.Module, name: str, value: torch.Tensor) -> None:
         place.copy_(value)
 
 
-def install_quantized(model: nn.Module, name: str, packed: torch.Tensor, encoding: str, scale: torch.Tensor) -> None:
+def install_quantized(
+    model: nn.Module, name: str, packed: torch.Tensor, encoding: str, scale: torch.Tensor
+) -> None:
     """Put a quantized module in the place of the Linear, Conv1D or Embedding called `name`."""
     old = model.get_submodule(name)
     shape = tuple(old.weight.shape[::-1]) if is_conv1d(old) else tuple(old.weight.shape)
     group_size = None if scale.shape[1] == 1 else shape[1] // scale.shape[1]
-    q = QuantizedTensor(encodings.decode(packed, encoding, shape), scale, encodings.bits_of(encoding), group_size)
+    q = QuantizedTensor(
+        encodings.decode(packed, encoding, shape), scale, encodings.bits_of(encoding), group_size
+    )
     bias = getattr(old, "bias", None)
     set_submodule(
-        model, name, QuantizedEmbedding(q) if isinstance(old, nn.Embedding) else QuantizedLinear(q, None if bias is None else bias.detach())
+        model,
+        name,
+        QuantizedEmbedding(q)
+        if isinstance(old, nn.Embedding)
+        else QuantizedLinear(q, None if bias is None else bias.detach()),
     )
 
 
 def file_bytes(path: Path) -> tuple[int, int, int]:
-    """Measure a safetensors file: (tensor bytes, header bytes, file bytes); the header includes its 8-byte length."""
+    """Measure a safetensors file: (tensor bytes, header bytes, file bytes); the header includes its 8-byte
+    length.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         header = 8 + int.from_bytes(file.read(8), "little")
@@ -248,20 +302,25 @@ def compress(
     evaluate: Callable[[nn.Module], dict],
     out: str | Path,
 ) -> list[dict]:
-    """Run the stages one after the other, each saved, reloaded and measured; return the ledger, one record a stage.
+    """Run the stages one after the other, each saved, reloaded and measured; return the ledger, one record a
+    stage.
 
-    The first record is the teacher, saved in fp16. Each stage gets the *reloaded* model of the stage before (the first
-    a copy of `student`), so a record describes exactly what its file holds. Stage number 1, "pruned", leaves
-    `out/1-pruned.safetensors` and its record `out/1-pruned.json`. A stage that left both is not run again, whatever
-    produced them: give another folder, or empty it, for a fresh start. `out` is made where it is missing, with its parents.
+    The first record is the teacher, saved in fp16. Each stage gets the *reloaded* model of the stage before
+    (the first a copy of `student`), so a record describes exactly what its file holds. Stage number 1,
+    "pruned", leaves `out/1-pruned.safetensors` and its record `out/1-pruned.json`. A stage that left both is
+    not run again, whatever produced them: give another folder, or empty it, for a fresh start. `out` is made
+    where it is missing, with its parents.
 
     A record is what `measure` returns (name, artefact, which is a file name in `out`, parameters, nonzeros,
-    tensor_bytes_predicted, tensor_bytes_measured, header_bytes, file_bytes, and whatever `evaluate(model)` returned) and the
+    tensor_bytes_predicted, tensor_bytes_measured, header_bytes, file_bytes, and whatever `evaluate(model)`
+    returned) and the
     ratio: the teacher's file_bytes over this one's. ValueError: no stage, or two stages of one name.
     """
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:
-        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+        raise ValueError(
+            f"stages need at least one name, all different and none of them 'teacher', got {names}"
+        )
     ### BEGIN SOLUTION
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -287,7 +346,11 @@ def measure(name: str, model: nn.Module, path: Path, evaluate: Callable[[nn.Modu
     save_compressed(model, path)
     reloaded = load_compressed(path)
     measured, header, size = file_bytes(path)
-    tensors = {tensor.untyped_storage().data_ptr(): tensor for key, tensor in reloaded.state_dict().items() if not key.endswith(".scale")}
+    tensors = {
+        tensor.untyped_storage().data_ptr(): tensor
+        for key, tensor in reloaded.state_dict().items()
+        if not key.endswith(".scale")
+    }
     return {
         "name": name, "artefact": path.name,
         "parameters": sum(tensor.numel() for tensor in tensors.values()),

@@ -1,7 +1,8 @@
-"""Notebook 02: structured pruning. Whole channels, neurons, heads and blocks go; the matrices stay dense and really get smaller.
+"""Notebook 02: structured pruning. Whole channels, neurons, heads and blocks go; the matrices stay dense and
+really get smaller.
 
-Whatever produces a channel, everything that normalises it and everything that reads it shrink together. `keep` is always a
-sorted int64 tensor of unique indices.
+Whatever produces a channel, everything that normalises it and everything that reads it shrink together.
+`keep` is always a sorted int64 tensor of unique indices.
 """
 
 import copy
@@ -32,10 +33,11 @@ from minicompress.lab.modules import (
 def channel_importance(weight: torch.Tensor) -> torch.Tensor:
     """Return the L2 norm of each output channel.
 
-    Example: the Linear weight [[3, 4], [0, 1]] has the importances [5, 1]. Source: Li et al. 2017, arXiv 1608.08710
-    (there with the L1 norm).
+    Example: the Linear weight [[3, 4], [0, 1]] has the importances [5, 1]. Source: Li et al. 2017, arXiv
+    1608.08710 (there with the L1 norm).
 
-    weight: [out, in] of a Linear or [out, in, ...] of a convolution, floating point. Returns [out], fp32 or better.
+    weight: [out, in] of a Linear or [out, in, ...] of a convolution, floating point. Returns [out], fp32 or
+    better.
     ValueError: fewer than two dimensions, NaN, or an integer tensor.
     """
     check_weight(weight)
@@ -47,11 +49,16 @@ def channel_importance(weight: torch.Tensor) -> torch.Tensor:
     ### END SOLUTION
 
 
-SIZES = ("out_features", "out_channels", "num_features", "nf"), ("in_features", "in_channels", "num_features", "nx")  # outputs, inputs
+SIZES = (
+    ("out_features", "out_channels", "num_features", "nf"),
+    ("in_features", "in_channels", "num_features", "nx"),
+)  # outputs, inputs
 
 
 def remember_size(layer: nn.Module, size: int, inputs: bool = False) -> None:
-    """Write the new number of output (or input) channels where the layer remembers it: `out_features`, `num_features`, ..."""
+    """Write the new number of output (or input) channels where the layer remembers it: `out_features`,
+    `num_features`, ...
+    """
     for name in SIZES[inputs]:
         if hasattr(layer, name):
             setattr(layer, name, size)
@@ -63,15 +70,16 @@ def parameter_like(old: nn.Parameter, values: torch.Tensor) -> nn.Parameter:
 
 
 def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
-    """Return a copy of the layer that has only the output channels `keep`: rows of the weight and of everything else a channel owns.
+    """Return a copy of the layer that has only the output channels `keep`: rows of the weight and of
+    everything else a channel owns.
 
-    A Linear and a Conv2d own a weight row and a bias a channel; a BatchNorm a weight, a bias and the running mean and
-    variance; GPT-2's Conv1D stores its weight as [in, out], so its channels are columns. Everything else (stride, padding,
-    eps, dtype, device, mode, requires_grad) stays, and the new sizes are remembered. Example: Linear(3, 4) with keep
-    [0, 2] becomes Linear(3, 2) with the rows 0 and 2.
+    A Linear and a Conv2d own a weight row and a bias a channel; a BatchNorm a weight, a bias and the running
+    mean and variance; GPT-2's Conv1D stores its weight as [in, out], so its channels are columns. Everything
+    else (stride, padding, eps, dtype, device, mode, requires_grad) stays, and the new sizes are remembered.
+    Example: Linear(3, 4) with keep [0, 2] becomes Linear(3, 2) with the rows 0 and 2.
 
-    keep: int64 [kept]. ValueError: indices that are no selection of the channels; another kind of layer, a convolution
-    with groups, or one whose weight is still masked (`bake_masks` first).
+    keep: int64 [kept]. ValueError: indices that are no selection of the channels; another kind of layer, a
+    convolution with groups, or one whose weight is still masked (`bake_masks` first).
     """
     check_keep(keep, check_layer(layer)[0])
     ### BEGIN SOLUTION
@@ -79,7 +87,10 @@ def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
     for name, parameter in layer.named_parameters():  # weight, bias
         dim = -1 if is_conv1d(layer) else 0
         setattr(smaller, name, parameter_like(parameter, parameter.index_select(dim, keep)))
-    for name, buffer in layer.named_buffers():  # running_mean, running_var; num_batches_tracked is a single number
+    for (
+        name,
+        buffer,
+    ) in layer.named_buffers():  # running_mean, running_var; num_batches_tracked is a single number
         if buffer.ndim:
             setattr(smaller, name, buffer[keep])
     remember_size(smaller, len(keep))
@@ -90,7 +101,8 @@ def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
 def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
     """Return a copy of the layer that reads only the input channels `keep`: columns of the weight.
 
-    The bias belongs to the outputs and stays. A BatchNorm's inputs are its outputs: for it this is `prune_output_channels`.
+    The bias belongs to the outputs and stays. A BatchNorm's inputs are its outputs: for it this is
+    `prune_output_channels`.
 
     keep and ValueError: as for `prune_output_channels`.
     """
@@ -99,30 +111,41 @@ def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
     if isinstance(layer, nn.BatchNorm2d):
         return prune_output_channels(layer, keep)
     smaller = copy.deepcopy(layer)
-    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep))
+    smaller.weight = parameter_like(
+        layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep)
+    )
     remember_size(smaller, len(keep), inputs=True)
     return smaller
     ### END SOLUTION
 
 
 def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
-    """Return a smaller copy of a chain of convolutions: each loses the int(ratio * channels) channels with the smallest norm.
+    """Return a smaller copy of a chain of convolutions: each loses the int(ratio * channels) channels with
+    the smallest norm.
 
-    The copy computes what the model computes when those channels are set to zero *after* BatchNorm and ReLU. So the
-    BatchNorms shrink with their convolution, and so do the inputs of the next convolution, or of the first Linear: there,
-    after the Flatten, channel c stands at the places c * H*W ... c * H*W + H*W - 1. A convolution or Linear that nothing
-    reads is the model's output and keeps all of its channels. Norms are those of the model as it is given; of equal ones
-    the lowest index goes first. Source: Li et al. 2017, arXiv 1608.08710, section 3.
+    The copy computes what the model computes when those channels are set to zero *after* BatchNorm and ReLU.
+    So the BatchNorms shrink with their convolution, and so do the inputs of the next convolution, or of the
+    first Linear: there, after the Flatten, channel c stands at the places c * H*W ... c * H*W + H*W - 1. A
+    convolution or Linear that nothing reads is the model's output and keeps all of its channels. Norms are
+    those of the model as it is given; of equal ones the lowest index goes first. Source: Li et al. 2017,
+    arXiv 1608.08710, section 3.
 
-    model: Conv2d, BatchNorm2d, Linear and layers without parameters (ReLU, pooling, Flatten), defined in the order in which
-    they run. ValueError: ratio outside 0 <= ratio < 1, no Conv2d, any other layer that has parameters or buffers.
+    model: Conv2d, BatchNorm2d, Linear and layers without parameters (ReLU, pooling, Flatten), defined in the
+    order in which they run. ValueError: ratio outside 0 <= ratio < 1, no Conv2d, any other layer that has
+    parameters or buffers.
     """
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     ### BEGIN SOLUTION
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
@@ -133,7 +156,9 @@ def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
             arriving = keep
             if isinstance(layer, nn.Linear):
                 area = layer.in_features // channels  # H*W
-                arriving = (keep[:, None] * area + torch.arange(area, device=keep.device)).flatten()  # [kept, H*W] -> [kept*H*W]
+                arriving = (
+                    keep[:, None] * area + torch.arange(area, device=keep.device)
+                ).flatten()  # [kept, H*W] -> [kept*H*W]
             smaller = prune_input_channels(smaller, arriving)
         if not isinstance(layer, nn.BatchNorm2d):
             keep = None
@@ -148,13 +173,16 @@ def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
 
 
 def prune_mlp_neurons(mlp: nn.Module, keep: torch.Tensor) -> None:
-    """Keep only the given neurons of a transformer's MLP, in place: rows of what writes them, columns of what reads them.
+    """Keep only the given neurons of a transformer's MLP, in place: rows of what writes them, columns of what
+    reads them.
 
-    `gate_proj` and `up_proj` write a gated MLP's neurons and `down_proj` reads them (Llama, Qwen, Mistral); in GPT-2 these
-    are `c_fc` and `c_proj`. A neuron is removed exactly when its output is, so the pruned MLP computes what the full one
-    computes with the other neurons' activations set to zero. The reader's bias belongs to its outputs and stays.
+    `gate_proj` and `up_proj` write a gated MLP's neurons and `down_proj` reads them (Llama, Qwen, Mistral);
+    in GPT-2 these are `c_fc` and `c_proj`. A neuron is removed exactly when its output is, so the pruned MLP
+    computes what the full one computes with the other neurons' activations set to zero. The reader's bias
+    belongs to its outputs and stays.
 
-    mlp: a module with these layers; `mlp_layers(mlp)` gives the names ([writers], reader). Each is replaced by a smaller one.
+    mlp: a module with these layers; `mlp_layers(mlp)` gives the names ([writers], reader). Each is replaced
+    by a smaller one.
     keep: int64 [kept]. ValueError: empty, unsorted, repeated or out of range indices; an MLP of another kind.
     """
     writers, reader = mlp_layers(mlp)
@@ -169,10 +197,11 @@ def prune_mlp_neurons(mlp: nn.Module, keep: torch.Tensor) -> None:
 
 
 def prune_neurons(model: nn.Module, neurons: int) -> nn.Module:
-    """Keep the `neurons` most important MLP neurons of every block of a Llama, in place, and say so in the configuration; given.
+    """Keep the `neurons` most important MLP neurons of every block of a Llama, in place, and say so in the
+    configuration; given.
 
-    A neuron's importance is the product of the norms of its gate row, its up row and its down column: it does nothing when
-    one of the three is zero. Of equal ones any may go. Returns the model.
+    A neuron's importance is the product of the norms of its gate row, its up row and its down column: it does
+    nothing when one of the three is zero. Of equal ones any may go. Returns the model.
     """
     for mlp in mlp_modules(model):
         weights = (mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight.T)  # each [neurons, hidden]
@@ -185,11 +214,11 @@ def prune_neurons(model: nn.Module, neurons: int) -> nn.Module:
 def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
     """Return how much the loss depends on each attention head: fp32 [layers, heads].
 
-    I_h = mean over examples of | sum over positions of x_h . dL/dx_h |, with x_h the head's output, which is what the
-    output projection reads, and L the example's mean next-token NLL. To first order the term in bars is the change of L
-    when the head's output is scaled to zero. The absolute value is taken *per example*: signed, the examples cancel. A
-    token counts where it and the one before it are real. Source: Michel et al. 2019, arXiv 1905.10650, equation 2
-    (without their normalisation over each layer).
+    I_h = mean over examples of | sum over positions of x_h . dL/dx_h |, with x_h the head's output, which is
+    what the output projection reads, and L the example's mean next-token NLL. To first order the term in bars
+    is the change of L when the head's output is scaled to zero. The absolute value is taken *per example*:
+    signed, the examples cancel. A token counts where it and the one before it are real. Source: Michel et al.
+    2019, arXiv 1905.10650, equation 2 (without their normalisation over each layer).
 
     The model is run in eval mode and left as it was, its parameters' gradients too.
     ValueError: no batch, an example with fewer than two real tokens, layers with different numbers of heads.
@@ -198,7 +227,9 @@ def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     ### BEGIN SOLUTION
     total, examples = 0.0, 0
@@ -213,10 +244,14 @@ def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
             mask = batch.get("attention_mask", torch.ones_like(tokens))
             real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
             losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
-            loss = ((losses * real).sum(1) / real.sum(1)).sum()  # examples do not mix, so each keeps its own gradient
+            loss = (
+                (losses * real).sum(1) / real.sum(1)
+            ).sum()  # examples do not mix, so each keeps its own gradient
             of_batch = []
             for x, gradient in zip(inputs, torch.autograd.grad(loss, inputs), strict=True):
-                taylor = (x.detach().float() * gradient.float()).unflatten(-1, (heads, -1))  # [B, T, heads, head_dim]
+                taylor = (x.detach().float() * gradient.float()).unflatten(
+                    -1, (heads, -1)
+                )  # [B, T, heads, head_dim]
                 of_batch.append(taylor.sum((1, 3)).abs().sum(0))  # [heads]
             total += torch.stack(of_batch)  # [layers, heads]
             examples += len(tokens)
@@ -227,14 +262,16 @@ def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
 def prune_attention_heads(attention: nn.Module, keep: torch.Tensor) -> None:
     """Keep only the given query heads, in place: rows of Q, K and V, columns of the output projection.
 
-    With grouped KV heads, `heads / kv_heads` neighbouring query heads share one KV head. A KV head stays as long as one of
-    its query heads does; those that stay must have the same number of query heads left, because attention repeats every
-    KV head equally often. The size of a head is not changed. Example: 4 heads on 2 KV heads; keep [0, 1] drops the second
-    KV head, keep [1, 2] leaves both with one query head each, keep [0, 1, 2] is refused.
+    With grouped KV heads, `heads / kv_heads` neighbouring query heads share one KV head. A KV head stays as
+    long as one of its query heads does; those that stay must have the same number of query heads left,
+    because attention repeats every KV head equally often. The size of a head is not changed. Example: 4 heads
+    on 2 KV heads; keep [0, 1] drops the second KV head, keep [1, 2] leaves both with one query head each,
+    keep [0, 1, 2] is refused.
 
-    attention: with `q_proj`, `k_proj`, `v_proj`, `o_proj` and `num_key_value_groups` (Llama, Qwen, Mistral), or GPT-2's, in
-    which `c_attn` holds Q, K and V side by side, `c_proj` reads the heads, and `num_heads` and `split_size` remember them.
-    Biases shrink with their rows. The configuration is not touched: see `sync_config`.
+    attention: with `q_proj`, `k_proj`, `v_proj`, `o_proj` and `num_key_value_groups` (Llama, Qwen, Mistral),
+    or GPT-2's, in which `c_attn` holds Q, K and V side by side, `c_proj` reads the heads, and `num_heads` and
+    `split_size` remember them. Biases shrink with their rows. The configuration is not touched: see
+    `sync_config`.
     keep: int64 [kept]. ValueError: indices that are no selection, unequal numbers per KV head.
     """
     heads, kv_heads = head_counts(attention)
@@ -248,7 +285,9 @@ def prune_attention_heads(attention: nn.Module, keep: torch.Tensor) -> None:
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)  # [kv_heads]: query heads left of each
     kv_keep = left.nonzero().flatten()
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])  # of Q, of K, of V
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -264,23 +303,30 @@ def prune_attention_heads(attention: nn.Module, keep: torch.Tensor) -> None:
 
 
 def sync_config(model: nn.Module) -> None:
-    """Write the numbers of heads and neurons that the layers really have into the model's configuration, in place.
+    """Write the numbers of heads and neurons that the layers really have into the model's configuration, in
+    place.
 
-    `save_pretrained` writes weights and configuration, `from_pretrained` builds the model from the configuration alone; so
-    it must tell the truth: `num_attention_heads`, `num_key_value_heads`, `head_dim` and `intermediate_size`, in GPT-2
-    `num_attention_heads` and `n_inner`. All layers share one configuration.
+    `save_pretrained` writes weights and configuration, `from_pretrained` builds the model from the
+    configuration alone; so it must tell the truth: `num_attention_heads`, `num_key_value_heads`, `head_dim`
+    and `intermediate_size`, in GPT-2 `num_attention_heads` and `n_inner`. All layers share one configuration.
 
-    ValueError, with the configuration as it was: layers that differ; sizes that the architecture cannot express (Llama
-    wants hidden_size divisible by the heads; GPT-2 has no head_dim of its own, so it cannot lose heads and be saved).
+    ValueError, with the configuration as it was: layers that differ; sizes that the architecture cannot
+    express (Llama wants hidden_size divisible by the heads; GPT-2 has no head_dim of its own, so it cannot
+    lose heads and be saved).
     """
     ### BEGIN SOLUTION
     attentions, mlps, config = attention_modules(model), mlp_modules(model), model.config
     found = {head_counts(attention) + (attention.head_dim,) for attention in attentions}
     neurons = {check_layer(getattr(mlp, mlp_layers(mlp)[1]))[1] for mlp in mlps}
     if len(found) > 1 or len(neurons) > 1:
-        raise ValueError(f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}")
+        raise ValueError(
+            f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}"
+        )
     ((heads, kv_heads, head_dim),) = found
-    changes = {"num_attention_heads": heads, "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop()}
+    changes = {
+        "num_attention_heads": heads,
+        "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop(),
+    }
     if not hasattr(config, "n_inner"):
         changes |= {"num_key_value_heads": kv_heads, "head_dim": head_dim}
     check_config(config, changes, head_dim)
@@ -290,11 +336,13 @@ def sync_config(model: nn.Module) -> None:
 
 
 def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
-    """Return how much each block turns the hidden states: 1 - mean cosine similarity of its input and output, fp32 [layers].
+    """Return how much each block turns the hidden states: 1 - mean cosine similarity of its input and output,
+    fp32 [layers].
 
-    The mean runs over all real tokens of all batches. A block that hardly turns them can go. Example: a block that doubles
-    its input has influence 0, one that rotates it by 90 degrees has 1. (`output_hidden_states` will not do: the last of
-    them comes after the final norm.) The model is run in eval mode without gradients and left as it was.
+    The mean runs over all real tokens of all batches. A block that hardly turns them can go. Example: a block
+    that doubles its input has influence 0, one that rotates it by 90 degrees has 1. (`output_hidden_states`
+    will not do: the last of them comes after the final norm.) The model is run in eval mode without gradients
+    and left as it was.
     Source: Men et al. 2024 (ShortGPT), arXiv 2403.03853, equation 1.
 
     ValueError: no batch or nothing but padding, a model without blocks.
@@ -310,7 +358,9 @@ def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
             real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()  # [B, T]
 
             def see(number: int, x: torch.Tensor, y: torch.Tensor, real: torch.Tensor = real) -> None:
-                similarity[number] += F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
+                similarity[number] += (
+                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
+                )
 
             with watch_blocks(blocks, see):
                 model(**batch, use_cache=False)
@@ -322,8 +372,8 @@ def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
 def drop_blocks(model: nn.Module, keep: torch.Tensor) -> None:
     """Keep only the given blocks, in place, so that generation with a cache and `from_pretrained` still work.
 
-    The cache finds a layer's keys by its `layer_idx`, wherever in the block that is kept: these are renumbered. The
-    configuration's `num_hidden_layers` (and `layer_types`, where there are any) are set.
+    The cache finds a layer's keys by its `layer_idx`, wherever in the block that is kept: these are
+    renumbered. The configuration's `num_hidden_layers` (and `layer_types`, where there are any) are set.
 
     keep: int64 [kept], sorted, unique. ValueError: indices that are no selection of the blocks; no blocks.
     """

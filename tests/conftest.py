@@ -20,7 +20,9 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """A grader that passes on an exercise that is not begun (the given checks are enough for some) would mislead: it fails too."""
+    """A grader that passes on an exercise that is not begun (the given checks are enough for some) would
+    mislead: it fails too.
+    """
     result = yield
     match = re.match(r"test_(\d+)_(\d+)_", pyfuncitem.name)
     exercise = course.exercises().get(f"{match[1]}.{match[2]}") if match else None
@@ -51,7 +53,10 @@ def no_special_values(model):
 @pytest.fixture
 def llama(device):
     """A random Llama: 2 layers, 4 heads in 2 KV groups, tied embeddings, vocabulary 50."""
-    from transformers import LlamaConfig, LlamaForCausalLM  # here, because graders of pure functions need torch alone
+    from transformers import (
+        LlamaConfig,
+        LlamaForCausalLM,
+    )  # here, because graders of pure functions need torch alone
 
     config = LlamaConfig(
         vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
@@ -65,7 +70,9 @@ def gpt2(device):
     """A random GPT-2 (Conv1D layers, learned positions, dropout 0.1 in training): 2 layers, vocabulary 50."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    config = GPT2Config(vocab_size=50, n_embd=32, n_layer=2, n_head=2, n_positions=64, bos_token_id=0, eos_token_id=0)
+    config = GPT2Config(
+        vocab_size=50, n_embd=32, n_layer=2, n_head=2, n_positions=64, bos_token_id=0, eos_token_id=0
+    )
     return no_special_values(GPT2LMHeadModel(config)).to(device).eval()
 
 

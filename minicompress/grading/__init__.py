@@ -1,11 +1,19 @@
-"""Given and complete: stubs made from the solutions, and checking. In a notebook: `from minicompress.grading import check`.
+"""Given and complete: stubs made from the solutions, and checking. In a notebook: `from minicompress.grading
+import check`.
 
 Each name is imported when it is first asked for, so that importing this package costs nothing.
 """
 
 import importlib
 
-HOME = {"check": "checking", "require": "checking", "Unsolved": "checking", "hint": "guide", "progress": "guide", "reveal": "guide"}
+HOME = {
+    "check": "checking",
+    "require": "checking",
+    "Unsolved": "checking",
+    "hint": "guide",
+    "progress": "guide",
+    "reveal": "guide",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,9 @@
-"""Put the learner's part of one exercise into the reference module, so that one early mistake costs one exercise.
+"""Put the learner's part of one exercise into the reference module, so that one early mistake costs one
+exercise.
 
-The result is a whole module as text. Lines such as `#line 31 "minicompress/pruning.py"` say where the lines after them
-come from; `minicompress.grading.graders` reads them, so that a traceback shows the learner's file and line.
+The result is a whole module as text. Lines such as `#line 31 "minicompress/pruning.py"` say where the lines
+after them come from; `minicompress.grading.graders` reads them, so that a traceback shows the learner's file
+and line.
 """
 
 import ast
@@ -18,9 +20,10 @@ Import = ast.Import | ast.ImportFrom
 def assemble(exercise: Exercise, learner: Path | str, name: str | None = None, complete: bool = True) -> str:
     """Return the reference module with the learner's objects of `exercise` in the place of the reference's.
 
-    The top-level helpers, constants and imports that these refer to come along. Names of other exercises, and given
-    code, stay the reference's. `learner` is a file or its text, `name` how to call it; unless `complete`, the reference
-    stands in for missing names. ValueError naming the line: a syntax error, a missing name, an import that clashes.
+    The top-level helpers, constants and imports that these refer to come along. Names of other exercises, and
+    given code, stay the reference's. `learner` is a file or its text, `name` how to call it; unless
+    `complete`, the reference stands in for missing names. ValueError naming the line: a syntax error, a
+    missing name, an import that clashes.
     """
     text = learner.read_text(encoding="utf-8-sig") if isinstance(learner, Path) else learner
     name = name or (shown(learner) if isinstance(learner, Path) else f"<your {exercise.module}.py>")
@@ -33,7 +36,9 @@ def assemble(exercise: Exercise, learner: Path | str, name: str | None = None, c
     if not own:
         raise ValueError(f"{name} defines none of {', '.join(exercise.names)}")
     edits = []  # (first line, last line, what stands there instead)
-    for number, (wanted, nodes) in enumerate(sorted(own.items(), key=lambda item: reference.binders[item[0]][0].lineno)):
+    for number, (wanted, nodes) in enumerate(
+        sorted(own.items(), key=lambda item: reference.binders[item[0]][0].lineno)
+    ):
         first, last = reference.span(reference.binders[wanted][0])
         edits.append((first, last, mine.quote([*helpers, *nodes] if number == 0 else nodes)))
     if imports:
@@ -45,10 +50,18 @@ def assemble(exercise: Exercise, learner: Path | str, name: str | None = None, c
     return "\n".join(lines) + "\n"
 
 
-def collect(exercise: Exercise, mine: "Source", reference: "Source") -> tuple[list[str], list[ast.stmt], dict[str, list[ast.stmt]]]:
-    """What to take from the learner's file: import lines, helpers in the order of the file, and definitions by name."""
-    others = {name for other in exercises().values() if other.module == exercise.module for name in other.names} - set(exercise.names)
-    own: dict[str, list[ast.stmt]] = {name: mine.binders[name] for name in exercise.names if name in mine.binders}
+def collect(
+    exercise: Exercise, mine: "Source", reference: "Source"
+) -> tuple[list[str], list[ast.stmt], dict[str, list[ast.stmt]]]:
+    """What to take from the learner's file: import lines, helpers in the order of the file, and definitions
+    by name.
+    """
+    others = {
+        name for other in exercises().values() if other.module == exercise.module for name in other.names
+    } - set(exercise.names)
+    own: dict[str, list[ast.stmt]] = {
+        name: mine.binders[name] for name in exercise.names if name in mine.binders
+    }
     taken = {id(node) for nodes in own.values() for node in nodes}
     helpers, imports, seen = [], [], set(exercise.names) | others
     waiting = sorted({used for nodes in own.values() for node in nodes for used in names_in(node)})
@@ -75,7 +88,9 @@ def refuse_clash(name: str, mine: "Source", reference: "Source") -> None:
     node = mine.binders[name][-1]
     meant = f"stands for {reference.targets[name]} in" if name in reference.targets else "is defined by"
     statement = ast.unparse(node).splitlines()[0]
-    raise ValueError(f"{mine.name}, line {node.lineno}: `{statement}` takes the name {name}, which {meant} the given code: rename yours")
+    raise ValueError(
+        f"{mine.name}, line {node.lineno}: `{statement}` takes the name {name}, which {meant} the given code: rename yours"
+    )
 
 
 class Source:
@@ -85,7 +100,9 @@ class Source:
         try:
             self.tree = ast.parse(text)
         except SyntaxError as error:
-            raise ValueError(f"{name}, line {error.lineno}: {error.msg}: `{(error.text or '').strip()}`") from None
+            raise ValueError(
+                f"{name}, line {error.lineno}: {error.msg}: `{(error.text or '').strip()}`"
+            ) from None
         self.name, self.lines = name, text.split("\n")
         self.binders: dict[str, list[ast.stmt]] = {}  # name -> statements, in order
         self.targets: dict[str, str] = {}  # imported name -> what it stands for, as a dotted path
@@ -96,12 +113,16 @@ class Source:
                 self.targets |= dict(import_targets(node))
         if "*" in self.binders:
             node = self.binders["*"][0]
-            raise ValueError(f"{name}, line {node.lineno}: `{ast.unparse(node)}` hides which names it brings: import them one by one")
+            raise ValueError(
+                f"{name}, line {node.lineno}: `{ast.unparse(node)}` hides which names it brings: import them one by one"
+            )
 
     def span(self, node: ast.stmt) -> tuple[int, int]:
         """First and last line, from the decorators to the mark that ends a solution."""
         first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
-        marked = node.end_lineno < len(self.lines) and self.lines[node.end_lineno].strip() == "### END SOLUTION"
+        marked = (
+            node.end_lineno < len(self.lines) and self.lines[node.end_lineno].strip() == "### END SOLUTION"
+        )
         return first, node.end_lineno + marked
 
     def marker(self, line: int) -> str:
@@ -110,7 +131,11 @@ class Source:
     def quote(self, nodes: list[ast.stmt]) -> list[str]:
         """The lines of these statements, each after a line that says where they stand."""
         spans = dict.fromkeys(map(self.span, nodes))  # two statements on one line are quoted once
-        return [line for first, last in spans for line in (self.marker(first), *self.lines[first - 1 : last], "", "")]
+        return [
+            line
+            for first, last in spans
+            for line in (self.marker(first), *self.lines[first - 1 : last], "", "")
+        ]
 
     def similar(self, name: str) -> str:
         """A question, when a name is spelt much like the one that is missing."""
@@ -153,4 +178,8 @@ def import_targets(node: Import) -> Iterable[tuple[str, str]]:
 def import_line(node: Import, name: str) -> str:
     """The import statement reduced to what binds `name`."""
     aliases = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) == name]
-    return ast.unparse(ast.ImportFrom(node.module, aliases, node.level) if isinstance(node, ast.ImportFrom) else ast.Import(aliases))
+    return ast.unparse(
+        ast.ImportFrom(node.module, aliases, node.level)
+        if isinstance(node, ast.ImportFrom)
+        else ast.Import(aliases)
+    )

@@ -1,4 +1,6 @@
-"""Check an exercise: in a process of its own with a time limit, so that nothing the learner wrote can hurt the caller."""
+"""Check an exercise: in a process of its own with a time limit, so that nothing the learner wrote can hurt
+the caller.
+"""
 
 import contextlib
 import datetime
@@ -31,7 +33,8 @@ class Unsolved(Exception):
 
 
 def check(exercise_id: str, device: str = "cpu", seed: int = 0, traceback: bool = False) -> None:
-    """Run the graders of an exercise on your saved file, and show what they say. Raises Unsolved unless all pass.
+    """Run the graders of an exercise on your saved file, and show what they say. Raises Unsolved unless all
+    pass.
 
     A notebook folds the tracebacks, and a script leaves them out, unless `traceback`.
     """
@@ -48,7 +51,9 @@ def check(exercise_id: str, device: str = "cpu", seed: int = 0, traceback: bool 
 
 
 def require(*exercise_ids: str) -> None:
-    """Raise Unsolved, in one line, unless these earlier exercises are written: a notebook says so before it uses them."""
+    """Raise Unsolved, in one line, unless these earlier exercises are written: a notebook says so before it
+    uses them.
+    """
     for task in map(exercise, exercise_ids):
         if missing := unwritten(task, module_file(task).read_text(encoding="utf-8-sig")):
             raise Unsolved(
@@ -57,8 +62,15 @@ def require(*exercise_ids: str) -> None:
             )
 
 
-def examine(task: Exercise, file: Path | None = None, device: str = "cpu", seed: int = 0, again: str = "run this cell again") -> Report:
-    """Grade a file, by default the one that `minicompress.<module>` is imported from. Raises Unsolved when nothing is written yet.
+def examine(
+    task: Exercise,
+    file: Path | None = None,
+    device: str = "cpu",
+    seed: int = 0,
+    again: str = "run this cell again",
+) -> Report:
+    """Grade a file, by default the one that `minicompress.<module>` is imported from. Raises Unsolved when
+    nothing is written yet.
 
     A success is noted in the learner's progress, unless it is the reference that passed.
     """
@@ -71,7 +83,9 @@ def examine(task: Exercise, file: Path | None = None, device: str = "cpu", seed:
         return report
     if unwritten(task, file.read_text(encoding="utf-8-sig")) == task.names:
         names = " and ".join(task.names)
-        raise Unsolved(f"Exercise {task.id} is not written yet: fill in {names} in {report.file}, save, and {again}.")
+        raise Unsolved(
+            f"Exercise {task.id} is not written yet: fill in {names} in {report.file}, save, and {again}."
+        )
     run_child(report, file, device, seed)
     if report.solved and not file.samefile(task.solution):
         journal.write("passed", task.id, datetime.datetime.now().isoformat(timespec="seconds"))
@@ -79,23 +93,34 @@ def examine(task: Exercise, file: Path | None = None, device: str = "cpu", seed:
 
 
 def module_file(task: Exercise) -> Path:
-    """The file that `import minicompress.<module>` reads: the learner's, or the solution when the switch says so."""
+    """The file that `import minicompress.<module>` reads: the learner's, or the solution when the switch says
+    so.
+    """
     spec = importlib.util.find_spec(f"minicompress.{task.module}")
     if spec is None:
-        raise ValueError(f"there is no minicompress/{task.module}.py: `python -m minicompress.grading.stubs` writes it anew")
+        raise ValueError(
+            f"there is no minicompress/{task.module}.py: `python -m minicompress.grading.stubs` writes it anew"
+        )
     return Path(spec.origin)
 
 
 def run_child(report: Report, file: Path, device: str, seed: int) -> None:
-    """Fill the report with what a grading process writes down. It watches its own time limit; ours is for the worst case."""
+    """Fill the report with what a grading process writes down.
+
+    It watches its own time limit; ours is for the worst case.
+    """
     with tempfile.TemporaryDirectory() as folder:
         events = Path(folder) / "events"
         events.touch()
         words = [report.exercise.id, file.resolve(), events, report.exercise.seconds, device, seed]
         command = [sys.executable, "-m", "minicompress.grading.child", *map(str, words)]
-        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"} | {"MINICOMPRESS_SOLUTIONS": "1"}
+        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"} | {
+            "MINICOMPRESS_SOLUTIONS": "1"
+        }
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, errors="replace", start_new_session=True, **quiet)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, errors="replace", start_new_session=True, **quiet
+        )
         try:
             _, complaint = process.communicate(timeout=PATIENCE + 3 * report.exercise.seconds)
         except subprocess.TimeoutExpired:
@@ -104,11 +129,15 @@ def run_child(report: Report, file: Path, device: str, seed: int) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # with everything that it started
             process.wait()
-        read_events(report, events.read_text(encoding="utf-8", errors="replace"), process.returncode, complaint)
+        read_events(
+            report, events.read_text(encoding="utf-8", errors="replace"), process.returncode, complaint
+        )
 
 
 def read_events(report: Report, text: str, code: int, complaint: str) -> None:
-    """Understand the events; whatever else stands in the file is a stack that the time limit wrote at the end."""
+    """Understand the events; whatever else stands in the file is a stack that the time limit wrote at the
+    end.
+    """
     running, finished, stack = "", False, []
     for line in text.splitlines():
         try:

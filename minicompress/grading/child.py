@@ -1,6 +1,8 @@
-"""Grade one exercise in a process of its own: `python -m minicompress.grading.child ID FILE EVENTS SECONDS DEVICE SEED`.
+"""Grade one exercise in a process of its own: `python -m minicompress.grading.child ID FILE EVENTS SECONDS
+DEVICE SEED`.
 
-Every event is one line of JSON in the file EVENTS, written out at once: what is known when the process is killed stays.
+Every event is one line of JSON in the file EVENTS, written out at once: what is known when the process is
+killed stays.
 """
 
 import faulthandler
@@ -33,8 +35,15 @@ def main(key: str, file: str, events: TextIO, seconds: float, device: str, seed:
     torch.set_num_threads(1)  # graders are small, and the machine may be busy
     faulthandler.dump_traceback_later(seconds, exit=True, file=events)
     result = run_graders(exercise, assemble(exercise, Path(file)), device, seed, tell)
-    tell({"finished": True, "note": trouble_with_the_whole_file(exercise.module, Path(file)) if result.solved else ""})
-    if not result.solved and not all(error.startswith("NotImplementedError") for error in result.failures.values()):
+    tell(
+        {
+            "finished": True,
+            "note": trouble_with_the_whole_file(exercise.module, Path(file)) if result.solved else "",
+        }
+    )
+    if not result.solved and not all(
+        error.startswith("NotImplementedError") for error in result.failures.values()
+    ):
         faulthandler.dump_traceback_later(seconds, exit=True, file=events)
         mistake = recognise(exercise, result, device, seed)
         tell({"mistake": mistake.sentence if mistake else None})
@@ -42,7 +51,10 @@ def main(key: str, file: str, events: TextIO, seconds: float, device: str, seed:
 
 
 def trouble_with_the_whole_file(module: str, file: Path) -> str:
-    """Why a file whose exercise is solved cannot be imported all the same: something else in it is broken. Empty when it can."""
+    """Why a file whose exercise is solved cannot be imported all the same: something else in it is broken.
+
+    Empty when it can.
+    """
     try:
         with isolated(module):
             load(module, file.read_text(encoding="utf-8-sig"))

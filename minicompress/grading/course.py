@@ -71,7 +71,10 @@ def exercise(key: str) -> Exercise:
 
 def unwritten(exercise: Exercise, text: str) -> list[str]:
     """The exercise's names whose definition in `text` is still exactly the stub, docstrings aside."""
-    fresh, mine = _definitions(stubs.stub(exercise.module, exercise.solution.read_text(encoding="utf-8"))), _definitions(text)
+    fresh, mine = (
+        _definitions(stubs.stub(exercise.module, exercise.solution.read_text(encoding="utf-8"))),
+        _definitions(text),
+    )
     return [name for name in exercise.names if name in mine and mine[name] == fresh.get(name)]
 
 

@@ -1,4 +1,6 @@
-"""Run the graders of one exercise on a source text, in this process: any number of times, and without a trace."""
+"""Run the graders of one exercise on a source text, in this process: any number of times, and without a
+trace.
+"""
 
 import contextlib
 import dataclasses
@@ -19,23 +21,37 @@ from minicompress.grading.report import Outcome, Result
 from minicompress.lab.paths import ROOT
 
 UNUSED = ["cacheprovider", "faulthandler", "logging", "unraisableexception", "threadexception", "junitxml"]
-OPTIONS = ["--tb=short", "--capture=sys", "--disable-plugin-autoload", *(f"-pno:{plugin}" for plugin in UNUSED)]
+OPTIONS = [
+    "--tb=short",
+    "--capture=sys",
+    "--disable-plugin-autoload",
+    *(f"-pno:{plugin}" for plugin in UNUSED),
+]
 
-# The same inputs at every run, so that the same mistake gives the same errors. No explanation phase: it is slow.
+# The same inputs at every run, so that the same mistake gives the same errors. No explanation phase: it is
+# slow.
 PHASES = [hypothesis.Phase.explicit, hypothesis.Phase.generate, hypothesis.Phase.shrink]
-hypothesis.settings.register_profile("graders", derandomize=True, database=None, phases=PHASES, report_multiple_bugs=False)
+hypothesis.settings.register_profile(
+    "graders", derandomize=True, database=None, phases=PHASES, report_multiple_bugs=False
+)
 
 
 Tell = Callable[[dict], object]
 
 
 def run_graders(
-    exercise: Exercise, source: str, device: str = "cpu", seed: int = 0, tell: Tell = lambda _: None, expected: Result | None = None
+    exercise: Exercise,
+    source: str,
+    device: str = "cpu",
+    seed: int = 0,
+    tell: Tell = lambda _: None,
+    expected: Result | None = None,
 ) -> Result:
     """Grade `source`, a whole module as `assemble` makes it; every other chapter comes from the solutions.
 
-    `tell` hears {"graders": count}, {"running": title} and {"outcome": {...}} as they happen. With `expected`, those that
-    fail there come first, and the first grader that does not say the same ends it: a cheap way to tell two mistakes apart.
+    `tell` hears {"graders": count}, {"running": title} and {"outcome": {...}} as they happen. With
+    `expected`, those that fail there come first, and the first grader that does not say the same ends it: a
+    cheap way to tell two mistakes apart.
     """
     quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
     with isolated(exercise.module), tempfile.TemporaryDirectory() as folder, settings(), quiet[0], quiet[1]:
@@ -46,7 +62,13 @@ def run_graders(
             tell({"outcome": dataclasses.asdict(outcome)})
             return Result(exercise.id, [outcome])
         listener = Listener(exercise, module, folder, tell, expected)
-        words = [str(exercise.graders), f"--rootdir={ROOT}", f"--device={device}", f"--seed={seed}", f"--basetemp={folder}/files"]
+        words = [
+            str(exercise.graders),
+            f"--rootdir={ROOT}",
+            f"--device={device}",
+            f"--seed={seed}",
+            f"--basetemp={folder}/files",
+        ]
         pytest.main([*words, *OPTIONS], plugins=[listener])
     if not listener.outcomes:
         raise ValueError(f"{exercise.graders.relative_to(ROOT)} holds no grader of exercise {exercise.id}")
@@ -72,8 +94,16 @@ def broken(error: BaseException) -> Outcome:
 class Listener:
     """A pytest plugin that keeps to one exercise's graders and notes what they say."""
 
-    def __init__(self, exercise: Exercise, module: ModuleType, folder: str, tell: Tell, expected: Result | None):
-        self.exercise, self.file, self.folder, self.tell, self.expected = exercise, module.__file__, folder, tell, expected
+    def __init__(
+        self, exercise: Exercise, module: ModuleType, folder: str, tell: Tell, expected: Result | None
+    ):
+        self.exercise, self.file, self.folder, self.tell, self.expected = (
+            exercise,
+            module.__file__,
+            folder,
+            tell,
+            expected,
+        )
         self.written = {name: getattr(module, name) for name in exercise.names}
         self.outcomes: dict[str, Outcome] = {}
 
@@ -89,7 +119,9 @@ class Listener:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             reason = f"{report.nodeid} cannot be collected."
-            self.outcomes["collection"] = outcome = Outcome("collection", False, "the collection", "", reason, trace=report.longreprtext)
+            self.outcomes["collection"] = outcome = Outcome(
+                "collection", False, "the collection", "", reason, trace=report.longreprtext
+            )
             self.tell({"outcome": dataclasses.asdict(outcome)})
 
     def same_each_time(self, text: str) -> str:
@@ -115,9 +147,17 @@ class Listener:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
         report = yield
         before = self.outcomes.get(item.name)
-        if report.failed and (before is None or before.passed) or report.skipped or report.passed and report.when == "call":
+        if (
+            report.failed
+            and (before is None or before.passed)
+            or report.skipped
+            or report.passed
+            and report.when == "call"
+        ):
             about = (item.function.__doc__ or "").strip()
-            self.outcomes[item.name] = outcome = Outcome(item.name, not report.failed, title_of(item, self.exercise), about)
+            self.outcomes[item.name] = outcome = Outcome(
+                item.name, not report.failed, title_of(item, self.exercise), about
+            )
             if report.failed:
                 error = call.excinfo.value
                 place = why.learner_line(error.__traceback__, self.file)
@@ -125,7 +165,9 @@ class Listener:
                 outcome.message = self.same_each_time(f"{type(error).__name__}: {error}".strip())
                 outcome.error = outcome.message.partition("\n")[0]
                 outcome.printed = report.capstdout
-                outcome.trace = "\n".join([report.longreprtext, *(text for name, text in report.sections if "Captured" in name)])
+                outcome.trace = "\n".join(
+                    [report.longreprtext, *(text for name, text in report.sections if "Captured" in name)]
+                )
         return report
 
 
@@ -137,19 +179,30 @@ def in_short(value: object, most: int = 160) -> str:
 def title_of(item: pytest.Item, exercise: Exercise) -> str:
     """The grader's name as words, and with which parameters."""
     words = item.originalname.removeprefix(exercise.prefix).replace("_", " ")
-    values = {name: repr(value) for name, value in item.callspec.params.items()} if hasattr(item, "callspec") else {}
-    given = ", ".join(f"{name} = {value}" for name, value in values.items() if len(value) <= 40 and " at 0x" not in value)
+    values = (
+        {name: repr(value) for name, value in item.callspec.params.items()}
+        if hasattr(item, "callspec")
+        else {}
+    )
+    given = ", ".join(
+        f"{name} = {value}" for name, value in values.items() if len(value) <= 40 and " at 0x" not in value
+    )
     return f"{words}, with {given}" if given else words
 
 
 def same(outcome: Outcome, expected: Result, timed: bool) -> bool:
-    """Whether a grader says here what it said there. Measured seconds differ a little: compare them to within 15%."""
+    """Whether a grader says here what it said there.
+
+    Measured seconds differ a little: compare them to within 15%.
+    """
     there = expected.failures.get(outcome.name, "")
     if not timed:
         return outcome.error == there
     number = re.compile(r"\d+\.\d+(?:e[-+]\d+)?")
     pairs = list(zip(number.findall(outcome.error), number.findall(there), strict=False))
-    return number.sub("#", outcome.error) == number.sub("#", there) and all(abs(float(a) - float(b)) <= 0.15 * float(b) for a, b in pairs)
+    return number.sub("#", outcome.error) == number.sub("#", there) and all(
+        abs(float(a) - float(b)) <= 0.15 * float(b) for a, b in pairs
+    )
 
 
 @contextlib.contextmanager

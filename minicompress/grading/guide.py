@@ -23,14 +23,24 @@ def hint(exercise_id: str) -> None:
     console.print(Text(f"Hint {number} of {len(task.hints)} for exercise {task.id}, {task.title}", "bold"))
     console.print(Text(task.hints[number - 1]))
     if number == len(task.hints):
-        console.print(Text(f'The last hint. `minicompress reveal {task.id}`, or reveal("{task.id}"), shows the reference.', "dim"))
+        console.print(
+            Text(
+                f'The last hint. `minicompress reveal {task.id}`, or reveal("{task.id}"), shows the reference.',
+                "dim",
+            )
+        )
 
 
 def reveal(exercise_id: str) -> None:
     """Show the reference's source of an exercise."""
     task = exercise(exercise_id)
     sources = stubs.definitions(task.solution.read_text(encoding="utf-8"))
-    shown = re.sub(r"^ *### (?:BEGIN|END) SOLUTION\n?", "", "\n\n\n".join(sources[name] for name in task.names), flags=re.M)
+    shown = re.sub(
+        r"^ *### (?:BEGIN|END) SOLUTION\n?",
+        "",
+        "\n\n\n".join(sources[name] for name in task.names),
+        flags=re.M,
+    )
     coloured = Syntax(shown, "python", theme="ansi_dark", background_color="default").highlight(shown)
     Console().print(coloured, soft_wrap=True, end="")  # whole lines, which can be copied and redirected
 
@@ -46,12 +56,18 @@ def progress() -> None:
         tasks = [task for task in exercises().values() if task.module == module]
         done = [task for task in tasks if task.id in passed]
         points = f"{sum(task.points for task in done)} of {sum(task.points for task in tasks)}"
-        table.add_row(module, f"{len(done)} of {len(tasks)}", points, "■" * len(done) + "□" * (len(tasks) - len(done)))
+        table.add_row(
+            module, f"{len(done)} of {len(tasks)}", points, "■" * len(done) + "□" * (len(tasks) - len(done))
+        )
     console = Console()
     console.print(table)
     ahead = [task for task in exercises().values() if task.id not in passed]
     needed = [task for task in ahead if not task.stretch] or ahead
-    console.print(f"Next: {needed[0].id}, {needed[0].title}, about {needed[0].minutes} minutes." if needed else "Everything is solved.")
+    console.print(
+        f"Next: {needed[0].id}, {needed[0].title}, about {needed[0].minutes} minutes."
+        if needed
+        else "Everything is solved."
+    )
 
 
 def list_exercises() -> None:
@@ -65,7 +81,14 @@ def list_exercises() -> None:
             module = task.module
             table.add_section()
             table.add_row("", Text(f"minicompress/{module}.py", "bold"))
-        table.add_row(task.id, task.title, str(task.points), str(task.minutes), task.stars, "passed" if task.id in passed else begun(task))
+        table.add_row(
+            task.id,
+            task.title,
+            str(task.points),
+            str(task.minutes),
+            task.stars,
+            "passed" if task.id in passed else begun(task),
+        )
     Console().print(table)
 
 
@@ -74,6 +97,10 @@ def begun(task: Exercise) -> str:
     try:
         text = (ROOT / "minicompress" / f"{task.module}.py").read_text(encoding="utf-8-sig")
         there = stubs.definitions(text)
-        return "begun" if {name for name in task.names if name in there} - set(unwritten(task, text)) else "not begun"
+        return (
+            "begun"
+            if {name for name in task.names if name in there} - set(unwritten(task, text))
+            else "not begun"
+        )
     except (OSError, SyntaxError):
         return "cannot be read"

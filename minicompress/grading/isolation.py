@@ -17,17 +17,24 @@ LINE = re.compile(r'#line (\d+) "(.+)"$')  # as `assemble` writes it
 
 @contextlib.contextmanager
 def isolated(module: str) -> Iterator[None]:
-    """Forget all our modules, find the chapters other than `module` in the solutions, and undo it all afterwards."""
+    """Forget all our modules, find the chapters other than `module` in the solutions, and undo it all
+    afterwards.
+    """
     own_tests = {"conftest", *(path.stem for path in TESTS.rglob("*.py"))}
 
     def ours() -> dict[str, ModuleType]:
         return {
             name: found
             for name, found in sys.modules.items()
-            if name in own_tests or (name.startswith("minicompress.") and not name.startswith("minicompress.grading"))
+            if name in own_tests
+            or (name.startswith("minicompress.") and not name.startswith("minicompress.grading"))
         }
 
-    others = [chapter for chapter in minicompress.CHAPTERS if chapter != module and (SOLUTIONS / f"{chapter}.py").is_file()]
+    others = [
+        chapter
+        for chapter in minicompress.CHAPTERS
+        if chapter != module and (SOLUTIONS / f"{chapter}.py").is_file()
+    ]
     modules, attributes, path, finders = ours(), dict(vars(minicompress)), sys.path[:], sys.meta_path[:]
     try:
         for name in modules:
@@ -46,7 +53,10 @@ def isolated(module: str) -> Iterator[None]:
 
 
 def load(name: str, source: str) -> ModuleType:
-    """Import `source` as `minicompress.<name>`. Its lines keep the files and numbers that their `#line` marks give them."""
+    """Import `source` as `minicompress.<name>`.
+
+    Its lines keep the files and numbers that their `#line` marks give them.
+    """
     module = ModuleType(f"minicompress.{name}")
     module.__spec__ = importlib.machinery.ModuleSpec(module.__name__, None)
     file, shift, places, texts = f"solutions/{name}.py", 0, {}, {}
@@ -57,7 +67,12 @@ def load(name: str, source: str) -> ModuleType:
             places[number] = file, shift
             texts.setdefault(file, {})[number + shift] = f"{line}\n"
     for file, lines in texts.items():
-        linecache.cache[file] = len(source), None, [lines.get(number, "\n") for number in range(1, max(lines) + 1)], file
+        linecache.cache[file] = (
+            len(source),
+            None,
+            [lines.get(number, "\n") for number in range(1, max(lines) + 1)],
+            file,
+        )
     module.__file__ = next((file for file in texts if file != f"solutions/{name}.py"), f"solutions/{name}.py")
     sys.modules[module.__name__] = module
     setattr(minicompress, name, module)

@@ -1,7 +1,7 @@
 """Known wrong implementations: tests/mutants/ex_1_1.py and so on, each with the misconception behind it.
 
-A file holds sections that begin with `### MUTANT name: One sentence that states the misconception.`; what follows is a
-learner's file in small.
+A file holds sections that begin with `### MUTANT name: One sentence that states the misconception.`; what
+follows is a learner's file in small.
 """
 
 import re
@@ -30,14 +30,20 @@ def known_mistakes(exercise: Exercise) -> list[Mistake]:
     return [Mistake(*parts[start : start + 3]) for start in range(0, len(parts), 3)]
 
 
-def run_mistake(exercise: Exercise, mistake: Mistake, device: str = "cpu", seed: int = 0, expected: Result | None = None) -> Result:
+def run_mistake(
+    exercise: Exercise, mistake: Mistake, device: str = "cpu", seed: int = 0, expected: Result | None = None
+) -> Result:
     """Grade a wrong implementation."""
     source = assemble(exercise, mistake.source, f"<{mistake.name}>", complete=False)
     return run_graders(exercise, source, device, seed, expected=expected)
 
 
 def recognise(
-    exercise: Exercise, result: Result, device: str = "cpu", seed: int = 0, run: Callable[..., Result] = run_mistake
+    exercise: Exercise,
+    result: Result,
+    device: str = "cpu",
+    seed: int = 0,
+    run: Callable[..., Result] = run_mistake,
 ) -> Mistake | None:
     """Find the known mistake that fails the very same graders with the very same first lines of their errors.
 
@@ -46,7 +52,9 @@ def recognise(
     best, most = None, -1
     for mistake in known_mistakes(exercise):
         there = run(exercise, mistake, device, seed, expected=result)
-        if len(there.outcomes) == len(result.outcomes) and all(same(outcome, result, exercise.timed) for outcome in there.outcomes):
+        if len(there.outcomes) == len(result.outcomes) and all(
+            same(outcome, result, exercise.timed) for outcome in there.outcomes
+        ):
             messages = {outcome.name: outcome.message for outcome in there.outcomes}
             agreeing = sum(outcome.message == messages.get(outcome.name) for outcome in result.outcomes)
             if agreeing > most:

@@ -61,7 +61,11 @@ class Report:
 
     @property
     def solved(self) -> bool:
-        return not self.trouble and len(self.outcomes) == self.total and Result(self.exercise.id, self.outcomes).solved
+        return (
+            not self.trouble
+            and len(self.outcomes) == self.total
+            and Result(self.exercise.id, self.outcomes).solved
+        )
 
     @property
     def points(self) -> int:
@@ -77,7 +81,11 @@ class Report:
     @property
     def score(self) -> str:
         passed = sum(outcome.passed for outcome in self.outcomes)
-        graders = f"{passed} of {self.total} graders {'passed before' if self.trouble else 'pass'}, " if self.total else ""
+        graders = (
+            f"{passed} of {self.total} graders {'passed before' if self.trouble else 'pass'}, "
+            if self.total
+            else ""
+        )
         return f"{graders}{self.points} of {self.exercise.points} points"
 
     @property
@@ -85,7 +93,11 @@ class Report:
         """Which file, and when it was saved: an edit that was not saved is the commonest confusion."""
         seconds = max(0, time.time() - self.saved)
         ago = next(
-            (f"{seconds / size:.0f} {unit} ago" for unit, size in (("days", 172800 / 2), ("h", 3600), ("min", 60)) if seconds >= 2 * size),
+            (
+                f"{seconds / size:.0f} {unit} ago"
+                for unit, size in (("days", 172800 / 2), ("h", 3600), ("min", 60))
+                if seconds >= 2 * size
+            ),
             "",
         )
         return f"checked {self.file}, saved {time.strftime('%H:%M:%S', time.localtime(self.saved))} ({ago or f'{seconds:.0f} s ago'})"
@@ -95,7 +107,11 @@ class Report:
         """The end of what the learner's code printed in the first grader that failed, next to the failure."""
         lines = next((outcome.printed.splitlines() for outcome in self.outcomes if not outcome.passed), [])
         last = f", the last {PRINTED} of {len(lines)} lines" if len(lines) > PRINTED else ""
-        return "\n".join([f"Your code printed{last}:", *(f"  {line[:200]}" for line in lines[-PRINTED:])]) if lines else ""
+        return (
+            "\n".join([f"Your code printed{last}:", *(f"  {line[:200]}" for line in lines[-PRINTED:])])
+            if lines
+            else ""
+        )
 
     def lines(self) -> list[tuple[str, str]]:
         """(rich style, text), the reason first."""
@@ -105,12 +121,25 @@ class Report:
             return [("bold green", f"✓ {exercise}: solved. {self.score}."), *note, ("dim", self.checked)]
         mistake = [("yellow", f"A known mistake: {self.mistake}")] if self.mistake else []
         printed = [("", self.printed)] if self.printed else []
-        return [("bold red", f"✗ {self.reason}"), *mistake, ("", f"{exercise}: {self.score}."), ("dim", self.checked), *printed]
+        return [
+            ("bold red", f"✗ {self.reason}"),
+            *mistake,
+            ("", f"{exercise}: {self.score}."),
+            ("dim", self.checked),
+            *printed,
+        ]
 
     def details(self) -> list[tuple[str, str]]:
         """(heading, traceback) of what failed: for each grader the first of its parameters."""
-        first = {outcome.name.partition("[")[0]: outcome for outcome in reversed(self.outcomes) if not outcome.passed}
-        failed = [(": ".join(filter(None, (outcome.title, outcome.about))), outcome.trace) for outcome in reversed(first.values())]
+        first = {
+            outcome.name.partition("[")[0]: outcome
+            for outcome in reversed(self.outcomes)
+            if not outcome.passed
+        }
+        failed = [
+            (": ".join(filter(None, (outcome.title, outcome.about))), outcome.trace)
+            for outcome in reversed(first.values())
+        ]
         return ([("Where it was", self.trace)] if self.trace else []) + failed
 
     def print(self, console: Console, traceback: bool) -> None:
@@ -131,7 +160,9 @@ class Report:
     def _repr_html_(self) -> str:
         colours = {"bold green": "green", "bold red": "firebrick", "yellow": "darkgoldenrod", "dim": "gray"}
         lines = [(colours.get(style, "inherit"), html.escape(text)) for style, text in self.lines()]
-        shown = [f'<div style="white-space: pre-wrap; color: {colour}">{text}</div>' for colour, text in lines]
+        shown = [
+            f'<div style="white-space: pre-wrap; color: {colour}">{text}</div>' for colour, text in lines
+        ]
         folded = [
             f"<details{' open' * self.unfolded}><summary>{html.escape(heading)}</summary><pre>{html.escape(trace)}</pre></details>"
             for heading, trace in self.details()

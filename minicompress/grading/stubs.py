@@ -1,8 +1,8 @@
 """Write the learner's modules from the solutions: `python -m minicompress.grading.stubs [--force]`.
 
-Each part between `### BEGIN SOLUTION` and `### END SOLUTION` becomes one `raise NotImplementedError` that names the
-exercise. In a module that exists, only definitions that are still wholly stubs are written anew; what the learner has
-begun, and everything else in the file, stays. `--force` starts every module over.
+Each part between `### BEGIN SOLUTION` and `### END SOLUTION` becomes one `raise NotImplementedError` that
+names the exercise. In a module that exists, only definitions that are still wholly stubs are written anew;
+what the learner has begun, and everything else in the file, stays. `--force` starts every module over.
 """
 
 import ast
@@ -20,7 +20,11 @@ MARK = 'raise NotImplementedError("Exercise '
 def exercise_of() -> dict[tuple[str, str], str]:
     """(module, top-level name) -> exercise id, from course.toml."""
     course = tomllib.loads((ROOT / "course.toml").read_text())
-    return {(exercise["module"], name): key for key, exercise in course["exercise"].items() for name in exercise["names"]}
+    return {
+        (exercise["module"], name): key
+        for key, exercise in course["exercise"].items()
+        for name in exercise["names"]
+    }
 
 
 def stub(module: str, solution: str) -> str:

@@ -1,7 +1,8 @@
 """Given: generation from a small file, as fast as it gets in plain PyTorch on a CPU at batch 1.
 
-Two things are paid once, at load, instead of at every token: integers become fp32 matrices again (`dequantize_model`), and the
-library's bookkeeping around every layer is left out (`greedy`). The file stays small; resident memory does not, and is reported.
+Two things are paid once, at load, instead of at every token: integers become fp32 matrices again
+(`dequantize_model`), and the library's bookkeeping around every layer is left out (`greedy`). The file stays
+small; resident memory does not, and is reported.
 """
 
 import torch
@@ -13,7 +14,9 @@ from minicompress.quantization import QuantizedEmbedding, QuantizedLinear, Quant
 
 
 def dequantize_model(model: nn.Module) -> nn.Module:
-    """Replace every quantized module by an fp32 Linear or Embedding of the same function, in place; tied ones stay tied."""
+    """Replace every quantized module by an fp32 Linear or Embedding of the same function, in place; tied ones
+    stay tied.
+    """
     weights: dict[int, nn.Parameter] = {}
     for name, module in list(model.named_modules()):
         if isinstance(module, QuantizedLinear | QuantizedEmbedding):
@@ -34,23 +37,37 @@ def dequantize_model(model: nn.Module) -> nn.Module:
 
 
 class LlamaDecoder:
-    """A Llama's matrices, a cache of keys and values, and the function from new tokens to the next token's logits.
+    """A Llama's matrices, a cache of keys and values, and the function from new tokens to the next token's
+    logits.
 
-    `step(ids)` with int64 [T] returns [V], the logits after the last of the T tokens; the tokens before are in the cache.
+    `step(ids)` with int64 [T] returns [V], the logits after the last of the T tokens; the tokens before are
+    in the cache.
     ValueError: another kind of model, or one with biases.
     """
 
     def __init__(self, model: nn.Module, longest: int):
         config = model.config
-        if config.model_type != "llama" or any(isinstance(layer, nn.Linear) and layer.bias is not None for layer in model.modules()):
+        if config.model_type != "llama" or any(
+            isinstance(layer, nn.Linear) and layer.bias is not None for layer in model.modules()
+        ):
             raise ValueError(f"only Llamas without biases are decoded here, got a {config.model_type!r}")
         body, first = model.model, model.model.layers[0].self_attn
         self.eps, self.head_dim = config.rms_norm_eps, first.head_dim
-        self.embedding, self.norm, self.head = body.embed_tokens.weight, body.norm.weight, model.lm_head.weight
+        self.embedding, self.norm, self.head = (
+            body.embed_tokens.weight,
+            body.norm.weight,
+            model.lm_head.weight,
+        )
         self.layers = [
             (
                 layer.input_layernorm.weight,
-                torch.cat([layer.self_attn.q_proj.weight, layer.self_attn.k_proj.weight, layer.self_attn.v_proj.weight]),
+                torch.cat(
+                    [
+                        layer.self_attn.q_proj.weight,
+                        layer.self_attn.k_proj.weight,
+                        layer.self_attn.v_proj.weight,
+                    ]
+                ),
                 layer.self_attn.o_proj.weight,
                 layer.post_attention_layernorm.weight,
                 torch.cat([layer.mlp.gate_proj.weight, layer.mlp.up_proj.weight]),
@@ -60,7 +77,9 @@ class LlamaDecoder:
         ]
         self.kv_heads = first.k_proj.weight.shape[0] // self.head_dim
         self.heads = first.q_proj.weight.shape[0] // self.head_dim
-        self.cos, self.sin = (table[0] for table in body.rotary_emb(self.embedding, torch.arange(longest)[None]))  # [longest, head_dim]
+        self.cos, self.sin = (
+            table[0] for table in body.rotary_emb(self.embedding, torch.arange(longest)[None])
+        )  # [longest, head_dim]
         self.cache = self.embedding.new_zeros(len(self.layers), 2, self.kv_heads, longest, self.head_dim)
         self.length = 0
 
@@ -69,23 +88,34 @@ class LlamaDecoder:
         cos, sin, half = self.cos[start:end], self.sin[start:end], self.head_dim // 2
         x = self.embedding[ids]  # [T, hidden]
         for (norm1, qkv, out, norm2, gate_up, down), cache in zip(self.layers, self.cache, strict=True):
-            heads = F.linear(F.rms_norm(x, x.shape[-1:], norm1, self.eps), qkv)  # [T, (heads + 2 * kv_heads) * head_dim]
-            heads = heads.view(len(ids), -1, self.head_dim).transpose(0, 1)  # [heads + 2 * kv_heads, T, head_dim]
+            heads = F.linear(
+                F.rms_norm(x, x.shape[-1:], norm1, self.eps), qkv
+            )  # [T, (heads + 2 * kv_heads) * head_dim]
+            heads = heads.view(len(ids), -1, self.head_dim).transpose(
+                0, 1
+            )  # [heads + 2 * kv_heads, T, head_dim]
             turned, value = heads[: -self.kv_heads], heads[-self.kv_heads :]  # queries and keys; values
             turned = turned * cos + torch.cat([-turned[..., half:], turned[..., :half]], -1) * sin  # RoPE
             cache[0, :, start:end], cache[1, :, start:end] = turned[self.heads :], value
             mixed = F.scaled_dot_product_attention(
-                turned[None, : self.heads], cache[None, 0, :, :end], cache[None, 1, :, :end], is_causal=len(ids) > 1, enable_gqa=True
+                turned[None, : self.heads],
+                cache[None, 0, :, :end],
+                cache[None, 1, :, :end],
+                is_causal=len(ids) > 1,
+                enable_gqa=True,
             )  # [1, heads, T, head_dim]
             x = x + F.linear(mixed[0].transpose(0, 1).flatten(1), out)  # [T, heads * head_dim] -> [T, hidden]
-            gate, up = F.linear(F.rms_norm(x, x.shape[-1:], norm2, self.eps), gate_up).chunk(2, -1)  # [T, neurons] each
+            gate, up = F.linear(F.rms_norm(x, x.shape[-1:], norm2, self.eps), gate_up).chunk(
+                2, -1
+            )  # [T, neurons] each
             x = x + F.linear(F.silu(gate) * up, down)
         self.length = end
         return F.linear(F.rms_norm(x[-1], x.shape[-1:], self.norm, self.eps), self.head)
 
 
 def greedy(model: nn.Module, prompt: list[int], new_tokens: int) -> list[int]:
-    """The likeliest continuation, token by token with a KV cache: the new tokens, without stopping at an end mark.
+    """The likeliest continuation, token by token with a KV cache: the new tokens, without stopping at an end
+    mark.
 
     model: a Llama in fp32 (see `dequantize_model`). ValueError: an empty prompt, or another kind of model.
     """

@@ -1,7 +1,7 @@
 """The combined pipeline (distill -> prune -> fine-tune -> quantize -> save -> reload -> evaluate) as one job.
 
-Two recipes share everything but their stages: the embedded one (`embedded_job`: shipped teacher and student, the
-standard library as text) and the user's own model and text (`own_job`).
+Two recipes share everything but their stages: the embedded one (`embedded_job`: shipped teacher and student,
+the standard library as text) and the user's own model and text (`own_job`).
 """
 
 import hashlib
@@ -30,7 +30,9 @@ from minicompress.lab.modules import is_conv1d, linear_layers
 from minicompress.lab.paths import ASSETS, ROOT
 from minicompress.lab.qat import bake_fake_quantize, fake_quantize
 
-LIVE_RATE = 1e-4  # of AdamW in the short live part that goes on from long training; chosen on validation files
+LIVE_RATE = (
+    1e-4  # of AdamW in the short live part that goes on from long training; chosen on validation files
+)
 NEURONS = 208  # of the student's 288 in every MLP: as many as 80x allows at 3 bits
 PROMPTS = (
     "def read_lines(path):\n    with open(path) as",
@@ -80,7 +82,9 @@ def keep_zeros(model: torch.nn.Module) -> None:
         pruning.apply_mask(layer, layer.weight.detach() != 0)
 
 
-def lessons(train: torch.Tensor, steps: int, rows: int, seed: int, optimizer: torch.optim.Optimizer, what: str) -> Iterator[dict]:
+def lessons(
+    train: torch.Tensor, steps: int, rows: int, seed: int, optimizer: torch.optim.Optimizer, what: str
+) -> Iterator[dict]:
     """Random training batches with a progress bar; the learning rate falls linearly to zero on the way."""
     generator, rate = np.random.default_rng(seed), optimizer.param_groups[0]["lr"]
     for step in tqdm(range(steps), desc=what, unit="step"):
@@ -89,7 +93,16 @@ def lessons(train: torch.Tensor, steps: int, rows: int, seed: int, optimizer: to
 
 
 def teach(
-    student, teacher, train, steps: int, rows: int, seed: int, rate: float, what: str, T: float = 1.0, alpha: float = 0.7
+    student,
+    teacher,
+    train,
+    steps: int,
+    rows: int,
+    seed: int,
+    rate: float,
+    what: str,
+    T: float = 1.0,
+    alpha: float = 0.7,
 ) -> torch.nn.Module:
     """Distill `student` for `steps` steps, in place; put it back into eval mode."""
     if steps:
@@ -97,7 +110,14 @@ def teach(
         device = next(teacher.parameters()).device
         student = student.to(device)
         optimizer = torch.optim.AdamW(student.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.0)
-        distillation.distill(student, teacher, lessons(train.to(device), steps, rows, seed, optimizer, what), optimizer, T, alpha)
+        distillation.distill(
+            student,
+            teacher,
+            lessons(train.to(device), steps, rows, seed, optimizer, what),
+            optimizer,
+            T,
+            alpha,
+        )
     return student.eval()
 
 
@@ -105,7 +125,10 @@ def teach(
 
 
 def embedded_job(seed: int, quick: bool, from_scratch: bool) -> Job:
-    """The shipped teacher and student on the standard library. Long training is shipped; a short live part goes on from it."""
+    """The shipped teacher and student on the standard library.
+
+    Long training is shipped; a short live part goes on from it.
+    """
     teacher, student = load_model(str(ASSETS / "teacher")), load_model(str(ASSETS / "student"))
     train, _ = corpus.load_tokens("train")
     held_out, file_ids = corpus.load_tokens("test", per_file=2 if quick else 16)
@@ -116,7 +139,16 @@ def embedded_job(seed: int, quick: bool, from_scratch: bool) -> Job:
     def distilled(model: torch.nn.Module) -> torch.nn.Module:
         if from_scratch:
             torch.manual_seed(seed)
-            return teach(type(model)(model.config), teacher, train, 3 if quick else 1500, 16, seed, 4e-3, "distilling from nothing")
+            return teach(
+                type(model)(model.config),
+                teacher,
+                train,
+                3 if quick else 1500,
+                16,
+                seed,
+                4e-3,
+                "distilling from nothing",
+            )
         return model
 
     def fine_tuned(model: torch.nn.Module) -> torch.nn.Module:
@@ -125,7 +157,14 @@ def embedded_job(seed: int, quick: bool, from_scratch: bool) -> Job:
         fake_quantize([model.get_input_embeddings(), model.get_output_embeddings()], "clip3")
         long = from_scratch and not quick
         model = teach(
-            model, teacher, train, 3000 if long else steps, 16, seed, 2e-3 if long else LIVE_RATE, "fine-tuning on the 3-bit grid"
+            model,
+            teacher,
+            train,
+            3000 if long else steps,
+            16,
+            seed,
+            2e-3 if long else LIVE_RATE,
+            "fine-tuning on the 3-bit grid",
         )
         bake_fake_quantize(model)
         return model
@@ -157,15 +196,24 @@ def embedded_job(seed: int, quick: bool, from_scratch: bool) -> Job:
 
 
 def load_model(name: str) -> torch.nn.Module:
-    """Load a Hugging Face causal LM from a folder or a hub id, fp32, eval mode. ValueError when it is none, or incomplete."""
+    """Load a Hugging Face causal LM from a folder or a hub id, fp32, eval mode.
+
+    ValueError when it is none, or incomplete.
+    """
     try:
         config = AutoConfig.from_pretrained(name)
-        model, loaded = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
+        model, loaded = AutoModelForCausalLM.from_pretrained(
+            name, dtype=torch.float32, output_loading_info=True
+        )
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ValueError(f"cannot load a causal language model from {name!r}: {str(error).strip().splitlines()[0]}") from error
+        raise ValueError(
+            f"cannot load a causal language model from {name!r}: {str(error).strip().splitlines()[0]}"
+        ) from error
     architectures = config.architectures or []
     if not any(architecture.endswith(("ForCausalLM", "LMHeadModel")) for architecture in architectures):
-        raise ValueError(f"{name} is no causal language model: its architecture is {', '.join(architectures) or 'not stated'}")
+        raise ValueError(
+            f"{name} is no causal language model: its architecture is {', '.join(architectures) or 'not stated'}"
+        )
     if loaded["missing_keys"]:
         raise ValueError(
             f"{name} is incomplete: {len(loaded['missing_keys'])} weights are missing, {sorted(loaded['missing_keys'])[0]} among them"
@@ -177,7 +225,9 @@ def load_text_tokenizer(name: str, vocab_size: int):
     """The model's own tokenizer; the shipped one when the folder has none and the vocabulary sizes agree."""
     try:
         own = AutoTokenizer.from_pretrained(name)
-        if own("def f(x): return x")["input_ids"] and len(own) <= vocab_size:  # a folder without one can give an empty tokenizer
+        if (
+            own("def f(x): return x")["input_ids"] and len(own) <= vocab_size
+        ):  # a folder without one can give an empty tokenizer
             return lambda text: own(text, add_special_tokens=False)["input_ids"], own.decode
     except (OSError, ValueError, KeyError, ImportError, TypeError):
         pass
@@ -190,7 +240,9 @@ def load_text_tokenizer(name: str, vocab_size: int):
 
 
 def own_job(teacher_name: str, student_name: str | None, texts: list[Path], seed: int, quick: bool) -> Job:
-    """Any causal LM: a student of every other layer, distilled on the given text, 2:4-pruned, fine-tuned, 4-bit."""
+    """Any causal LM: a student of every other layer, distilled on the given text, 2:4-pruned, fine-tuned,
+    4-bit.
+    """
     documents = []
     for path in texts:
         try:
@@ -201,7 +253,11 @@ def own_job(teacher_name: str, student_name: str | None, texts: list[Path], seed
             raise ValueError(f"the text file {path} is empty")
     teacher = load_model(teacher_name)
     depth, vocabulary = teacher.config.num_hidden_layers, teacher.config.vocab_size
-    student = load_model(student_name) if student_name else distillation.init_student_from_teacher(teacher, range(0, depth, 2))
+    student = (
+        load_model(student_name)
+        if student_name
+        else distillation.init_student_from_teacher(teacher, range(0, depth, 2))
+    )
     if student.config.vocab_size != vocabulary:
         raise ValueError(f"vocabularies differ: teacher {vocabulary}, student {student.config.vocab_size}")
     encode, decode = load_text_tokenizer(teacher_name, vocabulary)
@@ -209,9 +265,13 @@ def own_job(teacher_name: str, student_name: str | None, texts: list[Path], seed
     pieces = [corpus.cut(encode(document), length) for document in documents]
     tokens = torch.cat(pieces)
     if len(tokens) < 2:
-        raise ValueError(f"the text gives {len(tokens)} whole sequences of {length} tokens; at least 2 are needed, one of them held out")
+        raise ValueError(
+            f"the text gives {len(tokens)} whole sequences of {length} tokens; at least 2 are needed, one of them held out"
+        )
     if tokens.max() >= vocabulary:
-        raise ValueError(f"the tokenizer produced token {int(tokens.max())}, beyond the model's vocabulary of {vocabulary}")
+        raise ValueError(
+            f"the tokenizer produced token {int(tokens.max())}, beyond the model's vocabulary of {vocabulary}"
+        )
     file_ids = torch.cat([torch.full((len(piece),), number) for number, piece in enumerate(pieces)])
     held = max(1, len(tokens) // 5)
     train, steps = tokens[:-held], 3 if quick else 100
@@ -236,9 +296,18 @@ def own_job(teacher_name: str, student_name: str | None, texts: list[Path], seed
 
 
 def run(job: Job, out: Path, seed: int, resume: bool) -> dict:
-    """Run the job's stages into `out`, measure everything, write `out/ledger.json` and `out/ledger.png`, return the ledger."""
+    """Run the job's stages into `out`, measure everything, write `out/ledger.json` and `out/ledger.png`,
+    return the ledger.
+    """
     prepare_folder(
-        out, resume, {"seed": seed, "teacher": job.teacher_path, "stages": [name for name, _ in job.stages], "held_out": len(job.held_out)}
+        out,
+        resume,
+        {
+            "seed": seed,
+            "teacher": job.teacher_path,
+            "stages": [name for name, _ in job.stages],
+            "held_out": len(job.held_out),
+        },
     )
     for note in job.notes:
         print(note)
@@ -246,14 +315,20 @@ def run(job: Job, out: Path, seed: int, resume: bool) -> dict:
 
         def evaluate(model: torch.nn.Module) -> dict:
             result = {}
-            for name, metric in {"perplexity": metrics.perplexity, "top1_accuracy": metrics.top1_accuracy, "hits": sequence_hits}.items():
+            for name, metric in {
+                "perplexity": metrics.perplexity,
+                "top1_accuracy": metrics.top1_accuracy,
+                "hits": sequence_hits,
+            }.items():
                 result[name] = metric(model, job.held_out)
                 bar.update()
             return result | {"hits": result["hits"].tolist()}
 
         ledger = pipeline.compress(job.teacher, job.student, job.stages, evaluate, out)
     reference, shipped = torch.tensor(ledger[0]["hits"]), ROOT / job.teacher_path
-    teacher_bytes = min(ledger[0]["file_bytes"], shipped.stat().st_size if shipped.is_file() else ledger[0]["file_bytes"])
+    teacher_bytes = min(
+        ledger[0]["file_bytes"], shipped.stat().st_size if shipped.is_file() else ledger[0]["file_bytes"]
+    )
     for record in tqdm(ledger, desc="speed and memory, each in a fresh process"):
         hits = torch.tensor(record.pop("hits"))
         record["ratio"] = teacher_bytes / record["file_bytes"]
@@ -293,7 +368,8 @@ def fingerprint(job: Job, seed: int) -> dict:
 
 
 def prepare_folder(out: Path, resume: bool, mark: dict) -> None:
-    """Make `out` writable and empty of an earlier run's files, unless they belong to this very run and `resume` is asked for.
+    """Make `out` writable and empty of an earlier run's files, unless they belong to this very run and
+    `resume` is asked for.
 
     Only a folder that holds `run.json`, an earlier run's mark, is cleaned: nobody's own files are touched.
     """
@@ -315,7 +391,9 @@ def prepare_folder(out: Path, resume: bool, mark: dict) -> None:
     except OSError as error:
         raise ValueError(f"cannot write to the folder {out}: {error.strerror}") from error
     if resume and earlier != mark:
-        print("nothing to resume: no earlier run with the same seed, options, models and text", file=sys.stderr)
+        print(
+            "nothing to resume: no earlier run with the same seed, options, models and text", file=sys.stderr
+        )
 
 
 def display(path: Path) -> str:
@@ -325,11 +403,22 @@ def display(path: Path) -> str:
 
 
 def measure_alone(path: Path, generation: bool = False) -> dict:
-    """Load one compressed file in a fresh process and measure it there: full forwards, or generation (`minicompress measure`)."""
-    command = [sys.executable, "-m", "minicompress.cli", "measure", str(path), *(["--generation"] if generation else [])]
+    """Load one compressed file in a fresh process and measure it there: full forwards, or generation
+    (`minicompress measure`).
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "minicompress.cli",
+        "measure",
+        str(path),
+        *(["--generation"] if generation else []),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise ValueError(f"measuring {path.name} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no message'}")
+        raise ValueError(
+            f"measuring {path.name} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no message'}"
+        )
     return json.loads(done.stdout)
 
 
@@ -353,8 +442,9 @@ def measure_file(path: Path) -> dict:
 def measure_generation(path: Path, new_tokens: int = 128, repeats: int = 3) -> dict:
     """What `measure_alone(path, True)` runs: greedy generation at batch 1 with a KV cache, on one thread.
 
-    Weights are dequantized once, after loading. Tokens/s of the lean decoder (`minicompress.job.decode`) and of the library's
-    `generate`, the same model in both: the median of `repeats` after a warm-up. ValueError: not a Llama for the shipped tokenizer.
+    Weights are dequantized once, after loading. Tokens/s of the lean decoder (`minicompress.job.decode`) and
+    of the library's `generate`, the same model in both: the median of `repeats` after a warm-up. ValueError:
+    not a Llama for the shipped tokenizer.
     """
     from transformers.models.llama import modeling_llama  # noqa: F401  (the library's code is no part of what a file costs)
 
@@ -394,7 +484,11 @@ def baselines(job: Job, reference: torch.Tensor, teacher: dict) -> list[dict]:
         rows.append(
             {"name": name, "file_bytes": None}
             | result
-            | {"accuracy_kept": result["top1_accuracy"] / teacher["top1_accuracy"] if teacher["top1_accuracy"] else None}
+            | {
+                "accuracy_kept": result["top1_accuracy"] / teacher["top1_accuracy"]
+                if teacher["top1_accuracy"]
+                else None
+            }
         )
     for name, path in tqdm(job.baselines.items(), desc="shipped baselines"):
         model = pipeline.load_compressed(path)
@@ -412,7 +506,13 @@ def complete(model: torch.nn.Module, prompt: list[int], new_tokens: int = 32) ->
     """Greedy completion with a KV cache; returns the new tokens."""
     ids = torch.tensor([prompt], device=next(iter(model.state_dict().values())).device)
     with torch.no_grad():
-        answer = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=new_tokens, do_sample=False, pad_token_id=0)
+        answer = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=new_tokens,
+            do_sample=False,
+            pad_token_id=0,
+        )
     return answer[0, len(prompt) :].tolist()
 
 
@@ -422,6 +522,10 @@ def completions(job: Job, artefact: Path) -> list[dict]:
     for prompt in PROMPTS:
         ids = job.encode(prompt)
         answers.append(
-            {"prompt": prompt, "teacher": job.decode(complete(job.teacher, ids)), "compressed": job.decode(complete(small, ids))}
+            {
+                "prompt": prompt,
+                "teacher": job.decode(complete(job.teacher, ids)),
+                "compressed": job.decode(complete(small, ids)),
+            }
         )
     return answers

@@ -1,7 +1,8 @@
 """The teacher's answers on disk, so that a student can be distilled for many epochs at the price of one.
 
-A forward pass of the teacher costs more than a whole training step of a student 1/10 its size. The 16 likeliest next
-tokens hold nearly all of a code model's probability, so those are kept: 64 bytes a token instead of 4 kB.
+A forward pass of the teacher costs more than a whole training step of a student 1/10 its size. The 16
+likeliest next tokens hold nearly all of a code model's probability, so those are kept: 64 bytes a token
+instead of 4 kB.
 """
 
 from pathlib import Path
@@ -21,15 +22,17 @@ TOP = 16
 class Answers:
     """Sequences with the teacher's top log-probabilities: batch(step) is a function of (seed, step) alone.
 
-    The sequences were written in batches; `places` = (first, end, batch) keeps only those places of each batch, which
-    is how one stream of the mixture is picked out.
+    The sequences were written in batches; `places` = (first, end, batch) keeps only those places of each
+    batch, which is how one stream of the mixture is picked out.
     """
 
     def __init__(self, folder: Path, rows: int, seed: int = 0, places: tuple[int, int, int] | None = None):
         self.tokens = np.load(folder / "tokens.npy", mmap_mode="r")  # uint16 [N, T]
         answered = int((folder / "total.txt").read_text()) if (folder / "total.txt").is_file() else 0
         if answered != len(self.tokens):
-            raise ValueError(f"the teacher has answered {answered} of {len(self.tokens)} sequences: let `train answers` finish first")
+            raise ValueError(
+                f"the teacher has answered {answered} of {len(self.tokens)} sequences: let `train answers` finish first"
+            )
         self.indices = np.load(folder / "indices.npy", mmap_mode="r")  # uint16 [N, T, TOP]
         self.log_probs = np.load(folder / "log_probs.npy", mmap_mode="r")  # fp16 [N, T, TOP]
         self.rows, self.seed = rows, seed
@@ -39,9 +42,13 @@ class Answers:
             self.chosen = self.chosen[(self.chosen % batch >= first) & (self.chosen % batch < end)]
 
     def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """tokens int64 [B, T], indices int64 [B, T, TOP], log_probs fp32 [B, T, TOP]; every epoch in a new order."""
+        """tokens int64 [B, T], indices int64 [B, T, TOP], log_probs fp32 [B, T, TOP]; every epoch in a new
+        order.
+        """
         per_epoch = len(self.chosen) // self.rows
-        order = self.chosen[np.random.default_rng([self.seed, step // per_epoch]).permutation(len(self.chosen))]
+        order = self.chosen[
+            np.random.default_rng([self.seed, step // per_epoch]).permutation(len(self.chosen))
+        ]
         chosen = np.sort(order[step % per_epoch * self.rows :][: self.rows])
         return (
             torch.from_numpy(self.tokens[chosen].astype(np.int64)),
@@ -64,12 +71,16 @@ def write_answers(teacher: torch.nn.Module, mixture: Mixture, steps: int, folder
     arrays = {}
     for name, (kind, tail) in shapes.items():
         mode = "r+" if done else "w+"
-        arrays[name] = np.lib.format.open_memmap(folder / f"{name}.npy", mode, kind, (steps * rows, length, *tail))
+        arrays[name] = np.lib.format.open_memmap(
+            folder / f"{name}.npy", mode, kind, (steps * rows, length, *tail)
+        )
     device = next(teacher.parameters()).device
     with evaluation_mode(teacher):
         for step in tqdm(range(done, steps), desc="teacher's answers", initial=done, total=steps):
             tokens = mixture.batch(step)
-            log_probs = F.log_softmax(teacher(input_ids=tokens.to(device), use_cache=False).logits.float(), -1)  # [B, T, V]
+            log_probs = F.log_softmax(
+                teacher(input_ids=tokens.to(device), use_cache=False).logits.float(), -1
+            )  # [B, T, V]
             top = log_probs.topk(TOP, dim=-1)
             place = slice(step * rows, (step + 1) * rows)
             arrays["tokens"][place] = tokens.numpy()
@@ -85,12 +96,17 @@ def write_answers(teacher: torch.nn.Module, mixture: Mixture, steps: int, folder
 
 
 def top_distillation_loss(
-    student_logits: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor, log_probs: torch.Tensor, alpha: float
+    student_logits: torch.Tensor,
+    labels: torch.Tensor,
+    indices: torch.Tensor,
+    log_probs: torch.Tensor,
+    alpha: float,
 ) -> torch.Tensor:
-    """alpha * KL(teacher's top answers, renormalised || student) + (1 - alpha) * cross entropy, T = 1, mean over tokens.
+    """alpha * KL(teacher's top answers, renormalised || student) + (1 - alpha) * cross entropy, T = 1, mean
+    over tokens.
 
-    With every token of the vocabulary among the answers this is `distillation_loss(..., T=1)`; it is cheaper because
-    only one softmax over the vocabulary is needed.
+    With every token of the vocabulary among the answers this is `distillation_loss(..., T=1)`; it is cheaper
+    because only one softmax over the vocabulary is needed.
 
     student_logits [N, V], labels int64 [N], indices int64 [N, TOP], log_probs [N, TOP].
     """

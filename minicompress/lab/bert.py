@@ -1,7 +1,8 @@
-"""A BERT and its DistilBERT: masking tokens, building the two models, copying weights from one into the other, scoring.
+"""A BERT and its DistilBERT: masking tokens, building the two models, copying weights from one into the
+other, scoring.
 
-A masked language model reads a sequence in which some tokens are hidden and says which they were. The vocabulary is the
-shipped tokenizer's, and one more token for what is hidden.
+A masked language model reads a sequence in which some tokens are hidden and says which they were. The
+vocabulary is the shipped tokenizer's, and one more token for what is hidden.
 """
 
 from collections.abc import Sequence
@@ -16,10 +17,12 @@ SHAPE = dict(hidden_size=192, intermediate_size=768, num_hidden_layers=6, num_at
 
 
 def mask_tokens(tokens: torch.Tensor, seed: int, share: float = 0.15) -> tuple[torch.Tensor, torch.Tensor]:
-    """Hide tokens as BERT does (Devlin et al. 2019, arXiv 1810.04805, section 3.1); return input_ids and labels.
+    """Hide tokens as BERT does (Devlin et al. 2019, arXiv 1810.04805, section 3.1); return input_ids and
+    labels.
 
-    Each token is chosen with probability `share`; of the chosen, 80% become MASK, 10% a random token, 10% stay. Labels are
-    the original tokens where chosen, -100 elsewhere. Drawn on the CPU from `seed`, so the same on every device.
+    Each token is chosen with probability `share`; of the chosen, 80% become MASK, 10% a random token, 10%
+    stay. Labels are the original tokens where chosen, -100 elsewhere. Drawn on the CPU from `seed`, so the
+    same on every device.
     tokens: int64 [B, T].
     """
     generator = torch.Generator().manual_seed(seed)
@@ -50,7 +53,8 @@ def new_bert(shape: dict = SHAPE, seed: int = 0, length: int = 256) -> BertForMa
 
 
 def borrow_embeddings(model: BertForMaskedLM, embeddings: torch.Tensor, spread: float = 0.06) -> None:
-    """Start the word embeddings of a BERT, in place, from another model's [2048, width]: their main directions, as many as fit.
+    """Start the word embeddings of a BERT, in place, from another model's [2048, width]: their main
+    directions, as many as fit.
 
     With so little text this saves much of it: after 60 steps the loss is where it is after 160 without.
     """
@@ -61,12 +65,16 @@ def borrow_embeddings(model: BertForMaskedLM, embeddings: torch.Tensor, spread: 
         model.bert.embeddings.word_embeddings.weight[: len(main)] = main * (spread / main.std())
 
 
-def look_at_neighbours(model: torch.nn.Module, offsets: Sequence[int] = (-3, -2, -1, 1, 2, 3), gain: float = 1.6) -> None:
-    """Start the first layer of a BERT, in place, with every head reading one neighbour: head h the token at `offsets[h]`.
+def look_at_neighbours(
+    model: torch.nn.Module, offsets: Sequence[int] = (-3, -2, -1, 1, 2, 3), gain: float = 1.6
+) -> None:
+    """Start the first layer of a BERT, in place, with every head reading one neighbour: head h the token at
+    `offsets[h]`.
 
-    Positions become sinusoids. A shift is a rotation of a sinusoid, so a query rotated by the offset matches best the key of
-    the token that far away. Everything stays trainable. Without it a small BERT has to discover positions first, and with
-    few tokens it does not: for hundreds of steps it gives every hole the same frequent tokens.
+    Positions become sinusoids. A shift is a rotation of a sinusoid, so a query rotated by the offset matches
+    best the key of the token that far away. Everything stays trainable. Without it a small BERT has to
+    discover positions first, and with few tokens it does not: for hundreds of steps it gives every hole the
+    same frequent tokens.
     """
     width, heads = model.config.hidden_size, model.config.num_attention_heads
     if len(offsets) != heads:
@@ -75,7 +83,8 @@ def look_at_neighbours(model: torch.nn.Module, offsets: Sequence[int] = (-3, -2,
     frequency = torch.pi * (torch.arange(width // 2) + 0.5) / (width // 2)  # [width/2], radians a token
     angle = torch.arange(model.config.max_position_embeddings)[:, None] * frequency  # [positions, width/2]
     size = 2**0.5 * embeddings.word_embeddings.weight.std()  # positions as loud as words
-    # Head h takes every heads-th frequency: [heads, pairs], and its rows of the query and key matrices in the same order.
+    # Head h takes every heads-th frequency: [heads, pairs], and its rows of the query and key matrices in the
+    # same order.
     pair = torch.arange(width // 2).reshape(-1, heads).T
     row = torch.arange(width).reshape(heads, -1, 2)  # [heads, pairs, (sine, cosine)]
     turn = frequency[pair] * torch.tensor(offsets)[:, None]  # [heads, pairs]
@@ -85,7 +94,9 @@ def look_at_neighbours(model: torch.nn.Module, offsets: Sequence[int] = (-3, -2,
     query[row[..., 0], 2 * pair], query[row[..., 0], 2 * pair + 1] = gain * turn.cos(), gain * turn.sin()
     query[row[..., 1], 2 * pair], query[row[..., 1], 2 * pair + 1] = -gain * turn.sin(), gain * turn.cos()
     with torch.no_grad():
-        embeddings.position_embeddings.weight.copy_(size * torch.stack([angle.sin(), angle.cos()], -1).flatten(1))  # [positions, width]
+        embeddings.position_embeddings.weight.copy_(
+            size * torch.stack([angle.sin(), angle.cos()], -1).flatten(1)
+        )  # [positions, width]
         attention.query.weight.copy_(query)
         attention.key.weight.copy_(key)
 
@@ -113,8 +124,9 @@ OTHER_NAMES = {
 def distilbert_from_bert(teacher: BertForMaskedLM, keep_layers: Sequence[int]) -> DistilBertForMaskedLM:
     """A DistilBERT that starts from the chosen layers of a BERT, and from its embeddings and masked-LM head.
 
-    DistilBERT has no token-type embeddings. All our text is of type 0, so that one vector is added to the positions: with
-    every layer kept the student computes what the teacher does. Nothing is shared with the teacher.
+    DistilBERT has no token-type embeddings. All our text is of type 0, so that one vector is added to the
+    positions: with every layer kept the student computes what the teacher does. Nothing is shared with the
+    teacher.
     Source: Sanh et al. 2019, arXiv 1910.01108, section 3.
     """
     config = teacher.config
@@ -139,16 +151,22 @@ def distilbert_from_bert(teacher: BertForMaskedLM, keep_layers: Sequence[int]) -
     for old, new in names.items():
         student.get_submodule(new).load_state_dict(teacher.get_submodule(old).state_dict())
     with torch.no_grad():
-        student.distilbert.embeddings.position_embeddings.weight += teacher.bert.embeddings.token_type_embeddings.weight[0]
+        student.distilbert.embeddings.position_embeddings.weight += (
+            teacher.bert.embeddings.token_type_embeddings.weight[0]
+        )
     return student.to(next(teacher.parameters()).device)
 
 
 def masked_score(model: torch.nn.Module, tokens: torch.Tensor, seed: int = 0, batch_size: int = 32) -> dict:
-    """Mean loss (nats) and accuracy on the chosen tokens of one fixed masking; tokens int64 [sequences, length]."""
+    """Mean loss (nats) and accuracy on the chosen tokens of one fixed masking; tokens int64 [sequences,
+    length].
+    """
     inputs, labels = mask_tokens(tokens, seed)
     loss, hits, device = 0.0, 0, next(model.parameters()).device
     with evaluation_mode(model):
-        for rows, answers in zip(inputs.to(device).split(batch_size), labels.to(device).split(batch_size), strict=True):
+        for rows, answers in zip(
+            inputs.to(device).split(batch_size), labels.to(device).split(batch_size), strict=True
+        ):
             chosen = answers != -100
             logits = model(input_ids=rows).logits[chosen].float()  # [N, V]
             loss += torch.nn.functional.cross_entropy(logits, answers[chosen], reduction="sum").item()

@@ -41,7 +41,9 @@ LEFT_OUT_FILES = re.compile(
 
 
 def split_of(relative_path: str) -> str:
-    """Name the split of a standard-library file: 10% test, 10% validation, 80% train, by sha256 of its POSIX path."""
+    """Name the split of a standard-library file: 10% test, 10% validation, 80% train, by sha256 of its POSIX
+    path.
+    """
     bucket = int(hashlib.sha256(relative_path.encode()).hexdigest(), 16) % 10
     return {0: "test", 1: "validation"}.get(bucket, "train")
 
@@ -79,7 +81,9 @@ def cut(token_ids: list[int], length: int) -> torch.Tensor:
     return torch.tensor(token_ids[:whole], dtype=torch.int64).view(-1, length)  # [sequences, length]
 
 
-def load_tokens(split: str, length: int = 256, per_file: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+def load_tokens(
+    split: str, length: int = 256, per_file: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Tokenize one split of the standard library, no sequence crossing a file boundary.
 
     Returns tokens int64 [sequences, length] and the file number of each sequence, int64 [sequences].
@@ -99,7 +103,10 @@ def load_tokens(split: str, length: int = 256, per_file: int | None = None) -> t
 
 def cache_key() -> str:
     """What token arrays depend on: the Python version and the tokenizer."""
-    return "{}.{}.{}-".format(*sys.version_info[:3]) + hashlib.sha256(load_tokenizer().to_str().encode()).hexdigest()[:12]
+    return (
+        "{}.{}.{}-".format(*sys.version_info[:3])
+        + hashlib.sha256(load_tokenizer().to_str().encode()).hexdigest()[:12]
+    )
 
 
 def _cached_documents(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +141,8 @@ def describe() -> dict:
 def summarization_pairs(source: str) -> list[tuple[str, str]]:
     """Form (function without its docstring, first line of its docstring) pairs from one source file.
 
-    The function's text is `ast.unparse`d, which also drops comments, so the answer cannot be read off the prompt.
+    The function's text is `ast.unparse`d, which also drops comments, so the answer cannot be read off the
+    prompt.
     """
     try:
         tree = ast.parse(source)
@@ -152,6 +160,8 @@ def summarization_pairs(source: str) -> list[tuple[str, str]]:
 
 
 def encode_pair(tokenizer: Tokenizer, function: str, summary: str) -> tuple[list[int], list[int]]:
-    """Encode one pair: prompt ids (function, then the summary mark) and answer ids (summary, then the end mark)."""
+    """Encode one pair: prompt ids (function, then the summary mark) and answer ids (summary, then the end
+    mark).
+    """
     prompt = tokenizer.encode(function).ids + [tokenizer.token_to_id(SUMMARY)]
     return prompt, tokenizer.encode(summary).ids + [tokenizer.token_to_id(END)]

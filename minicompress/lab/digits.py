@@ -1,4 +1,6 @@
-"""A small real task for convolutions: the 1,797 handwritten digits (8 x 8) that come with scikit-learn, and a CNN trained in seconds."""
+"""A small real task for convolutions: the 1,797 handwritten digits (8 x 8) that come with scikit-learn, and a
+CNN trained in seconds.
+"""
 
 import numpy as np
 import torch
@@ -32,7 +34,12 @@ def digits_cnn(channels: tuple[int, int] = (32, 64)) -> nn.Sequential:
 
 
 def train_cnn(
-    model: nn.Module, images: torch.Tensor, labels: torch.Tensor, epochs: int = 12, rate: float = 3e-3, seed: int = 0
+    model: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    epochs: int = 12,
+    rate: float = 3e-3,
+    seed: int = 0,
 ) -> nn.Module:
     """Train in place with AdamW, the rate falling linearly to zero; return the model in eval mode."""
     generator = np.random.default_rng(seed)

@@ -1,8 +1,8 @@
 """Bits and bytes: exact encodings of integer weights, and the formulas that predict their size.
 
-An encoding turns an int8 matrix into one uint8 tensor and back, without loss. `cheapest_encoding` picks the smallest
-one that can hold the values; `encoded_bytes` predicts its size from the shape, the bit width and the number of
-non-zeros alone, and must agree with what is measured.
+An encoding turns an int8 matrix into one uint8 tensor and back, without loss. `cheapest_encoding` picks the
+smallest one that can hold the values; `encoded_bytes` predicts its size from the shape, the bit width and the
+number of non-zeros alone, and must agree with what is measured.
 
 | encoding    | holds                                    | bits a weight             |
 |-------------|------------------------------------------|---------------------------|
@@ -21,13 +21,16 @@ import torch
 
 
 def pack_bits(codes: torch.Tensor, bits: int) -> torch.Tensor:
-    """Pack unsigned codes of `bits` bits each into bytes, least significant bit first; uint8 [ceil(numel * bits / 8)].
+    """Pack unsigned codes of `bits` bits each into bytes, least significant bit first; uint8 [ceil(numel *
+    bits / 8)].
 
     Example: codes [1, 2, 3] at 2 bits are the bits 10 01 11, read from the lowest: byte 0b00111001 = 57.
     """
     codes = codes.flatten().to(torch.int64)
     if codes.numel() and (codes.min() < 0 or codes.max() >= 2**bits):
-        raise ValueError(f"codes must lie in 0..{2**bits - 1} for {bits} bits, got {int(codes.min())}..{int(codes.max())}")
+        raise ValueError(
+            f"codes must lie in 0..{2**bits - 1} for {bits} bits, got {int(codes.min())}..{int(codes.max())}"
+        )
     stream = (codes[:, None] >> torch.arange(bits, device=codes.device)) & 1  # [numel, bits]
     stream = torch.nn.functional.pad(stream.flatten(), (0, -codes.numel() * bits % 8))  # whole bytes
     return (stream.view(-1, 8) << torch.arange(8, device=codes.device)).sum(1).to(torch.uint8)  # [bytes]
@@ -40,25 +43,33 @@ def unpack_bits(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
     return (codes << torch.arange(bits, device=packed.device)).sum(1)
 
 
-# Symmetric integers have an odd number of levels, which wastes a part of a bit: base, digits, bytes (base^digits <= 256^bytes).
+# Symmetric integers have an odd number of levels, which wastes a part of a bit: base, digits, bytes
+# (base^digits <= 256^bytes).
 DIGITS = {"ternary": (3, 5, 1), "septenary": (7, 17, 6)}
 
 
 def pack_digits(values: torch.Tensor, encoding: str) -> torch.Tensor:
-    """Pack symmetric integers as digits of one number a group, lowest digit and lowest byte first; uint8 [groups * bytes].
+    """Pack symmetric integers as digits of one number a group, lowest digit and lowest byte first; uint8
+    [groups * bytes].
 
     Example: ternary [1, 0, -1, -1, -1] has the digits 2, 1, 0, 0, 0: byte 2 + 1 * 3 = 5.
     """
     base, digits, size = DIGITS[encoding]
-    codes = torch.nn.functional.pad(values.flatten().to(torch.int64) + base // 2, (0, -values.numel() % digits))
+    codes = torch.nn.functional.pad(
+        values.flatten().to(torch.int64) + base // 2, (0, -values.numel() % digits)
+    )
     numbers = (codes.view(-1, digits) * base ** torch.arange(digits, device=values.device)).sum(1)  # [groups]
-    return (numbers[:, None] >> 8 * torch.arange(size, device=values.device) & 255).to(torch.uint8).flatten()  # [groups, bytes]
+    return (
+        (numbers[:, None] >> 8 * torch.arange(size, device=values.device) & 255).to(torch.uint8).flatten()
+    )  # [groups, bytes]
 
 
 def unpack_digits(packed: torch.Tensor, encoding: str, count: int) -> torch.Tensor:
     """Undo `pack_digits`: int64 [count]."""
     base, digits, size = DIGITS[encoding]
-    numbers = (packed.view(-1, size).to(torch.int64) << 8 * torch.arange(size, device=packed.device)).sum(1)  # [groups]
+    numbers = (packed.view(-1, size).to(torch.int64) << 8 * torch.arange(size, device=packed.device)).sum(
+        1
+    )  # [groups]
     codes = numbers[:, None] // base ** torch.arange(digits, device=packed.device) % base  # [groups, digits]
     return codes.flatten()[:count] - base // 2
 
@@ -91,7 +102,9 @@ def unpack_sign24(packed: torch.Tensor, count: int) -> torch.Tensor:
 def pack_bitmask(values: torch.Tensor, bits: int) -> torch.Tensor:
     """Pack a bitmask of the non-zeros, then the non-zeros at `bits` bits each."""
     kept = values.flatten() != 0
-    return torch.cat([pack_bits(kept, 1), pack_bits(values.flatten()[kept].to(torch.int64) + 2 ** (bits - 1), bits)])
+    return torch.cat(
+        [pack_bits(kept, 1), pack_bits(values.flatten()[kept].to(torch.int64) + 2 ** (bits - 1), bits)]
+    )
 
 
 def unpack_bitmask(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
@@ -123,9 +136,15 @@ def encoded_bytes(encoding: str, numel: int, nonzeros: int) -> int:
 def cheapest_encoding(values: torch.Tensor, bits: int) -> str:
     """Name the encoding that holds these integers exactly in the fewest bytes."""
     possible = [f"int{bits}", f"bitmask{bits}"]
-    possible += [{2: "ternary", 3: "septenary"}[bits]] if bits in (2, 3) and values.min() >= 1 - 2 ** (bits - 1) else []
+    possible += (
+        [{2: "ternary", 3: "septenary"}[bits]]
+        if bits in (2, 3) and values.min() >= 1 - 2 ** (bits - 1)
+        else []
+    )
     possible += ["sign24"] if bits == 2 and fits_sign24(values) else []
-    return min(possible, key=lambda encoding: encoded_bytes(encoding, values.numel(), int(values.count_nonzero())))
+    return min(
+        possible, key=lambda encoding: encoded_bytes(encoding, values.numel(), int(values.count_nonzero()))
+    )
 
 
 def cheapest_half(weight: torch.Tensor) -> str:

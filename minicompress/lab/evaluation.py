@@ -18,9 +18,11 @@ def sequence_hits(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int 
 def bootstrap_ratio(
     hits: torch.Tensor, reference: torch.Tensor, file_ids: torch.Tensor, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-    """95% bootstrap interval of sum(hits) / sum(reference), resampling whole files (sequences of a file go together).
+    """95% bootstrap interval of sum(hits) / sum(reference), resampling whole files (sequences of a file go
+    together).
 
-    With fewer than five files the sequences themselves are resampled: the interval then says nothing about other files.
+    With fewer than five files the sequences themselves are resampled: the interval then says nothing about
+    other files.
     hits, reference: int64 [sequences] for the same sequences; file_ids: int64 [sequences].
     """
     _, index = file_ids.unique(return_inverse=True)

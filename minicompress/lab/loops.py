@@ -1,4 +1,6 @@
-"""The loops that every chapter needs: a model in eval or training mode, optimizer steps, the next-token loss and its score."""
+"""The loops that every chapter needs: a model in eval or training mode, optimizer steps, the next-token loss
+and its score.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -30,14 +32,18 @@ def evaluation_mode(*models: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def training_mode(student: nn.Module, teacher: nn.Module) -> Iterator[None]:
-    """Put the student into training mode and the teacher into eval mode; afterwards every submodule has its own mode back."""
+    """Put the student into training mode and the teacher into eval mode; afterwards every submodule has its
+    own mode back.
+    """
     with modes_kept(student, teacher):
         student.train()
         teacher.eval()
         yield
 
 
-def take_steps(batches: Iterable, loss_of: Callable[[object], torch.Tensor], optimizer: torch.optim.Optimizer) -> list[float]:
+def take_steps(
+    batches: Iterable, loss_of: Callable[[object], torch.Tensor], optimizer: torch.optim.Optimizer
+) -> list[float]:
     """One optimizer step a batch: `loss_of(batch)`, backward, step. Return the losses.
 
     The caller chooses the models' modes (`training_mode`). ValueError: no batch.

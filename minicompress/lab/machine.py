@@ -18,9 +18,9 @@ from minicompress.lab.paths import ROOT
 def keep_freed_memory() -> None:
     """Ask the C library to reuse freed memory instead of returning it to the kernel.
 
-    A training step allocates and frees the same large tensors again and again; with glibc's defaults each one is a
-    fresh mapping whose pages must be faulted in. Measured here on two CPU cores: a 10M model trains 1.7x faster.
-    Does nothing where the C library is not glibc.
+    A training step allocates and frees the same large tensors again and again; with glibc's defaults each one
+    is a fresh mapping whose pages must be faulted in. Measured here on two CPU cores: a 10M model trains 1.7x
+    faster. Does nothing where the C library is not glibc.
     """
     M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # names and numbers of <malloc.h>
     try:
@@ -56,8 +56,8 @@ def synchronize(device: torch.device) -> None:
 def peak_memory_bytes() -> int:
     """Return the largest resident memory that this process has had so far, as this system keeps it.
 
-    Linux keeps it in /proc (`getrusage` there would also count the parent that this process was started from), Windows where
-    psutil finds it, macOS in `getrusage`, in bytes.
+    Linux keeps it in /proc (`getrusage` there would also count the parent that this process was started
+    from), Windows where psutil finds it, macOS in `getrusage`, in bytes.
     """
     with contextlib.suppress(OSError):
         return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
@@ -90,13 +90,22 @@ def versions() -> dict:
     import tokenizers
     import transformers
 
-    modules = {"torch": torch, "transformers": transformers, "tokenizers": tokenizers, "safetensors": safetensors}
-    return {"python": platform.python_version()} | {name: module.__version__ for name, module in modules.items()}
+    modules = {
+        "torch": torch,
+        "transformers": transformers,
+        "tokenizers": tokenizers,
+        "safetensors": safetensors,
+    }
+    return {"python": platform.python_version()} | {
+        name: module.__version__ for name, module in modules.items()
+    }
 
 
 def commit() -> str:
     """Return the repository's commit, with a + when the working tree differs from it, or 'unknown'."""
-    run = lambda *words: subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()  # noqa: E731
+    run = lambda *words: subprocess.run(
+        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()  # noqa: E731
     try:
         return run("rev-parse", "--short=12", "HEAD") + ("+" if run("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):

@@ -1,4 +1,6 @@
-"""The teacher's larger diet: token streams from the standard library and from installed packages, mixed into batches."""
+"""The teacher's larger diet: token streams from the standard library and from installed packages, mixed into
+batches.
+"""
 
 import hashlib
 import importlib.metadata
@@ -38,15 +40,23 @@ def long_spans(text: str, lines: int = 6, characters: int = 160) -> set[int]:
     """Fingerprint every run of `lines` non-blank stripped lines that holds at least `characters` characters."""
     kept = [line.strip() for line in text.split("\n") if line.strip()]
     spans = ("\n".join(kept[start : start + lines]) for start in range(len(kept) - lines + 1))
-    return {int.from_bytes(hashlib.blake2b(span.encode(), digest_size=8).digest()) for span in spans if len(span) >= characters}
+    return {
+        int.from_bytes(hashlib.blake2b(span.encode(), digest_size=8).digest())
+        for span in spans
+        if len(span) >= characters
+    }
 
 
 def held_out_spans() -> set[int]:
     """Fingerprints of every long span in the validation and test files."""
-    return set().union(*(long_spans(read_text(path)) for split in ("validation", "test") for path in stdlib_files(split)))
+    return set().union(
+        *(long_spans(read_text(path)) for split in ("validation", "test") for path in stdlib_files(split))
+    )
 
 
-def select_unseen(paths: list[Path], most_repeated: float = 0.5, most_characters: int = 200_000) -> tuple[list[Path], dict]:
+def select_unseen(
+    paths: list[Path], most_repeated: float = 0.5, most_characters: int = 200_000
+) -> tuple[list[Path], dict]:
     """Leave out files that would leak held-out text or mostly repeat earlier files; report how many and why.
 
     A file that shares a single long span with a held-out file is a leak. A file of which more than
@@ -83,7 +93,8 @@ def join_tokens(documents: list[list[int]], end: int) -> np.ndarray:
 
 
 def training_streams(lock_file: Path, longest_pair: int = 256) -> tuple[dict[str, np.ndarray], dict]:
-    """Build the three token streams that teachers learn from, and a report of what went in and what was left out.
+    """Build the three token streams that teachers learn from, and a report of what went in and what was left
+    out.
 
     `stdlib`: the standard library's training files. `packages`: the sources of the pinned packages.
     `pairs`: code summarization, formed from the training files of both.
@@ -107,19 +118,24 @@ def training_streams(lock_file: Path, longest_pair: int = 256) -> tuple[dict[str
 
 
 class Mixture:
-    """Training batches from several token streams, a function of (seed, step) alone, so that a run can be resumed.
+    """Training batches from several token streams, a function of (seed, step) alone, so that a run can be
+    resumed.
 
-    Each batch takes a fixed number of rows from each stream. A stream is read in shuffled windows; every pass over
-    it starts at another offset, so that the windows differ between passes.
+    Each batch takes a fixed number of rows from each stream. A stream is read in shuffled windows; every pass
+    over it starts at another offset, so that the windows differ between passes.
 
         mixture = Mixture(streams, {"stdlib": 14, "packages": 16, "pairs": 2}, length=256)
         mixture.batch(0)                                    # int64 [32, 256]
     """
 
-    def __init__(self, streams: dict[str, np.ndarray], rows: dict[str, int], length: int = 256, seed: int = 0):
+    def __init__(
+        self, streams: dict[str, np.ndarray], rows: dict[str, int], length: int = 256, seed: int = 0
+    ):
         for name in rows:
             if len(streams[name]) < 2 * length:
-                raise ValueError(f"stream {name!r} has {len(streams[name])} tokens, at least {2 * length} are needed")
+                raise ValueError(
+                    f"stream {name!r} has {len(streams[name])} tokens, at least {2 * length} are needed"
+                )
         self.streams, self.rows, self.length, self.seed = streams, rows, length, seed
 
     def windows(self, name: str, first: int, count: int) -> list[np.ndarray]:
@@ -136,9 +152,13 @@ class Mixture:
     @cache  # noqa: B019  (two or three passes of two or three streams: small, and lives as long as the process)
     def _pass(self, name: str, number: int) -> tuple[int, np.ndarray]:
         generator = np.random.default_rng([self.seed, number, *name.encode()])
-        return int(generator.integers(self.length)), generator.permutation(len(self.streams[name]) // self.length - 1)
+        return int(generator.integers(self.length)), generator.permutation(
+            len(self.streams[name]) // self.length - 1
+        )
 
     def batch(self, step: int) -> torch.Tensor:
         """Rows of all streams for one step: int64 [sum of rows, length]."""
-        rows = [window for name, count in self.rows.items() for window in self.windows(name, step * count, count)]
+        rows = [
+            window for name, count in self.rows.items() for window in self.windows(name, step * count, count)
+        ]
         return torch.from_numpy(np.stack(rows).astype(np.int64))  # [rows, length]

@@ -8,7 +8,8 @@ from minicompress.lab.paths import ASSETS
 
 
 def shipped_model(name: str) -> torch.nn.Module:
-    """Load a shipped model in fp32 and eval mode: 'teacher' (7.3M parameters), 'half', 'medium', 'student' (0.5M), or 'bert' (3.2M).
+    """Load a shipped model in fp32 and eval mode: 'teacher' (7.3M parameters), 'half', 'medium', 'student'
+    (0.5M), or 'bert' (3.2M).
 
     ValueError: no model of that name.
     """
@@ -17,4 +18,8 @@ def shipped_model(name: str) -> torch.nn.Module:
         raise ValueError(f"no shipped model is called {name!r}: choose one of {', '.join(known)}")
     logging.disable_progress_bar()  # these models load in a blink
     masked = AutoConfig.from_pretrained(ASSETS / name).model_type == "bert"
-    return (AutoModelForMaskedLM if masked else AutoModelForCausalLM).from_pretrained(ASSETS / name, dtype=torch.float32).eval()
+    return (
+        (AutoModelForMaskedLM if masked else AutoModelForCausalLM)
+        .from_pretrained(ASSETS / name, dtype=torch.float32)
+        .eval()
+    )

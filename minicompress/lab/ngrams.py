@@ -9,8 +9,9 @@ import torch
 def ngram_baseline(train: torch.Tensor, held_out: torch.Tensor, order: int, vocabulary: int) -> dict:
     """Top-1 accuracy and perplexity of an n-gram model with interpolated Witten-Bell smoothing.
 
-    p(w | context) = (count(context, w) + kinds(context) * p(w | shorter context)) / (count(context) + kinds(context)),
-    ending in the uniform distribution; `kinds` is the number of different tokens seen after the context.
+    p(w | context) = (count(context, w) + kinds(context) * p(w | shorter context)) / (count(context) +
+    kinds(context)), ending in the uniform distribution; `kinds` is the number of different tokens seen after
+    the context.
 
     train, held_out: int64 [sequences, length]. order 1 is unigram, 3 is trigram.
     """
@@ -20,7 +21,13 @@ def ngram_baseline(train: torch.Tensor, held_out: torch.Tensor, order: int, voca
             for n in range(min(order, position + 1)):
                 counts[n][tuple(row[position - n : position])][token] += 1
     totals = [{context: counter.total() for context, counter in table.items()} for table in counts]
-    best = [{context: max(counter, key=lambda token: (counter[token], -token)) for context, counter in table.items()} for table in counts]
+    best = [
+        {
+            context: max(counter, key=lambda token: (counter[token], -token))
+            for context, counter in table.items()
+        }
+        for table in counts
+    ]
     loss, hits, predicted = 0.0, 0, 0
     for row in held_out.tolist():
         for position in range(1, len(row)):
@@ -29,7 +36,9 @@ def ngram_baseline(train: torch.Tensor, held_out: torch.Tensor, order: int, voca
                 context = tuple(row[position - n : position])
                 if context in counts[n]:
                     counter, total = counts[n][context], totals[n][context]
-                    probability = (counter[row[position]] + len(counter) * probability) / (total + len(counter))
+                    probability = (counter[row[position]] + len(counter) * probability) / (
+                        total + len(counter)
+                    )
                     guess = best[n][context]
             loss -= math.log(probability)
             hits += guess == row[position]

@@ -1,4 +1,7 @@
-"""Where things lie: the repository's folders, the measured figures, the cache. No other file counts its parents."""
+"""Where things lie: the repository's folders, the measured figures, the cache.
+
+No other file counts its parents.
+"""
 
 import json
 import os
@@ -10,7 +13,10 @@ TESTS, OUT = ROOT / "tests", ROOT / "out"
 
 
 def results(name: str) -> dict:
-    """The measured figures in `results/<name>.json`. ValueError, with the names there are, when there is no such file."""
+    """The measured figures in `results/<name>.json`.
+
+    ValueError, with the names there are, when there is no such file.
+    """
     path = RESULTS / f"{name}.json"
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in RESULTS.glob("*.json")))

@@ -11,7 +11,9 @@ from minicompress.lab.files import atomic_write  # noqa: E402
 
 
 def plot_ledger(ledger: list[dict], path: Path) -> None:
-    """Accuracy kept against file bytes, one labelled point a stage, with the 95% interval; the goal as a dashed cross."""
+    """Accuracy kept against file bytes, one labelled point a stage, with the 95% interval; the goal as a
+    dashed cross.
+    """
     teacher = ledger[0]
     figure, axes = plt.subplots(figsize=(8, 4.6))
     kilobytes = [record["file_bytes"] / 1000 for record in ledger]
@@ -19,15 +21,31 @@ def plot_ledger(ledger: list[dict], path: Path) -> None:
     low = [k - 100 * record["accuracy_kept_interval"][0] for k, record in zip(kept, ledger, strict=True)]
     high = [100 * record["accuracy_kept_interval"][1] - k for k, record in zip(kept, ledger, strict=True)]
     axes.errorbar(
-        kilobytes, kept, yerr=[low, high], fmt="o-", color="black", capsize=3, linewidth=0.8, label="stages, 95% interval over files"
+        kilobytes,
+        kept,
+        yerr=[low, high],
+        fmt="o-",
+        color="black",
+        capsize=3,
+        linewidth=0.8,
+        label="stages, 95% interval over files",
     )
     for number, record in enumerate(ledger):
         offset = (6, 8) if number % 2 == 0 else (6, -16)
         axes.annotate(
-            f"{record['name']} ({record['ratio']:.0f}x)", (kilobytes[number], kept[number]), xytext=offset, textcoords="offset points"
+            f"{record['name']} ({record['ratio']:.0f}x)",
+            (kilobytes[number], kept[number]),
+            xytext=offset,
+            textcoords="offset points",
         )
     axes.axhline(90, linestyle="--", color="gray", linewidth=0.8)
-    axes.axvline(teacher["file_bytes"] / 80_000, linestyle="--", color="gray", linewidth=0.8, label="goal: 80x smaller, 90% kept")
+    axes.axvline(
+        teacher["file_bytes"] / 80_000,
+        linestyle="--",
+        color="gray",
+        linewidth=0.8,
+        label="goal: 80x smaller, 90% kept",
+    )
     axes.set_xscale("log")
     axes.set_xlabel("file size in kB (log scale)")
     axes.set_ylabel("share of the teacher's top-1 accuracy, %")

@@ -22,7 +22,9 @@ class StraightThrough(torch.autograd.Function):
 
 
 def absmax_grid(weight: torch.Tensor, bits: int, group_size: int | None = None) -> torch.Tensor:
-    """Round to the symmetric grid of `quantize_symmetric`: scale absmax / (2^(bits-1) - 1) per row, or per group of inputs."""
+    """Round to the symmetric grid of `quantize_symmetric`: scale absmax / (2^(bits-1) - 1) per row, or per
+    group of inputs.
+    """
     rows, columns = weight.shape
     groups = weight.reshape(rows, -1, group_size or columns)  # [out, groups, group_size]
     scale = groups.abs().amax(-1, keepdim=True) / (2 ** (bits - 1) - 1)  # [out, groups, 1]
@@ -30,16 +32,17 @@ def absmax_grid(weight: torch.Tensor, bits: int, group_size: int | None = None) 
     return ((groups / scale).round() * scale).view(rows, columns)
 
 
-# Steps of a uniform grid, in standard deviations, that are best for a normal distribution (Max 1960, table II, for
-# 2^bits levels; ours has one level less).
+# Steps of a uniform grid, in standard deviations, that are best for a normal distribution (Max 1960, table
+# II, for 2^bits levels; ours has one level less).
 BEST_STEP = {3: 0.586, 4: 0.335, 5: 0.188, 6: 0.104}
 
 
 def clipped_grid(weight: torch.Tensor, bits: int) -> torch.Tensor:
-    """Round to the integers -q..q times a step fitted to the row's spread, not to its largest weight, which is clipped.
+    """Round to the integers -q..q times a step fitted to the row's spread, not to its largest weight, which
+    is clipped.
 
-    At 3 bits the largest of 96 weights would make the step half again as wide as is best for the others. The largest
-    weight lands on q, so that `quantize_symmetric` finds this very grid again.
+    At 3 bits the largest of 96 weights would make the step half again as wide as is best for the others. The
+    largest weight lands on q, so that `quantize_symmetric` finds this very grid again.
     """
     largest = 2 ** (bits - 1) - 1
     absmax = weight.abs().amax(-1, keepdim=True)  # [out, 1]
@@ -48,7 +51,8 @@ def clipped_grid(weight: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 def ternary_grid(weight: torch.Tensor) -> torch.Tensor:
-    """Round to scale * {-1, 0, 1} per row: zero below 0.7 of the mean magnitude, the scale the mean of the others.
+    """Round to scale * {-1, 0, 1} per row: zero below 0.7 of the mean magnitude, the scale the mean of the
+    others.
 
     Source: Li et al. 2016, arXiv 1605.04711. Rounding twice changes nothing.
     """
@@ -59,13 +63,17 @@ def ternary_grid(weight: torch.Tensor) -> torch.Tensor:
 
 
 def sign24_grid(weight: torch.Tensor) -> torch.Tensor:
-    """Keep the two largest magnitudes of every four, each as scale * sign; per row, scale = mean kept magnitude.
+    """Keep the two largest magnitudes of every four, each as scale * sign; per row, scale = mean kept
+    magnitude.
 
-    With the kept places fixed this scale minimises the squared error (Rastegari et al. 2016, arXiv 1603.05279).
+    With the kept places fixed this scale minimises the squared error (Rastegari et al. 2016, arXiv
+    1603.05279).
     """
     rows, columns = weight.shape
     magnitude = weight.detach().abs().view(rows, -1, 4)  # [out, groups, 4]
-    pruned = magnitude.argsort(dim=-1, stable=True)[..., :2]  # the lowest index first among equals, as in nm_mask
+    pruned = magnitude.argsort(dim=-1, stable=True)[
+        ..., :2
+    ]  # the lowest index first among equals, as in nm_mask
     kept = torch.ones_like(magnitude, dtype=torch.bool).scatter_(-1, pruned, False).view(rows, columns)
     scale = (weight.abs() * kept).sum(-1, keepdim=True) / (columns // 2)  # [out, 1]
     sign = torch.where(weight < 0, -1.0, 1.0)

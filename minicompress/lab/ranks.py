@@ -9,15 +9,19 @@ Shapes = Mapping[str, tuple[int, int]]
 
 def uniform_ranks(shapes: Shapes, share: float) -> dict[str, int]:
     """Give every layer the same share of its own parameters: int(out * in * share / (out + in)), at least 1."""
-    return {name: max(1, int(rows * columns * share / (rows + columns))) for name, (rows, columns) in shapes.items()}
+    return {
+        name: max(1, int(rows * columns * share / (rows + columns)))
+        for name, (rows, columns) in shapes.items()
+    }
 
 
 def greedy_ranks(spectra: Mapping[str, torch.Tensor], shapes: Shapes, share: float) -> dict[str, int]:
     """Spend the same parameters as `uniform_ranks` where each buys the most energy.
 
-    The next rank of a layer is worth its squared singular value as a share of the layer's sum of squares, divided by its price,
-    out + in. The singular values of a layer fall, so buying the best offers first takes each layer's ranks in order. Every layer
-    gets at least 1 rank, and none more than its break-even rank. A last offer that does not fit into the budget ends it.
+    The next rank of a layer is worth its squared singular value as a share of the layer's sum of squares,
+    divided by its price, out + in. The singular values of a layer fall, so buying the best offers first takes
+    each layer's ranks in order. Every layer gets at least 1 rank, and none more than its break-even rank. A
+    last offer that does not fit into the budget ends it.
     """
     budget = sum(rank * sum(shapes[name]) for name, rank in uniform_ranks(shapes, share).items())
     names, worths, prices = [], [], []

@@ -1,6 +1,7 @@
 """Code summarization: pairs from the corpus, batches of prompts and of labelled pairs, and scores.
 
-A prompt is a function without its docstring and the summary mark; the answer is the docstring's first line and the end mark.
+A prompt is a function without its docstring and the summary mark; the answer is the docstring's first line
+and the end mark.
 """
 
 from collections.abc import Sequence
@@ -14,9 +15,17 @@ Pair = tuple[list[int], list[int]]
 
 
 def load_pairs(split: str, longest_prompt: int = 160, longest_answer: int = 32) -> list[Pair]:
-    """Token ids (prompt, answer) of every documented function of a split, shuffled, no pair twice; long ones are left out."""
+    """Token ids (prompt, answer) of every documented function of a split, shuffled, no pair twice; long ones
+    are left out.
+    """
     tokenizer = corpus.load_tokenizer()
-    found = sorted({pair for path in corpus.stdlib_files(split) for pair in corpus.summarization_pairs(corpus.read_text(path))})
+    found = sorted(
+        {
+            pair
+            for path in corpus.stdlib_files(split)
+            for pair in corpus.summarization_pairs(corpus.read_text(path))
+        }
+    )
     encoded = [corpus.encode_pair(tokenizer, *pair) for pair in found]
     short = [pair for pair in encoded if len(pair[0]) <= longest_prompt and len(pair[1]) <= longest_answer]
     order = torch.randperm(len(short), generator=torch.Generator().manual_seed(0)).tolist()
@@ -43,12 +52,16 @@ def prompt_batches(pairs: Sequence[Pair], size: int) -> list[dict[str, torch.Ten
 
 
 def labelled_batches(pairs: Sequence[Pair], size: int) -> list[dict[str, torch.Tensor]]:
-    """Batches of prompt + true answer, padded on the right; labels are the answer, -100 elsewhere, in the columns of input_ids."""
+    """Batches of prompt + true answer, padded on the right; labels are the answer, -100 elsewhere, in the
+    columns of input_ids.
+    """
     batches = []
     for k in range(0, len(pairs), size):
         chosen = pairs[k : k + size]
         ids, mask = padded([prompt + answer for prompt, answer in chosen], left=False)
-        labels = padded([[-100] * len(prompt) + answer for prompt, answer in chosen], left=False, value=-100)[0]
+        labels = padded([[-100] * len(prompt) + answer for prompt, answer in chosen], left=False, value=-100)[
+            0
+        ]
         batches.append({"input_ids": ids, "attention_mask": mask, "labels": labels})
     return batches
 
@@ -59,7 +72,11 @@ def answer_accuracy(model: torch.nn.Module, pairs: Sequence[Pair], size: int = 3
     with evaluation_mode(model):
         for batch in labelled_batches(pairs, size):
             labels = batch["labels"][:, 1:]
-            guesses = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1].argmax(-1)
+            guesses = (
+                model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+                .logits[:, :-1]
+                .argmax(-1)
+            )
             hits += (guesses == labels).sum().item()
             count += (labels != -100).sum().item()
     return hits / count
@@ -76,7 +93,9 @@ def rouge_l(written: Sequence[str], wanted: Sequence[str]) -> list[float]:
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"])
-    return [scorer.score(target, text)["rougeL"].fmeasure for text, target in zip(written, wanted, strict=True)]
+    return [
+        scorer.score(target, text)["rougeL"].fmeasure for text, target in zip(written, wanted, strict=True)
+    ]
 
 
 def name_as_summary(prompt: list[int]) -> str:

@@ -7,7 +7,17 @@ from rich.table import Table
 
 console = Console()
 
-SIZE_COLUMNS = ("stage", "file bytes", "ratio", "parameters", "non-zeros", "predicted", "measured", "match", "header")
+SIZE_COLUMNS = (
+    "stage",
+    "file bytes",
+    "ratio",
+    "parameters",
+    "non-zeros",
+    "predicted",
+    "measured",
+    "match",
+    "header",
+)
 QUALITY_COLUMNS = ("stage", "ratio", "perplexity", "top-1", "kept", "95% interval", "tokens/s", "peak memory")
 
 
@@ -69,7 +79,8 @@ def markdown_table(columns: tuple[str, ...], rows: list[list[str]]) -> str:
 def say_corpus(found: dict) -> None:
     """One line on the text that was found."""
     counts = ", ".join(
-        f"{split} {found[split]['files']} files / {found[split]['tokens']:,} tokens" for split in ("train", "validation", "test")
+        f"{split} {found[split]['files']} files / {found[split]['tokens']:,} tokens"
+        for split in ("train", "validation", "test")
     )
     console.print(f"Corpus: the standard library of Python {found['python']}: {counts}.")
 
@@ -86,7 +97,12 @@ def print_report(report: dict) -> None:
         both = Table.grid(expand=True, padding=(0, 1))
         both.add_column(ratio=1)
         both.add_column(ratio=1)
-        both.add_row(*(Panel(completion["prompt"] + completion[who], title=who, highlight=False) for who in ("teacher", "compressed")))
+        both.add_row(
+            *(
+                Panel(completion["prompt"] + completion[who], title=who, highlight=False)
+                for who in ("teacher", "compressed")
+            )
+        )
         console.print(both, markup=False)
     console.print(
         f"{report['artefact']}: {last['file_bytes']:,} bytes, {last['ratio']:.1f}x smaller than the teacher's file, "

@@ -4,8 +4,8 @@
     python -m minicompress.train teacher                 # resumes by itself after an interruption
     accelerate launch -m minicompress.train teacher      # the same on several devices
 
-Every run is a function of its seed: batches depend on (seed, step) alone. A run writes its checkpoint and its log
-beside each other and goes on from there when the same command is given again.
+Every run is a function of its seed: batches depend on (seed, step) alone. A run writes its checkpoint and its
+log beside each other and goes on from there when the same command is given again.
 """
 
 import json
@@ -40,14 +40,26 @@ from minicompress.structured_pruning import prune_neurons
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
-TEACHER = dict(hidden_size=320, intermediate_size=896, num_hidden_layers=6, num_attention_heads=10, num_key_value_heads=2)
-HALF = dict(hidden_size=256, intermediate_size=800, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=2)
+TEACHER = dict(
+    hidden_size=320, intermediate_size=896, num_hidden_layers=6, num_attention_heads=10, num_key_value_heads=2
+)
+HALF = dict(
+    hidden_size=256, intermediate_size=800, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=2
+)
 
 
-MEDIUM = dict(hidden_size=128, intermediate_size=312, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2)
-STUDENT = dict(hidden_size=96, intermediate_size=288, num_hidden_layers=3, num_attention_heads=3, num_key_value_heads=1)
-TINY = dict(hidden_size=32, intermediate_size=88, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1)
-SMALL = dict(hidden_size=64, intermediate_size=176, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2)
+MEDIUM = dict(
+    hidden_size=128, intermediate_size=312, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2
+)
+STUDENT = dict(
+    hidden_size=96, intermediate_size=288, num_hidden_layers=3, num_attention_heads=3, num_key_value_heads=1
+)
+TINY = dict(
+    hidden_size=32, intermediate_size=88, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1
+)
+SMALL = dict(
+    hidden_size=64, intermediate_size=176, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2
+)
 
 MIXTURE = {"stdlib": 14, "packages": 16, "pairs": 2}  # rows of each stream in a batch
 
@@ -98,12 +110,19 @@ def warmup_of(steps: int) -> int:
 def make_optimizers(model: torch.nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the blocks, AdamW for embeddings and norms.
 
-    Muon (Jordan et al. 2024) orthogonalises each matrix's momentum; with few tokens it learns markedly faster.
+    Muon (Jordan et al. 2024) orthogonalises each matrix's momentum; with few tokens it learns markedly
+    faster.
     """
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    matrices = [parameter for name, parameter in named if parameter.ndim == 2 and "embed" not in name and "lm_head" not in name]
+    matrices = [
+        parameter
+        for name, parameter in named
+        if parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
+    ]
     rest = [parameter for name, parameter in named if not any(parameter is matrix for matrix in matrices)]
-    muon = torch.optim.Muon(matrices, lr=plan.muon_rate, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw")
+    muon = torch.optim.Muon(
+        matrices, lr=plan.muon_rate, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
     adamw = torch.optim.AdamW(rest, lr=plan.adam_rate, betas=(0.9, 0.95), weight_decay=0.0)
     return [muon, adamw]
 
@@ -120,8 +139,9 @@ def train(
 ) -> torch.nn.Module:
     """Train `model` in place, resuming from `folder` when it holds a checkpoint; return the model.
 
-    `loss_of(model, step)` forms the loss of one step, from this process's share of the batch where there are several. One
-    JSON line per logged step goes to `folder/log.jsonl`. `precision` is "no" (fp32) or "bf16"; by default what is faster here.
+    `loss_of(model, step)` forms the loss of one step, from this process's share of the batch where there are
+    several. One JSON line per logged step goes to `folder/log.jsonl`. `precision` is "no" (fp32) or "bf16";
+    by default what is faster here.
     """
     device = best_device()
     precision = precision or ("bf16" if has_fast_bf16(device) else "no")
@@ -168,16 +188,22 @@ def train(
 
 
 def forget_after(log: Path, step: int) -> None:
-    """Drop log lines that lie after the checkpoint (those steps will be done again), and a last line cut short by a kill."""
+    """Drop log lines that lie after the checkpoint (those steps will be done again), and a last line cut
+    short by a kill.
+    """
     lines = log.read_text().splitlines() if log.is_file() else []
     with atomic_write(log) as temporary:
-        temporary.write_text("".join(line + "\n" for line in lines if line.endswith("}") and json.loads(line)["step"] <= step))
+        temporary.write_text(
+            "".join(line + "\n" for line in lines if line.endswith("}") and json.loads(line)["step"] <= step)
+        )
 
 
 # ---------------------------------------------------------------- checkpoints (safetensors: nothing is pickled)
 
 
-def save_checkpoint(folder: Path, model: torch.nn.Module, optimizers: list, step: int, seconds: float) -> None:
+def save_checkpoint(
+    folder: Path, model: torch.nn.Module, optimizers: list, step: int, seconds: float
+) -> None:
     """Write weights, optimizer states and the step to `folder/checkpoint.safetensors`, all or nothing."""
     tensors = {f"model.{name}": parameter.detach() for name, parameter in model.named_parameters()}
     for number, optimizer in enumerate(optimizers):
@@ -266,9 +292,9 @@ def load_run(name: str) -> LlamaForCausalLM | BertForMaskedLM | DistilBertForMas
     for folder in (training_folder(name) / "final", ASSETS / name):
         if folder.is_dir():
             kind = json.loads((folder / "config.json").read_text())["model_type"]
-            return {"bert": BertForMaskedLM, "distilbert": DistilBertForMaskedLM}.get(kind, LlamaForCausalLM).from_pretrained(
-                folder, dtype=torch.float32
-            )
+            return {"bert": BertForMaskedLM, "distilbert": DistilBertForMaskedLM}.get(
+                kind, LlamaForCausalLM
+            ).from_pretrained(folder, dtype=torch.float32)
     raise typer.BadParameter(f"the run {name!r} has not finished, and no such model is shipped in {ASSETS}")
 
 
@@ -302,9 +328,11 @@ def half(steps: int = 800, compile_model: bool = False) -> None:
 
 @app.command()
 def answers(steps: int = 650, teacher: str = "teacher") -> None:
-    """Write down the likeliest next tokens for `steps` batches of 32 sequences: the teacher's, or another finished run's.
+    """Write down the likeliest next tokens for `steps` batches of 32 sequences: the teacher's, or another
+    finished run's.
 
-    A smaller model that has learnt from the teacher can stand in for it (a teacher assistant, Mirzadeh et al. 2019, arXiv 1902.03393).
+    A smaller model that has learnt from the teacher can stand in for it (a teacher assistant, Mirzadeh et al.
+    2019, arXiv 1902.03393).
     """
     mixture = Mixture(cached_streams(), MIXTURE, seed=1)
     write_answers(load_run(teacher).to(best_device()), mixture, steps, answers_folder(teacher))
@@ -345,11 +373,13 @@ def student(
     stdlib_only: bool = False,
     teacher: str = "teacher",
 ) -> None:
-    """Distill a student from the answers that `answers` wrote down of `teacher`; alpha 0 trains on labels alone.
+    """Distill a student from the answers that `answers` wrote down of `teacher`; alpha 0 trains on labels
+    alone.
 
-    The name's first word chooses the shape (tiny, small, medium, half, else the student's). `start` names a finished run to start
-    from; `neurons` prunes every MLP to that many neurons first; `blocks` and `embedding` name the grids (int3, ternary, ...) on
-    which the weights live in training; `stdlib_only` leaves out the packages' sources and the pairs.
+    The name's first word chooses the shape (tiny, small, medium, half, else the student's). `start` names a
+    finished run to start from; `neurons` prunes every MLP to that many neurons first; `blocks` and
+    `embedding` name the grids (int3, ternary, ...) on which the weights live in training; `stdlib_only`
+    leaves out the packages' sources and the pairs.
     """
     shape = {"tiny": TINY, "small": SMALL, "half": HALF, "medium": MEDIUM}.get(name.split("-")[0], STUDENT)
     model = load_run(start) if start else new_model(shape)
@@ -362,13 +392,19 @@ def student(
     drop_fake_quantize(model)
     # Weights that live on a grid gather at its edges, where fp16 would push some over: at 3 bits one to three
     # points of the teacher's accuracy were lost by that.
-    save_model(model, training_folder(name) / "final", torch.float32 if blocks or embedding else torch.float16)
+    save_model(
+        model, training_folder(name) / "final", torch.float32 if blocks or embedding else torch.float16
+    )
 
 
 def training_rows(step: int, rows: int, seed: int, length: int = 256) -> torch.Tensor:
-    """This process's rows of one step's batch from the standard library's training files: a function of (seed, step) alone."""
+    """This process's rows of one step's batch from the standard library's training files: a function of
+    (seed, step) alone.
+    """
     tokens, _ = corpus.load_tokens("train", length)
-    return my_share(tokens[torch.from_numpy(np.random.default_rng([seed, step]).integers(len(tokens), size=rows))])
+    return my_share(
+        tokens[torch.from_numpy(np.random.default_rng([seed, step]).integers(len(tokens), size=rows))]
+    )
 
 
 @app.command()
@@ -389,12 +425,14 @@ def distill(
     checkpoint_seconds: float = 240.0,
     precision: str = "",
 ) -> None:
-    """Distill a shallower student from a teacher that answers while the student learns, on the standard library.
+    """Distill a shallower student from a teacher that answers while the student learns, on the standard
+    library.
 
-    `teacher` is a shipped model or a folder with a Hugging Face causal LM for the shipped tokenizer. `layers` ("0,2,5") names
-    the layers that the student keeps; `start` is "teacher" or "random" (then only their number counts). alpha 0 trains on
-    labels alone. Several devices or machines: `accelerate launch --num_processes 2 -m minicompress.train distill NAME ...`
-    (each process takes its share of `rows`, which must divide evenly).
+    `teacher` is a shipped model or a folder with a Hugging Face causal LM for the shipped tokenizer. `layers`
+    ("0,2,5") names the layers that the student keeps; `start` is "teacher" or "random" (then only their
+    number counts). alpha 0 trains on labels alone. Several devices or machines: `accelerate launch
+    --num_processes 2 -m minicompress.train distill NAME ...` (each process takes its share of `rows`, which
+    must divide evenly).
     """
     from minicompress.distillation import distillation_loss, init_student_from_teacher
 
@@ -403,8 +441,16 @@ def distill(
         raise typer.BadParameter(f"{rows} rows cannot be shared evenly by {state.num_processes} processes")
     if start not in ("teacher", "random"):
         raise typer.BadParameter(f"start must be 'teacher' or 'random', got {start!r}")
-    source = load_run(teacher) if not Path(teacher).is_dir() else LlamaForCausalLM.from_pretrained(teacher, dtype=torch.float32)
-    kept = [int(layer) for layer in layers.split(",")] if layers else list(range(0, source.config.num_hidden_layers, 2))
+    source = (
+        load_run(teacher)
+        if not Path(teacher).is_dir()
+        else LlamaForCausalLM.from_pretrained(teacher, dtype=torch.float32)
+    )
+    kept = (
+        [int(layer) for layer in layers.split(",")]
+        if layers
+        else list(range(0, source.config.num_hidden_layers, 2))
+    )
     student = init_student_from_teacher(source, kept)
     if start == "random":
         torch.manual_seed(seed)
@@ -420,7 +466,14 @@ def distill(
             answers = source(input_ids=tokens, use_cache=False).logits[:, :-1]  # [B, T-1, V]
         return distillation_loss(logits, answers, tokens[:, 1:], temperature, alpha)
 
-    plan = Plan(steps, muon_rate, adam_rate, warmup_of(steps), log_every=log_every, checkpoint_seconds=checkpoint_seconds)
+    plan = Plan(
+        steps,
+        muon_rate,
+        adam_rate,
+        warmup_of(steps),
+        log_every=log_every,
+        checkpoint_seconds=checkpoint_seconds,
+    )
     validation = corpus.load_tokens("validation", 256, per_file=4)[0] if length >= 256 else None
     model = train(student, loss_of, plan, training_folder(name), validation, precision=precision)
     if state.is_main_process:
@@ -435,25 +488,33 @@ def put_on_grids(model: torch.nn.Module, blocks: str, embedding: str) -> None:
         fake_quantize([model.get_input_embeddings(), model.get_output_embeddings()], embedding)
 
 
-BERT_ROWS, BERT_LENGTH = {"stdlib": 10, "packages": 6}, 128  # rows of each stream in a batch, and their length
+BERT_ROWS, BERT_LENGTH = (
+    {"stdlib": 10, "packages": 6},
+    128,
+)  # rows of each stream in a batch, and their length
 
 
 @app.command(name="bert")
 def train_bert(steps: int = 2800, muon_rate: float = 6e-3, adam_rate: float = 2e-3) -> None:
     """Train the BERT teacher: masked language modelling.
 
-    Its word embeddings start from the causal teacher's, its first heads look at neighbours. 30% of the tokens are masked at
-    first, 15% at the end: early on, many predictions teach more than much context (Yang et al. 2022, arXiv 2208.10806, also
-    let the share fall).
+    Its word embeddings start from the causal teacher's, its first heads look at neighbours. 30% of the tokens
+    are masked at first, 15% at the end: early on, many predictions teach more than much context (Yang et al.
+    2022, arXiv 2208.10806, also let the share fall).
     """
     mixture = Mixture(cached_streams(), BERT_ROWS, BERT_LENGTH)
 
     def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
-        inputs, labels = bert.mask_tokens(my_share(mixture.batch(step)), step, share=0.3 - 0.15 * step / steps)
+        inputs, labels = bert.mask_tokens(
+            my_share(mixture.batch(step)), step, share=0.3 - 0.15 * step / steps
+        )
         logits = model(input_ids=inputs).logits.float()  # [B, T, V]
         return F.cross_entropy(logits.flatten(0, 1), labels.flatten())  # [B*T, V]; -100 is left out
 
-    plan, validation = Plan(steps, muon_rate, adam_rate, evaluate_every=200), corpus.load_tokens("validation", BERT_LENGTH, per_file=4)[0]
+    plan, validation = (
+        Plan(steps, muon_rate, adam_rate, evaluate_every=200),
+        corpus.load_tokens("validation", BERT_LENGTH, per_file=4)[0],
+    )
     model = bert.new_bert()
     bert.borrow_embeddings(model, load_run("teacher").get_input_embeddings().weight.detach())
     bert.look_at_neighbours(model)
@@ -465,8 +526,11 @@ RECIPES = {"paper": (5, 2, 1, 0), "article": (0.5, 0.5, 0, 0.1), "labels": (0, 1
 
 
 @app.command()
-def distilbert(recipe: str, steps: int = 60, muon_rate: float = 3e-3, adam_rate: float = 2e-3, start: str = "teacher") -> None:
-    """Distill a DistilBERT of half the layers from the BERT teacher, by one of the recipes: paper, article, labels.
+def distilbert(
+    recipe: str, steps: int = 60, muon_rate: float = 3e-3, adam_rate: float = 2e-3, start: str = "teacher"
+) -> None:
+    """Distill a DistilBERT of half the layers from the BERT teacher, by one of the recipes: paper, article,
+    labels.
 
     `start` is "teacher" (layers 0, 2, 4) or "random".
     """
@@ -513,9 +577,11 @@ def export(name: str, blocks: str, embedding: str, to: Path) -> None:
 
 @app.command()
 def publish(name: str, command: str, to: Path, grid: str = "") -> None:
-    """Copy a finished run into the repository: weights, configuration, log and a model card. `command` is what made it.
+    """Copy a finished run into the repository: weights, configuration, log and a model card. `command` is
+    what made it.
 
-    `grid` names the grid that the weights were trained to be rounded to: the card's scores are then those of the rounded weights.
+    `grid` names the grid that the weights were trained to be rounded to: the card's scores are then those of
+    the rounded weights.
     """
     folder, model = training_folder(name), load_run(name)
     put_on_grids(model, grid, grid)
@@ -547,7 +613,9 @@ def publish(name: str, command: str, to: Path, grid: str = "") -> None:
 
 def say_score(model: LlamaForCausalLM, grid: str) -> str:
     score = validation_score(model, corpus.load_tokens("validation", 256, per_file=16)[0])
-    rounded = f", every matrix rounded to the {grid} grid (the file holds the weights behind it)" if grid else ""
+    rounded = (
+        f", every matrix rounded to the {grid} grid (the file holds the weights behind it)" if grid else ""
+    )
     perplexity, top1 = math.exp(score["validation_loss"]), score["validation_top1"]
     return f"On 16 sequences of 256 tokens a validation file{rounded}: perplexity {perplexity:.2f}, top-1 accuracy {top1:.2%}."
 

@@ -38,12 +38,16 @@ def test_4_1_a_diagonal_matrix_by_hand(device):
     assert (U.shape, V.shape) == ((2, 1), (1, 2)), (
         f"the factors must be [out, rank] and [rank, in], got {list(U.shape)} and {list(V.shape)}"
     )
-    assert (U @ V).flatten().tolist() == pytest.approx([0, 0, 0, 9], abs=1e-5), "at rank 1 the larger singular value, 9, stays"
+    assert (U @ V).flatten().tolist() == pytest.approx([0, 0, 0, 9], abs=1e-5), (
+        "at rank 1 the larger singular value, 9, stays"
+    )
     assert U.abs().flatten().tolist() == pytest.approx([0, 3], abs=1e-5), "sqrt(9) = 3 goes into each factor"
 
 
 def test_4_1_three_by_three_by_hand(device):
-    """[[2, 2, 0], [2, 2, 0], [0, 0, 3]] = 4 (a a^T) + 3 (b b^T) with a = (1, 1, 0) / sqrt(2) and b = (0, 0, 1): rank 2, exactly."""
+    """[[2, 2, 0], [2, 2, 0], [0, 0, 3]] = 4 (a a^T) + 3 (b b^T) with a = (1, 1, 0) / sqrt(2) and b = (0, 0,
+    1): rank 2, exactly.
+    """
     weight = torch.tensor([[2.0, 2.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 3.0]], device=device)
     U, V = low_rank_decompose(weight, 1)
     expected = torch.tensor([[2.0, 2.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 0.0]], device=device)
@@ -59,8 +63,13 @@ def test_4_1_the_squared_error_is_the_sum_of_the_dropped_squares(rows, columns, 
     rank = min(rank, rows, columns)
     weight = torch.randn(rows, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     U, V = low_rank_decompose(weight, rank)
-    error, best = (weight - U @ V).square().sum().item(), torch.linalg.svdvals(weight)[rank:].square().sum().item()
-    assert error == pytest.approx(best, abs=1e-9), "the error is larger than the optimum, the sum of the dropped S^2"
+    error, best = (
+        (weight - U @ V).square().sum().item(),
+        torch.linalg.svdvals(weight)[rank:].square().sum().item(),
+    )
+    assert error == pytest.approx(best, abs=1e-9), (
+        "the error is larger than the optimum, the sum of the dropped S^2"
+    )
 
 
 def test_4_1_beats_any_other_choice_of_singular_vectors(device):
@@ -78,8 +87,12 @@ def test_4_1_both_factors_carry_the_square_root_of_the_singular_values(device):
     weight = torch.randn(8, 5, device=device, dtype=torch.float64)
     U, V = low_rank_decompose(weight, 4)
     expected = torch.linalg.svdvals(weight)[:4].diag()
-    assert torch.allclose(U.T @ U, expected), "each column of U_scaled must have the squared norm S: is sqrt(S) split between the factors?"
-    assert torch.allclose(V @ V.T, expected), "each row of V_scaled must have the squared norm S: is sqrt(S) split between the factors?"
+    assert torch.allclose(U.T @ U, expected), (
+        "each column of U_scaled must have the squared norm S: is sqrt(S) split between the factors?"
+    )
+    assert torch.allclose(V @ V.T, expected), (
+        "each row of V_scaled must have the squared norm S: is sqrt(S) split between the factors?"
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
@@ -97,7 +110,9 @@ def test_4_1_other_strides_and_a_parameter(device):
     weight = nn.Parameter(torch.randn(5, 7, device=device).T)  # [7, 5], columns stored first
     U, V = low_rank_decompose(weight, 5)
     torch.testing.assert_close(U @ V, weight.detach(), atol=1e-5, rtol=1e-5)
-    assert not U.requires_grad and not V.requires_grad, "the factors are numbers, not a part of the weight's graph: detach"
+    assert not U.requires_grad and not V.requires_grad, (
+        "the factors are numbers, not a part of the weight's graph: detach"
+    )
 
 
 def test_4_1_a_zero_matrix_has_zero_factors(device):
@@ -123,28 +138,46 @@ def test_4_1_refuses_ranks_that_the_matrix_cannot_have_and_what_is_no_matrix(wei
 def test_4_2_the_factors_lie_where_the_input_meets_them(device):
     """A square layer too: there the swapped factors fit, and compute nonsense."""
     for out_features, in_features in ((6, 4), (4, 6), (5, 5)):
-        U_scaled, V_scaled = torch.randn(out_features, 2, device=device), torch.randn(2, in_features, device=device)
+        U_scaled, V_scaled = (
+            torch.randn(out_features, 2, device=device),
+            torch.randn(2, in_features, device=device),
+        )
         layer, x = LowRankLinear.from_factors(U_scaled, V_scaled), torch.randn(3, in_features, device=device)
-        assert layer.U.weight.shape == (2, in_features), f"the first step is in -> rank, so U.weight is V_scaled [2, {in_features}]"
-        assert layer.V.weight.shape == (out_features, 2), f"the second step is rank -> out, so V.weight is U_scaled [{out_features}, 2]"
-        assert torch.allclose(layer(x), x @ (U_scaled @ V_scaled).T, atol=1e-5), "U.weight must be V_scaled and V.weight U_scaled"
+        assert layer.U.weight.shape == (2, in_features), (
+            f"the first step is in -> rank, so U.weight is V_scaled [2, {in_features}]"
+        )
+        assert layer.V.weight.shape == (out_features, 2), (
+            f"the second step is rank -> out, so V.weight is U_scaled [{out_features}, 2]"
+        )
+        assert torch.allclose(layer(x), x @ (U_scaled @ V_scaled).T, atol=1e-5), (
+            "U.weight must be V_scaled and V.weight U_scaled"
+        )
 
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(("out_features", "in_features", "rank"), [(7, 5, 2), (5, 7, 3), (6, 6, 1)])
-def test_4_2_computes_what_a_linear_layer_of_the_approximated_weight_computes(bias, out_features, in_features, rank, device):
-    linear, x = nn.Linear(in_features, out_features, bias=bias, device=device), torch.randn(2, 3, in_features, device=device)
+def test_4_2_computes_what_a_linear_layer_of_the_approximated_weight_computes(
+    bias, out_features, in_features, rank, device
+):
+    linear, x = (
+        nn.Linear(in_features, out_features, bias=bias, device=device),
+        torch.randn(2, 3, in_features, device=device),
+    )
     U, V = low_rank_decompose(linear.weight, rank)
     layer = LowRankLinear.from_linear(linear, rank)
     torch.testing.assert_close(layer(x), nn.functional.linear(x, U @ V, linear.bias), atol=1e-5, rtol=1e-4)
-    assert parameter_count(layer) == rank * (in_features + out_features) + bias * out_features, "rank (in + out) weights and one bias"
+    assert parameter_count(layer) == rank * (in_features + out_features) + bias * out_features, (
+        "rank (in + out) weights and one bias"
+    )
 
 
 def test_4_2_the_bias_is_added_once_and_after_the_second_step(device):
     linear = nn.Linear(4, 3, device=device)
     layer = LowRankLinear.from_linear(linear, 2)
     assert layer.U.bias is None, "the first step has no bias"
-    assert torch.allclose(layer(torch.zeros(1, 4, device=device))[0], linear.bias), "of a zero input the bias alone must come out"
+    assert torch.allclose(layer(torch.zeros(1, 4, device=device))[0], linear.bias), (
+        "of a zero input the bias alone must come out"
+    )
 
 
 def test_4_2_at_full_rank_it_is_the_linear_layer(device):
@@ -168,7 +201,9 @@ def test_4_2_both_factors_and_the_bias_can_be_trained(device):
     layer = LowRankLinear.from_linear(nn.Linear(4, 3, device=device), 2)
     assert sorted(name for name, _ in layer.named_parameters()) == ["U.weight", "V.bias", "V.weight"]
     layer(torch.randn(5, 4, device=device)).square().sum().backward()
-    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in layer.parameters())
+    assert all(
+        parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in layer.parameters()
+    )
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -176,20 +211,29 @@ def test_4_2_both_factors_and_the_bias_can_be_trained(device):
 def test_4_2_keeps_the_mode_and_whether_it_is_trained(frozen, training, device):
     linear = nn.Linear(4, 3, device=device).train(training).requires_grad_(not frozen)
     layer = LowRankLinear.from_linear(linear, 2)
-    assert layer.training == layer.U.training == layer.V.training == training, "the training mode must be that of the linear layer"
-    assert {parameter.requires_grad for parameter in layer.parameters()} == {not frozen}, "a frozen layer stays frozen"
+    assert layer.training == layer.U.training == layer.V.training == training, (
+        "the training mode must be that of the linear layer"
+    )
+    assert {parameter.requires_grad for parameter in layer.parameters()} == {not frozen}, (
+        "a frozen layer stays frozen"
+    )
 
 
 def test_4_2_keeps_the_dtype(device):
     linear = nn.Linear(8, 8, device=device, dtype=torch.bfloat16)
     layer = LowRankLinear.from_linear(linear, 8)
-    assert {parameter.dtype for parameter in layer.parameters()} == {torch.bfloat16}, "the layer must have the linear layer's dtype"
+    assert {parameter.dtype for parameter in layer.parameters()} == {torch.bfloat16}, (
+        "the layer must have the linear layer's dtype"
+    )
     x = torch.randn(3, 8, device=device, dtype=torch.bfloat16)
     torch.testing.assert_close(layer(x), linear(x), atol=0.05, rtol=0.05)
 
 
 def test_4_2_a_saved_layer_loads_into_one_of_the_same_shape(device):
-    layer, other = LowRankLinear.from_linear(nn.Linear(4, 3, device=device), 2), LowRankLinear(4, 3, 2, device=device)
+    layer, other = (
+        LowRankLinear.from_linear(nn.Linear(4, 3, device=device), 2),
+        LowRankLinear(4, 3, 2, device=device),
+    )
     other.load_state_dict(layer.state_dict())
     x = torch.randn(2, 4, device=device)
     assert torch.equal(other(x), layer(x))
@@ -209,7 +253,9 @@ def test_4_2_refuses_a_rank_that_the_layer_cannot_have():
     [(4096, 4096, 2048), (4096, 11008, 2985), (11008, 4096, 2985), (8, 1, 0), (1, 1, 0), (3, 6, 2)],
 )
 def test_4_3_break_even_by_hand(in_features, out_features, expected):
-    """4096^2 / 8192 = 2048, 4096 * 11008 / 15104 = 2985.2, 3 * 6 / 9 = 2: at 2 the factors hold exactly as many numbers."""
+    """4096^2 / 8192 = 2048, 4096 * 11008 / 15104 = 2985.2, 3 * 6 / 9 = 2: at 2 the factors hold exactly as
+    many numbers.
+    """
     assert break_even_rank(in_features, out_features) == expected
 
 
@@ -218,8 +264,12 @@ def test_4_3_break_even_by_hand(in_features, out_features, expected):
 def test_4_3_one_rank_more_would_grow_the_layer(in_features, out_features):
     rank = break_even_rank(in_features, out_features)
     assert type(rank) is int, f"a rank is an int, got {type(rank).__name__}"
-    assert rank * (in_features + out_features) <= in_features * out_features, f"rank {rank} makes the layer larger"
-    assert (rank + 1) * (in_features + out_features) > in_features * out_features, f"rank {rank + 1} would not make it larger either"
+    assert rank * (in_features + out_features) <= in_features * out_features, (
+        f"rank {rank} makes the layer larger"
+    )
+    assert (rank + 1) * (in_features + out_features) > in_features * out_features, (
+        f"rank {rank + 1} would not make it larger either"
+    )
 
 
 def test_4_3_energy_is_a_share_of_squares_by_hand(device):
@@ -287,16 +337,22 @@ def test_4_4_replaces_in_place_and_computes_the_approximation(device):
     U, V = low_rank_decompose(model[2].weight, 2)
     expected[2].weight.data = U @ V
     convert_to_low_rank(model, 2)
-    assert isinstance(model[0], LowRankLinear) and isinstance(model[2], LowRankLinear), "the model itself must change"
+    assert isinstance(model[0], LowRankLinear) and isinstance(model[2], LowRankLinear), (
+        "the model itself must change"
+    )
     torch.testing.assert_close(model(x), expected(x), atol=1e-5, rtol=1e-4)
 
 
 def test_4_4_converts_up_to_the_break_even_rank_and_not_beyond(device):
     """8 x 8: break-even 4. 8 x 3: 24 / 11 = 2.2, so 2."""
     kinds = {rank: convert_to_low_rank(two_layers(device), rank)["skipped"] for rank in (1, 2, 3, 4, 5)}
-    assert {rank: sorted(skipped) for rank, skipped in kinds.items()} == {1: [], 2: [], 3: ["2"], 4: ["2"], 5: ["0", "2"]}, (
-        "convert where rank <= break-even, and leave every other layer as it is"
-    )
+    assert {rank: sorted(skipped) for rank, skipped in kinds.items()} == {
+        1: [],
+        2: [],
+        3: ["2"],
+        4: ["2"],
+        5: ["0", "2"],
+    }, "convert where rank <= break-even, and leave every other layer as it is"
     assert kinds[3]["2"] == "rank 3 > break-even 2"
 
 
@@ -304,23 +360,31 @@ def test_4_4_converts_up_to_the_break_even_rank_and_not_beyond(device):
 def test_4_4_never_grows_a_model(rank, llama, tokens):
     before = parameter_count(llama)
     convert_to_low_rank(llama, rank, skip=())
-    assert parameter_count(llama) <= before, f"the model grew from {before} to {parameter_count(llama)} parameters"
+    assert parameter_count(llama) <= before, (
+        f"the model grew from {before} to {parameter_count(llama)} parameters"
+    )
     assert llama(input_ids=tokens).logits.isfinite().all()
 
 
 def test_4_4_a_skipped_layer_is_left_untouched(llama):
-    keys, values = (copy.deepcopy(getattr(llama.model.layers[0].self_attn, name)) for name in ("k_proj", "v_proj"))
+    keys, values = (
+        copy.deepcopy(getattr(llama.model.layers[0].self_attn, name)) for name in ("k_proj", "v_proj")
+    )
     convert_to_low_rank(llama, 12)  # k and v are 32 -> 16: break-even 10
     kept = llama.model.layers[0].self_attn
     assert isinstance(kept.q_proj, LowRankLinear)
-    assert type(kept.k_proj) is nn.Linear and type(kept.v_proj) is nn.Linear, "a layer that would grow stays a Linear layer"
+    assert type(kept.k_proj) is nn.Linear and type(kept.v_proj) is nn.Linear, (
+        "a layer that would grow stays a Linear layer"
+    )
     assert torch.equal(kept.k_proj.weight, keys.weight) and torch.equal(kept.v_proj.weight, values.weight)
 
 
 @pytest.mark.parametrize("skip", [("lm_head",), ()])
 def test_4_4_a_head_tied_to_the_embedding_stays_tied(skip, llama):
     report = convert_to_low_rank(llama, 4, skip)
-    assert llama.lm_head.weight is llama.model.embed_tokens.weight, "a head that is tied to the embedding must be left alone"
+    assert llama.lm_head.weight is llama.model.embed_tokens.weight, (
+        "a head that is tied to the embedding must be left alone"
+    )
     assert report["skipped"] == {"lm_head": "named in skip" if skip else "tied"}
 
 
@@ -329,7 +393,9 @@ def test_4_4_a_layer_used_in_two_places_is_tied(device):
     shared = nn.Linear(8, 8, device=device)
     model = nn.ModuleDict({"a": shared, "b": shared, "c": nn.Linear(8, 8, device=device)})
     report = convert_to_low_rank(model, 2)
-    assert model["a"] is model["b"] is shared and isinstance(model["c"], LowRankLinear), "a layer that is used twice must be left alone"
+    assert model["a"] is model["b"] is shared and isinstance(model["c"], LowRankLinear), (
+        "a layer that is used twice must be left alone"
+    )
     assert set(report["skipped"].values()) == {"tied"}
 
 
@@ -337,7 +403,9 @@ def test_4_4_an_untied_head_is_skipped_only_by_its_name(device):
     model = nn.ModuleDict({"body": nn.Linear(8, 8), "lm_head": nn.Linear(8, 8)}).to(device)
     assert convert_to_low_rank(copy.deepcopy(model), 2)["skipped"] == {"lm_head": "named in skip"}
     assert convert_to_low_rank(model, 2, skip=())["skipped"] == {}
-    assert isinstance(model["lm_head"], LowRankLinear), "with skip=() an untied head is a layer like any other"
+    assert isinstance(model["lm_head"], LowRankLinear), (
+        "with skip=() an untied head is a layer like any other"
+    )
 
 
 @pytest.mark.parametrize(
@@ -350,26 +418,36 @@ def test_4_4_an_untied_head_is_skipped_only_by_its_name(device):
 )  # fmt: skip
 def test_4_4_skip_takes_the_last_part_of_a_name_or_the_whole(skip, expected, llama):
     report = convert_to_low_rank(llama, 4, (*skip, "lm_head"))
-    assert sorted(name for name in report["skipped"] if name != "lm_head") == expected, "skip names a layer's last part, or the whole of it"
+    assert sorted(name for name in report["skipped"] if name != "lm_head") == expected, (
+        "skip names a layer's last part, or the whole of it"
+    )
 
 
 def test_4_4_finds_gpt2s_conv1d_layers(gpt2, tokens):
-    """At full break-even rank 16 of 32 x 32: only c_proj of the attention is square; all four kinds are converted at rank 12."""
+    """At full break-even rank 16 of 32 x 32: only c_proj of the attention is square; all four kinds are
+    converted at rank 12.
+    """
     dense = copy.deepcopy(gpt2)
     report = convert_to_low_rank(gpt2, 12)
     kinds = report["kinds"]
-    assert set(kinds) == {"attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj", "lm_head"}, "GPT-2's layers are Conv1D, not Linear"
+    assert set(kinds) == {"attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj", "lm_head"}, (
+        "GPT-2's layers are Conv1D, not Linear"
+    )
     for layer, full in zip(gpt2.transformer.h, dense.transformer.h, strict=True):
         for new, old in ((layer.attn.c_attn, full.attn.c_attn), (layer.mlp.c_proj, full.mlp.c_proj)):
             U, V = low_rank_decompose(old.weight.T, 12)
             x = torch.randn(3, old.weight.shape[0], device=tokens.device)
-            assert (new.in_features, new.out_features) == tuple(old.weight.shape), "a Conv1D stores its weight as [in, out]"
+            assert (new.in_features, new.out_features) == tuple(old.weight.shape), (
+                "a Conv1D stores its weight as [in, out]"
+            )
             torch.testing.assert_close(new(x), nn.functional.linear(x, U @ V, old.bias), atol=1e-4, rtol=1e-4)
     assert gpt2(input_ids=tokens).logits.isfinite().all()
 
 
 def test_4_4_reports_parameters_before_and_after_by_hand(device):
-    """8 x 8 with bias: 72; at rank 2 it is 2 * 16 + 8 = 40. 8 x 3 with bias: 27; at rank 2 it is 2 * 11 + 3 = 25."""
+    """8 x 8 with bias: 72; at rank 2 it is 2 * 16 + 8 = 40. 8 x 3 with bias: 27; at rank 2 it is 2 * 11 + 3 =
+    25.
+    """
     report = convert_to_low_rank(two_layers(device), 2)
     assert report == {
         "parameters_before": 99, "parameters_after": 65, "skipped": {},
@@ -393,7 +471,11 @@ def test_4_4_a_second_call_does_not_factorise_the_factors(llama):
     report = convert_to_low_rank(llama, 2)
     assert parameter_count(llama) == before, "the parts of a LowRankLinear must be left alone"
     assert set(report["kinds"]) == {"lm_head"}
-    assert not [name for name, module in llama.named_modules() if isinstance(module, LowRankLinear) and name.rpartition(".")[2] in "UV"]
+    assert not [
+        name
+        for name, module in llama.named_modules()
+        if isinstance(module, LowRankLinear) and name.rpartition(".")[2] in "UV"
+    ]
 
 
 def test_4_4_keeps_every_mode_and_what_is_frozen(llama):
@@ -401,13 +483,19 @@ def test_4_4_keeps_every_mode_and_what_is_frozen(llama):
     llama.model.layers[0].mlp.up_proj.requires_grad_(False)
     llama.model.layers[1].eval()
     convert_to_low_rank(llama, 4)
-    assert not any(parameter.requires_grad for parameter in llama.model.layers[0].mlp.up_proj.parameters()), "a frozen layer stays frozen"
+    assert not any(parameter.requires_grad for parameter in llama.model.layers[0].mlp.up_proj.parameters()), (
+        "a frozen layer stays frozen"
+    )
     assert all(parameter.requires_grad for parameter in llama.model.layers[0].mlp.gate_proj.parameters())
     assert all(module.training for module in llama.model.layers[0].modules())
-    assert not any(module.training for module in llama.model.layers[1].modules()), "new layers must have the old ones' mode"
+    assert not any(module.training for module in llama.model.layers[1].modules()), (
+        "new layers must have the old ones' mode"
+    )
 
 
-@pytest.mark.parametrize(("rank", "skip", "named"), [(0, (), "0"), (-3, (), "-3"), (2, "lm_head", "'lm_head'")])
+@pytest.mark.parametrize(
+    ("rank", "skip", "named"), [(0, (), "0"), (-3, (), "-3"), (2, "lm_head", "'lm_head'")]
+)
 def test_4_4_refuses_ranks_below_1_and_a_bare_string(rank, skip, named, device):
     with pytest.raises(ValueError, match=named):
         convert_to_low_rank(two_layers(device), rank, skip)
@@ -427,23 +515,36 @@ def told(call):
 def correlated(features, tokens, device, dtype=torch.float64):
     """Inputs as columns, [features, tokens], of very different loudness and correlated."""
     loudness = torch.logspace(-1, 1, features, device=device, dtype=dtype)
-    return rotation(features, device, dtype) @ (loudness[:, None] * torch.randn(features, tokens, device=device, dtype=dtype))
+    return rotation(features, device, dtype) @ (
+        loudness[:, None] * torch.randn(features, tokens, device=device, dtype=dtype)
+    )
 
 
 def test_4_5_two_inputs_by_hand(device):
-    """W = diag(3, 2), covariance diag(1, 4): W L = diag(3, 4), so the 2 stays, though it is the smaller weight."""
-    weight, covariance = torch.diag(torch.tensor([3.0, 2.0], device=device)), torch.diag(torch.tensor([1.0, 4.0], device=device))
+    """W = diag(3, 2), covariance diag(1, 4): W L = diag(3, 4), so the 2 stays, though it is the smaller
+    weight.
+    """
+    weight, covariance = (
+        torch.diag(torch.tensor([3.0, 2.0], device=device)),
+        torch.diag(torch.tensor([1.0, 4.0], device=device)),
+    )
     U, V = whitened_decompose(weight, covariance, 1)
     assert (U.shape, V.shape) == ((2, 1), (1, 2)), (
         f"the factors must be [out, rank] and [rank, in], got {list(U.shape)} and {list(V.shape)}"
     )
-    assert (U @ V).flatten().tolist() == pytest.approx([0, 0, 0, 2], abs=1e-6), "the small weight on the loud input stays, as it was"
+    assert (U @ V).flatten().tolist() == pytest.approx([0, 0, 0, 2], abs=1e-6), (
+        "the small weight on the loud input stays, as it was"
+    )
 
 
 @pytest.mark.parametrize(("out_features", "in_features"), [(9, 6), (6, 9), (7, 7)])
 @pytest.mark.parametrize("rank", [1, 3, 6])
-def test_4_5_the_squared_output_error_is_the_sum_of_the_dropped_squares(out_features, in_features, rank, device):
-    """|(W - W') X|^2 = |(W - W') L|^2 for any L with L L^T = X X^T, and the best W' L is the truncated SVD of W L."""
+def test_4_5_the_squared_output_error_is_the_sum_of_the_dropped_squares(
+    out_features, in_features, rank, device
+):
+    """|(W - W') X|^2 = |(W - W') L|^2 for any L with L L^T = X X^T, and the best W' L is the truncated SVD of
+    W L.
+    """
     X = correlated(in_features, 200, device)
     weight = torch.randn(out_features, in_features, device=device, dtype=torch.float64)
     U, V = whitened_decompose(weight, X @ X.T, rank)
@@ -464,7 +565,9 @@ def test_4_5_beats_the_plain_decomposition_on_correlated_inputs(device):
 
 def test_4_5_on_white_inputs_it_is_the_plain_decomposition(device):
     weight = torch.randn(5, 8, device=device, dtype=torch.float64)
-    for ours, plain in zip(whitened_decompose(weight, torch.eye(8, device=device), 3), low_rank_decompose(weight, 3), strict=True):
+    for ours, plain in zip(
+        whitened_decompose(weight, torch.eye(8, device=device), 3), low_rank_decompose(weight, 3), strict=True
+    ):
         torch.testing.assert_close(ours.abs(), plain.abs())  # the signs of singular vectors are free
 
 
@@ -475,16 +578,24 @@ def test_4_5_at_full_rank_the_weight_comes_back(device):
 
 
 def test_4_5_both_factors_are_equally_large_however_many_tokens_there_were(device):
-    """Column k of U_scaled is as long as row k of V_scaled. With sqrt(S) in each, 1000 times the tokens change the lengths 31-fold."""
+    """Column k of U_scaled is as long as row k of V_scaled.
+
+    With sqrt(S) in each, 1000 times the tokens change the lengths 31-fold.
+    """
     X, weight = correlated(6, 100, device), torch.randn(5, 6, device=device, dtype=torch.float64)
     for times in (1, 1000):
         U, V = whitened_decompose(weight, times * X @ X.T, 2)
-        assert U.norm(dim=0).tolist() == pytest.approx(V.norm(dim=1).tolist()), "column k of U_scaled must be as long as row k of V_scaled"
+        assert U.norm(dim=0).tolist() == pytest.approx(V.norm(dim=1).tolist()), (
+            "column k of U_scaled must be as long as row k of V_scaled"
+        )
 
 
 def test_4_5_a_weight_of_low_rank_has_no_component_to_spare(device):
     """Rank 1, asked for 3: two components are 0, and nothing is divided by their length."""
-    X, weight = correlated(6, 100, device), torch.outer(torch.randn(5, device=device), torch.randn(6, device=device))
+    X, weight = (
+        correlated(6, 100, device),
+        torch.outer(torch.randn(5, device=device), torch.randn(6, device=device)),
+    )
     U, V = whitened_decompose(weight, X @ X.T, 3)
     torch.testing.assert_close(U @ V, weight, atol=1e-4, rtol=1e-4)
     U, V = whitened_decompose(torch.zeros(5, 6, device=device), X @ X.T, 2)
@@ -494,14 +605,20 @@ def test_4_5_a_weight_of_low_rank_has_no_component_to_spare(device):
 def test_4_5_a_positive_definite_covariance_is_not_damped(device):
     """Down to the last digits: the smallest eigenvalue is a millionth of a millionth of the largest."""
     basis = rotation(4, device)
-    covariance = basis @ torch.diag(torch.tensor([1.0, 1e-3, 1e-6, 1e-12], device=device, dtype=torch.float64)) @ basis.T
+    covariance = (
+        basis
+        @ torch.diag(torch.tensor([1.0, 1e-3, 1e-6, 1e-12], device=device, dtype=torch.float64))
+        @ basis.T
+    )
     covariance = (covariance + covariance.T) / 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         L = damped_cholesky(covariance)
     assert L.dtype == torch.float64, f"decompose in float64, got {L.dtype}"
     assert torch.equal(L, L.tril()), "L must be lower triangular"
-    assert (L @ L.T - covariance).abs().max() < 1e-14, "a covariance that is positive definite must not be changed"
+    assert (L @ L.T - covariance).abs().max() < 1e-14, (
+        "a covariance that is positive definite must not be changed"
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -513,21 +630,34 @@ def test_4_5_damps_a_covariance_of_too_few_tokens_and_says_so(dtype, device):
     L, said = told(lambda: damped_cholesky(covariance))
     added = (L @ L.T - covariance.double()).diagonal()
     assert torch.equal(covariance, before), "the covariance must not be changed in place"
-    assert "not positive definite" in said, f"damping changes the problem, so say so with warnings.warn; the warnings were {said!r}"
-    assert 0 < added.max() <= 1e-3 * covariance.diagonal().mean(), "the damping starts at 1e-6 of the mean diagonal"
+    assert "not positive definite" in said, (
+        f"damping changes the problem, so say so with warnings.warn; the warnings were {said!r}"
+    )
+    assert 0 < added.max() <= 1e-3 * covariance.diagonal().mean(), (
+        "the damping starts at 1e-6 of the mean diagonal"
+    )
     weight = torch.randn(5, 8, device=device, dtype=torch.float64)
     (U, V), _ = told(lambda: whitened_decompose(weight, covariance, 3))
-    assert ((weight - U @ V) @ X.double()).square().sum() < 1e-3 * (weight @ X.double()).square().sum(), "3 tokens need only rank 3"
+    assert ((weight - U @ V) @ X.double()).square().sum() < 1e-3 * (weight @ X.double()).square().sum(), (
+        "3 tokens need only rank 3"
+    )
 
 
 def test_4_5_starts_at_a_millionth_of_the_mean_diagonal_and_grows_tenfold(device):
-    """diag(4, 0), mean 2: 2e-6 is enough. With off-diagonals of 1 + 1.1e-4 in [[1, .], [., 1]] the smallest eigenvalue is -1.1e-4: 1e-3."""
+    """diag(4, 0), mean 2: 2e-6 is enough.
+
+    With off-diagonals of 1 + 1.1e-4 in [[1, .], [., 1]] the smallest eigenvalue is -1.1e-4: 1e-3.
+    """
     L, said = told(lambda: damped_cholesky(torch.diag(torch.tensor([4.0, 0.0], device=device))))
-    assert (L @ L.T).diagonal().tolist() == pytest.approx([4 + 2e-6, 2e-6], rel=1e-9), "1e-6 of the mean diagonal, 2, is enough here"
+    assert (L @ L.T).diagonal().tolist() == pytest.approx([4 + 2e-6, 2e-6], rel=1e-9), (
+        "1e-6 of the mean diagonal, 2, is enough here"
+    )
     assert "2e-06" in said, f"the warning must say what was added, 2e-06, got {said!r}"
     nearly = torch.tensor([[1.0, 1.00011], [1.00011, 1.0]], device=device, dtype=torch.float64)
     L, _ = told(lambda: damped_cholesky(nearly))
-    assert (L @ L.T).diagonal().tolist() == pytest.approx([1.001, 1.001], rel=1e-9), "1e-6, 1e-5 and 1e-4 are not enough: 1e-3"
+    assert (L @ L.T).diagonal().tolist() == pytest.approx([1.001, 1.001], rel=1e-9), (
+        "1e-6, 1e-5 and 1e-4 are not enough: 1e-3"
+    )
 
 
 def test_4_5_inputs_that_are_never_used_are_no_obstacle(device):
@@ -541,7 +671,10 @@ def test_4_5_inputs_that_are_never_used_are_no_obstacle(device):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
 def test_4_5_factors_are_fp32_or_better_and_nothing_is_changed(dtype, device):
-    X, weight = correlated(6, 50, device, torch.float32), nn.Parameter(torch.randn(6, 4, device=device).to(dtype).T)
+    X, weight = (
+        correlated(6, 50, device, torch.float32),
+        nn.Parameter(torch.randn(6, 4, device=device).to(dtype).T),
+    )
     covariance, before = X @ X.T, weight.detach().clone()
     U, V = whitened_decompose(weight, covariance, 3)
     expected = torch.float64 if dtype == torch.float64 else torch.float32
@@ -579,7 +712,10 @@ def decaying(size, device):
 @pytest.mark.parametrize("spectrum", ["decaying", "flat"])
 def test_randomized_decompose_comes_within_one_percent_of_the_best_error(spectrum, device):
     weight = decaying(150, device) if spectrum == "decaying" else torch.randn(150, 150, device=device)
-    errors = [torch.dist(weight, U @ V).item() for U, V in (low_rank_decompose(weight, 16), randomized_decompose(weight, 16))]
+    errors = [
+        torch.dist(weight, U @ V).item()
+        for U, V in (low_rank_decompose(weight, 16), randomized_decompose(weight, 16))
+    ]
     assert errors[0] <= errors[1] * (1 + 1e-5) and errors[1] <= 1.01 * errors[0]
 
 
@@ -589,7 +725,9 @@ def test_randomized_decompose_repeats_itself_and_leaves_the_random_state_alone(d
     first = randomized_decompose(weight, 5)
     assert torch.equal(torch.get_rng_state(), state)
     torch.rand(3)
-    assert all(torch.equal(one, other) for one, other in zip(first, randomized_decompose(weight, 5), strict=True))
+    assert all(
+        torch.equal(one, other) for one, other in zip(first, randomized_decompose(weight, 5), strict=True)
+    )
     with pytest.raises(ValueError, match="got 31"):
         randomized_decompose(weight, 31)
 
@@ -602,7 +740,9 @@ def test_factorize_gives_each_layer_its_rank(llama, tokens):
     ranks = {"model.layers.0.mlp.up_proj": 6, "model.layers.1.self_attn.q_proj": 4}
     factorize(plain, ranks)
     factorize(whitened, ranks, covariances)
-    assert {name: module.rank for name, module in plain.named_modules() if isinstance(module, LowRankLinear)} == ranks
+    assert {
+        name: module.rank for name, module in plain.named_modules() if isinstance(module, LowRankLinear)
+    } == ranks
     layer, name = llama.model.layers[0].mlp.up_proj, "model.layers.0.mlp.up_proj"
     error = lambda model: torch.trace(  # noqa: E731
         (difference := (layer.weight - (part := model.get_submodule(name)).V.weight @ part.U.weight).double())
@@ -617,9 +757,14 @@ def test_input_covariances_leave_padding_out_and_agree_with_input_norms(llama, t
 
     mask = torch.ones_like(tokens)
     mask[:, 9:] = 0
-    batches = [{"input_ids": tokens[:3], "attention_mask": mask[:3]}, {"input_ids": tokens[3:], "attention_mask": mask[3:]}]
+    batches = [
+        {"input_ids": tokens[:3], "attention_mask": mask[:3]},
+        {"input_ids": tokens[3:], "attention_mask": mask[3:]},
+    ]
     found, norms = input_covariances(llama, batches), input_norms(llama, batches)
-    assert set(found) == set(norms) and all(covariance.dtype == torch.float64 for covariance in found.values())
+    assert set(found) == set(norms) and all(
+        covariance.dtype == torch.float64 for covariance in found.values()
+    )
     for name, covariance in found.items():
         torch.testing.assert_close(covariance.diagonal().sqrt().float(), norms[name])
         assert torch.equal(covariance, covariance.T)
@@ -630,7 +775,11 @@ def test_ranks_spend_the_budget_where_it_buys_the_most():
     from minicompress.lab.ranks import greedy_ranks, uniform_ranks
 
     shapes = {"a": (8, 8), "b": (8, 8)}
-    assert uniform_ranks(shapes, 0.5) == {"a": 2, "b": 2} and uniform_ranks({"c": (4096, 11008)}, 1.0) == {"c": 2985}
+    assert uniform_ranks(shapes, 0.5) == {"a": 2, "b": 2} and uniform_ranks({"c": (4096, 11008)}, 1.0) == {
+        "c": 2985
+    }
     spectra = {"a": torch.linspace(2, 1, 8), "b": torch.tensor([1.0] + [1e-3] * 7)}
     assert greedy_ranks(spectra, shapes, 0.5) == {"a": 3, "b": 1}
-    assert greedy_ranks(spectra, shapes, 1.0) == {"a": 4, "b": 4}, "no layer gets more than its break-even rank"
+    assert greedy_ranks(spectra, shapes, 1.0) == {"a": 4, "b": 4}, (
+        "no layer gets more than its break-even rank"
+    )

@@ -24,7 +24,9 @@ class Fixed(nn.Module):
 
 
 class Follower(Fixed):
-    """A model that expects token t to be followed by t + step (modulo its three tokens), with a logit of 1 against 0."""
+    """A model that expects token t to be followed by t + step (modulo its three tokens), with a logit of 1
+    against 0.
+    """
 
     def __init__(self, step):
         super().__init__([0.0, 0.0, 0.0])
@@ -54,20 +56,30 @@ def test_0_1_a_uniform_belief_over_four_tokens_has_perplexity_4(device):
 
 
 def test_0_1_the_logits_at_t_predict_the_token_at_t_plus_1(device):
-    """The model expects each token again: 1 against two zeros. In 0, 1, 2, 0 it is always wrong: p = 1 / (e + 2)."""
+    """The model expects each token again: 1 against two zeros.
+
+    In 0, 1, 2, 0 it is always wrong: p = 1 / (e + 2).
+    """
     result = perplexity(Follower(0).to(device), torch.tensor([[0, 1, 2, 0]], device=device))
     assert result == pytest.approx(math.e + 2), "each position's logits belong to the token after it"
-    # One that expects t + 1: right about the first 1, wrong about the second; about the token before it, wrong both times.
+    # One that expects t + 1: right about the first 1, wrong about the second; about the token before it,
+    # wrong both times.
     result = perplexity(Follower(1).to(device), torch.tensor([[0, 1, 1]], device=device))
-    assert result == pytest.approx((math.e + 2) / math.e**0.5), "each position's logits belong to the token after it, not before it"
+    assert result == pytest.approx((math.e + 2) / math.e**0.5), (
+        "each position's logits belong to the token after it, not before it"
+    )
 
 
 def test_0_1_is_the_exp_of_the_mean_not_the_mean_of_exps(device):
-    """p = (3/4, 1/4): one sequence has perplexity 4/3, the other 4. exp of the mean is sqrt(4/3 * 4), not (4/3 + 4) / 2."""
+    """p = (3/4, 1/4): one sequence has perplexity 4/3, the other 4. exp of the mean is sqrt(4/3 * 4), not
+    (4/3 + 4) / 2.
+    """
     tokens = torch.tensor([[0, 0, 0], [0, 1, 1]], device=device)
     for batch_size in (1, 2):
         result = perplexity(Fixed([math.log(3.0), 0.0]).to(device), tokens, batch_size)
-        assert result == pytest.approx(4 / math.sqrt(3)), "average the log-likelihoods of all tokens, then take exp once"
+        assert result == pytest.approx(4 / math.sqrt(3)), (
+            "average the log-likelihoods of all tokens, then take exp once"
+        )
 
 
 def test_0_1_perplexity_equals_a_float64_loop(llama, tokens):
@@ -96,8 +108,12 @@ def test_0_1_sums_in_float64(device):
     tokens = torch.zeros(4000, 33, dtype=torch.int64, device=device)
     tokens[::7, 1:] = 1
     share = tokens[:, 1:].double().mean().item()
-    first, second = (-model.logits.detach().float().log_softmax(-1)[token].double().item() for token in (0, 1))
-    assert math.log(perplexity(model, tokens, 4000)) == pytest.approx((1 - share) * first + share * second, rel=1e-9)
+    first, second = (
+        -model.logits.detach().float().log_softmax(-1)[token].double().item() for token in (0, 1)
+    )
+    assert math.log(perplexity(model, tokens, 4000)) == pytest.approx(
+        (1 - share) * first + share * second, rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("shape", [(3, 1), (0, 5)])
@@ -115,7 +131,10 @@ def told(expected, result):
 
 
 def test_0_2_counts_the_tokens_after_the_first_by_hand(device):
-    """The model always says 2. Row [2, 2, 1] predicts (2, 1): one hit of two. Row [0, 2, 2]: two of two. 3/4."""
+    """The model always says 2.
+
+    Row [2, 2, 1] predicts (2, 1): one hit of two. Row [0, 2, 2]: two of two. 3/4.
+    """
     model = Fixed([0.0, 0.5, 1.0]).to(device)
     result = top1_accuracy(model, torch.tensor([[2, 2, 1], [0, 2, 2]], device=device))
     why = "the logits at t predict the token at t + 1, so three tokens hold two predictions, and three of these four are right"
@@ -125,7 +144,9 @@ def test_0_2_counts_the_tokens_after_the_first_by_hand(device):
 def test_0_2_a_model_that_counts_up_by_hand(device):
     """It says t + 1 after t: in 0, 1, 2, 2 that is 1 (right), 2 (right), 0 (wrong). 2/3."""
     result = top1_accuracy(Follower(1).to(device), torch.tensor([[0, 1, 2, 2]], device=device))
-    assert result == pytest.approx(2 / 3), f"{told('2/3', result)}: each position's logits belong to the token after it"
+    assert result == pytest.approx(2 / 3), (
+        f"{told('2/3', result)}: each position's logits belong to the token after it"
+    )
 
 
 def test_0_2_a_model_that_is_always_right_has_accuracy_1(device):
@@ -138,7 +159,9 @@ def test_0_2_a_small_last_batch_weighs_less(device):
     """Always 2: the batches hit 2 of 4 and 2 of 2. 4/6 of all tokens, not the mean of 1/2 and 1."""
     tokens = torch.tensor([[2, 2, 1], [0, 2, 1], [0, 2, 2]], device=device)
     result = top1_accuracy(Fixed([0.0, 0.5, 1.0]).to(device), tokens, batch_size=2)
-    assert result == pytest.approx(4 / 6), f"{told('4/6', result)}: count hits and predictions over all batches, then divide once"
+    assert result == pytest.approx(4 / 6), (
+        f"{told('4/6', result)}: count hits and predictions over all batches, then divide once"
+    )
 
 
 def test_0_2_measures_without_dropout_and_leaves_the_model_as_it_was(gpt2, tokens):
@@ -153,15 +176,21 @@ def test_0_2_measures_without_dropout_and_leaves_the_model_as_it_was(gpt2, token
 
 def test_0_2_accuracy_equals_a_loop_for_every_batch_size(llama, tokens):
     with torch.no_grad():
-        for _ in range(12):  # let two of the five rows follow the model's own choices, so that there is something to hit
+        for _ in range(
+            12
+        ):  # let two of the five rows follow the model's own choices, so that there is something to hit
             tokens[3:, 1:] = llama(input_ids=tokens[3:]).logits[:, :-1].argmax(-1)
         hits = [
-            (llama(input_ids=row[None]).logits[0, t].argmax() == row[t + 1]).item() for row in tokens for t in range(tokens.shape[1] - 1)
+            (llama(input_ids=row[None]).logits[0, t].argmax() == row[t + 1]).item()
+            for row in tokens
+            for t in range(tokens.shape[1] - 1)
         ]
     for batch_size in (1, 2, 16):
         result = top1_accuracy(llama, tokens, batch_size)
         assert isinstance(result, float), f"expected a float, got {result!r}: .item() makes one of a tensor"
-        assert result == pytest.approx(sum(hits) / len(hits)), f"{told(f'{sum(hits)}/{len(hits)}', result)}, batch_size = {batch_size}"
+        assert result == pytest.approx(sum(hits) / len(hits)), (
+            f"{told(f'{sum(hits)}/{len(hits)}', result)}, batch_size = {batch_size}"
+        )
     assert sum(hits) >= 22, "the example is vacuous"
 
 
@@ -188,14 +217,23 @@ def test_0_3_runs_one_warm_up_and_then_the_repeats():
 
 
 def test_0_3_is_tokens_over_the_median_so_that_a_slow_warm_up_and_one_slow_run_do_not_count():
-    """Warm-up 0.9 s, runs 0.05, 0.2, 0.9 s: the median, 0.2 s for 10 tokens, is 50 tokens/s (a little less on a busy machine).
+    """Warm-up 0.9 s, runs 0.05, 0.2, 0.9 s: the median, 0.2 s for 10 tokens, is 50 tokens/s (a little less on
+    a busy machine).
 
-    The fastest run would give 200, the mean 26, the median with the warm-up 18, and counting only predicted tokens 40.
+    The fastest run would give 200, the mean 26, the median with the warm-up 18, and counting only predicted
+    tokens 40.
     """
     result = throughput(Slow([0.9, 0.05, 0.2, 0.9]), torch.zeros(2, 5, dtype=torch.int64), repeats=3)
-    wrong = {"the fastest run": 200, "the mean": 26, "the median with the warm-up": 18, "counting only predicted tokens": 40}
+    wrong = {
+        "the fastest run": 200,
+        "the mean": 26,
+        "the median with the warm-up": 18,
+        "counting only predicted tokens": 40,
+    }
     likely = min(wrong, key=lambda name: abs(math.log(result / wrong[name])))
-    assert isinstance(result, float) and 41 < result <= 50.1, f"10 tokens in 0.2 s are 50 tokens/s; this looks like {likely}"
+    assert isinstance(result, float) and 41 < result <= 50.1, (
+        f"10 tokens in 0.2 s are 50 tokens/s; this looks like {likely}"
+    )
 
 
 # ------------------------------------------------------------ 0.4
@@ -209,7 +247,9 @@ def test_0_4_a_mixed_layer_by_hand():
 
 
 def test_0_4_tied_embeddings_count_once(llama):
-    assert model_bytes(llama) == 4 * sum(parameter.numel() for parameter in llama.parameters()), "embedding and head are one tensor"
+    assert model_bytes(llama) == 4 * sum(parameter.numel() for parameter in llama.parameters()), (
+        "embedding and head are one tensor"
+    )
 
 
 def test_0_4_two_parameters_on_one_storage_count_once():
@@ -235,4 +275,6 @@ def test_0_4_persistent_buffers_count_and_others_do_not():
 def test_perplexity_equals_torch_cross_entropy(llama, tokens):
     with torch.no_grad():
         logits = llama(input_ids=tokens).logits[:, :-1]
-    assert perplexity(llama, tokens) == pytest.approx(F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()).exp().item(), rel=1e-5)
+    assert perplexity(llama, tokens) == pytest.approx(
+        F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()).exp().item(), rel=1e-5
+    )

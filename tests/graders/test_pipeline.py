@@ -45,7 +45,9 @@ def prune_low_rank(model):
 def in_storage_types(model):
     """The in-memory model rounded to what is stored: floats to fp16 and back."""
     model = copy.deepcopy(model)
-    for tensor in {tensor.data_ptr(): tensor for tensor in model.state_dict().values() if tensor.is_floating_point()}.values():
+    for tensor in {
+        tensor.data_ptr(): tensor for tensor in model.state_dict().values() if tensor.is_floating_point()
+    }.values():
         tensor.copy_(tensor.half().float())
     return model
 
@@ -70,7 +72,9 @@ def test_5_4_the_reloaded_logits_equal_the_rounded_models_exactly(llama, tokens,
     save_compressed(model, path)
     again = load_compressed(path).to(tokens.device)
     with torch.no_grad():
-        assert (again(input_ids=tokens).logits - in_storage_types(model)(input_ids=tokens).logits).abs().max() == 0
+        assert (
+            again(input_ids=tokens).logits - in_storage_types(model)(input_ids=tokens).logits
+        ).abs().max() == 0
 
 
 @pytest.mark.parametrize("maker", ["dense", "int8", "int4 groups", "low-rank", "low-rank int4"])
@@ -80,7 +84,9 @@ def test_5_4_gpt2_with_its_transposed_layers_and_biases(gpt2, tokens, tmp_path, 
     again = load_compressed(tmp_path / "model.safetensors").to(tokens.device)
     assert not again.training, "a loaded model is in eval mode"
     with torch.no_grad():
-        assert (again(input_ids=tokens).logits - in_storage_types(model)(input_ids=tokens).logits).abs().max() == 0
+        assert (
+            again(input_ids=tokens).logits - in_storage_types(model)(input_ids=tokens).logits
+        ).abs().max() == 0
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -89,7 +95,10 @@ def test_5_4_predicted_bytes_equal_measured_bytes(llama, tmp_path, maker):
     save_compressed(model, tmp_path / "model.safetensors")
     predicted = predicted_bytes(model)
     assert predicted == file_bytes(tmp_path / "model.safetensors")[0]
-    assert predicted == sum(tensor.numel() * tensor.element_size() for tensor in load_file(tmp_path / "model.safetensors").values())
+    assert predicted == sum(
+        tensor.numel() * tensor.element_size()
+        for tensor in load_file(tmp_path / "model.safetensors").values()
+    )
 
 
 def test_5_4_the_same_model_gives_the_same_bytes(llama, tmp_path):
@@ -109,8 +118,12 @@ def test_5_4_the_header_is_sorted_and_holds_what_the_model_needs_and_nothing_of_
     assert set(header) == {"format", "config", "sha256"}
     unwanted = sorted({"transformers_version", "dtype", "_name_or_path"} & set(config))
     assert not unwanted, f"these change with the machine or the library's version, leave them out: {unwanted}"
-    assert set(config) <= set(llama.config.to_diff_dict()), "only what differs from the defaults is stored (to_diff_dict)"
-    assert list(header) == sorted(header) and list(config) == sorted(config), "the JSON is sorted, so that equal models give equal bytes"
+    assert set(config) <= set(llama.config.to_diff_dict()), (
+        "only what differs from the defaults is stored (to_diff_dict)"
+    )
+    assert list(header) == sorted(header) and list(config) == sorted(config), (
+        "the JSON is sorted, so that equal models give equal bytes"
+    )
     assert load_compressed(str(tmp_path / "model.safetensors")).config.vocab_size == 50
 
 
@@ -118,7 +131,10 @@ def test_5_4_generates_with_a_cache_after_loading(llama, tokens, tmp_path):
     save_compressed(quantize_model(llama, 4, 4), tmp_path / "model.safetensors")
     model = load_compressed(tmp_path / "model.safetensors").to(tokens.device)
     settings = dict(max_new_tokens=5, do_sample=False, pad_token_id=0, attention_mask=torch.ones_like(tokens))
-    assert torch.equal(model.generate(tokens, use_cache=True, **settings), model.generate(tokens, use_cache=False, **settings))
+    assert torch.equal(
+        model.generate(tokens, use_cache=True, **settings),
+        model.generate(tokens, use_cache=False, **settings),
+    )
 
 
 def test_5_4_loading_leaves_the_random_state_alone(llama, tmp_path):
@@ -145,7 +161,11 @@ def test_5_4_refuses_truncated_corrupted_and_foreign_files(llama, tmp_path):
     path.write_bytes(whole)
     with safe_open(path, "pt") as file:
         header = json.loads(file.metadata()["minicompress"])
-    save_file(load_file(path), path, {"minicompress": json.dumps(header | {"config": header["config"] | {"num_hidden_layers": 3}})})
+    save_file(
+        load_file(path),
+        path,
+        {"minicompress": json.dumps(header | {"config": header["config"] | {"num_hidden_layers": 3}})},
+    )
     with pytest.raises(ValueError, match="checksum"):
         load_compressed(path)
     save_file({"weight": torch.zeros(2)}, path)
@@ -159,20 +179,30 @@ def test_5_4_refuses_truncated_corrupted_and_foreign_files(llama, tmp_path):
 
 
 def test_5_4_refuses_tensors_that_do_not_fit_the_configuration(llama, tmp_path):
-    """The checksum is right, the contents are not: a missing tensor, a third layer, a header that is no mapping."""
+    """The checksum is right, the contents are not: a missing tensor, a third layer, a header that is no
+    mapping.
+    """
     path = tmp_path / "model.safetensors"
     save_compressed(llama, path)
     with safe_open(path, "pt") as file:
         config = json.loads(file.metadata()["minicompress"])["config"]
     tensors = load_file(path)
     without = {name: tensor for name, tensor in tensors.items() if name != "model.norm.weight"}
-    for stored, changed, named in ((without, config, "model.norm.weight"), (tensors, config | {"num_hidden_layers": 3}, "layers.2")):
+    for stored, changed, named in (
+        (without, config, "model.norm.weight"),
+        (tensors, config | {"num_hidden_layers": 3}, "layers.2"),
+    ):
         header = {"format": FORMAT, "config": changed, "sha256": checksum(changed, stored)}
         save_file(stored, path, {"minicompress": json.dumps(header)})
         with pytest.raises(ValueError, match=named):
             load_compressed(path)
     scales = tensors | {"foo.int4": torch.zeros(3, dtype=torch.uint8), "foo.scale": torch.ones(2, 1)}
-    changes = [config | {"num_attention_heads": 5}, config | {"hidden_size": "x"}, config | {"hidden_size": -96}, None]
+    changes = [
+        config | {"num_attention_heads": 5},
+        config | {"hidden_size": "x"},
+        config | {"hidden_size": -96},
+        None,
+    ]
     for stored, changed in [(tensors, changed) for changed in changes] + [(scales, config)]:
         header = {"format": FORMAT, "config": changed, "sha256": checksum(changed, stored)}
         save_file(stored, path, {"minicompress": json.dumps(header)})
@@ -207,13 +237,17 @@ def test_5_4_a_failed_save_leaves_the_old_file(llama, tmp_path, monkeypatch):
     def full(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(os, "replace", full)  # the last step fails: what was written so far must not be left behind
+    monkeypatch.setattr(
+        os, "replace", full
+    )  # the last step fails: what was written so far must not be left behind
     try:
         save_compressed(llama, path)
     except OSError:
         assert path.read_bytes() == before, "the old file was destroyed"
     else:
-        pytest.fail("the file must be written beside the old one and renamed over it (os.replace) when it is complete")
+        pytest.fail(
+            "the file must be written beside the old one and renamed over it (os.replace) when it is complete"
+        )
     assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
 
 
@@ -228,13 +262,23 @@ def test_5_5_the_ledger_has_the_teacher_first_and_every_stage_measured(llama, to
         seen.append(model)
         return {"perplexity": float(len(seen))}
 
-    ledger = compress(llama, student, [("pruned", prune_24), ("quantized", lambda model: quantize_model(model, 4, 4))], evaluate, tmp_path)
+    ledger = compress(
+        llama,
+        student,
+        [("pruned", prune_24), ("quantized", lambda model: quantize_model(model, 4, 4))],
+        evaluate,
+        tmp_path,
+    )
     assert [record["name"] for record in ledger] == ["teacher", "pruned", "quantized"]
     assert [record["perplexity"] for record in ledger] == [1.0, 2.0, 3.0]
     for model in seen:
         floats = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
-        assert all(torch.equal(tensor, tensor.half().float()) for tensor in floats), "what is measured is what was read from the file"
-    assert torch.equal(student.model.layers[0].mlp.up_proj.weight, llama.model.layers[0].mlp.up_proj.weight), "the student is modified"
+        assert all(torch.equal(tensor, tensor.half().float()) for tensor in floats), (
+            "what is measured is what was read from the file"
+        )
+    assert torch.equal(
+        student.model.layers[0].mlp.up_proj.weight, llama.model.layers[0].mlp.up_proj.weight
+    ), "the student is modified"
     for record in ledger:
         assert record["tensor_bytes_predicted"] == record["tensor_bytes_measured"]
         assert (
@@ -247,7 +291,11 @@ def test_5_5_the_ledger_has_the_teacher_first_and_every_stage_measured(llama, to
     assert ledger[2]["ratio"] == wanted > 3, (
         f"the ratio is the teacher's file over this one, in bytes: {wanted:.2f}, got {ledger[2]['ratio']:.2f}"
     )
-    assert [record["artefact"] for record in ledger] == ["0-teacher.safetensors", "1-pruned.safetensors", "2-quantized.safetensors"]
+    assert [record["artefact"] for record in ledger] == [
+        "0-teacher.safetensors",
+        "1-pruned.safetensors",
+        "2-quantized.safetensors",
+    ]
     total = sum(parameter.numel() for parameter in llama.parameters())
     pruned = 2 * (32 * 32 + 2 * 32 * 64) // 2  # two layers, half of q_proj, up_proj and down_proj
     assert [record["parameters"] for record in ledger] == [total] * 3
@@ -257,8 +305,16 @@ def test_5_5_the_ledger_has_the_teacher_first_and_every_stage_measured(llama, to
 def test_5_5_the_first_stage_gets_the_student_and_missing_folders_are_made(llama, tmp_path):
     student, received = copy.deepcopy(llama), []
     student.model.norm.weight.data.fill_(0.5)
-    compress(llama, student, [("a", lambda model: received.append(model) or model)], lambda model: {}, tmp_path / "new" / "folder")
-    assert (received[0].model.norm.weight == 0.5).all(), "the first stage works on a copy of the student, not of the teacher"
+    compress(
+        llama,
+        student,
+        [("a", lambda model: received.append(model) or model)],
+        lambda model: {},
+        tmp_path / "new" / "folder",
+    )
+    assert (received[0].model.norm.weight == 0.5).all(), (
+        "the first stage works on a copy of the student, not of the teacher"
+    )
 
 
 def test_5_5_each_stage_gets_the_reloaded_model_of_the_stage_before(llama, tmp_path):

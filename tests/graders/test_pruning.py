@@ -50,7 +50,9 @@ def test_1_1_ties_prune_the_lowest_flat_index_first(device):
     """All equal: the first five of ten go. A `>` against a quantile would prune all ten."""
     mask = magnitude_mask(torch.full((2, 5), 0.3, device=device), 0.5)
     assert mask.flatten().tolist() == [False] * 5 + [True] * 5
-    assert magnitude_mask(torch.zeros(3, 3, device=device), 1 / 3).flatten().tolist() == [False] * 3 + [True] * 6
+    assert (
+        magnitude_mask(torch.zeros(3, 3, device=device), 1 / 3).flatten().tolist() == [False] * 3 + [True] * 6
+    )
 
 
 def test_1_1_agrees_with_torch_prune_where_nothing_is_tied(device):
@@ -82,7 +84,9 @@ def test_1_1_works_above_16_million_elements():
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=24), st.floats(0, 1))
 def test_1_1_equals_a_stable_sort_for_any_ties(values, sparsity):
     weight = torch.tensor(values, dtype=torch.float32)
-    pruned = sorted(range(len(values)), key=lambda index: (abs(values[index]), index))[: round(sparsity * len(values))]
+    pruned = sorted(range(len(values)), key=lambda index: (abs(values[index]), index))[
+        : round(sparsity * len(values))
+    ]
     assert set((~magnitude_mask(weight, sparsity)).nonzero().flatten().tolist()) == set(pruned)
 
 
@@ -129,7 +133,9 @@ def test_1_2_a_second_mask_only_adds_zeros(device):
     apply_mask(layer, torch.tensor([[True, False], [True, True]], device=device))
     apply_mask(layer, torch.tensor([[False, True], [True, True]], device=device))
     assert layer.weight.tolist() == [[0.0, 0.0], [1.0, 1.0]]
-    assert nn.utils.parametrize.is_parametrized(layer, "weight"), "the mask must be applied at every use, as a parametrization"
+    assert nn.utils.parametrize.is_parametrized(layer, "weight"), (
+        "the mask must be applied at every use, as a parametrization"
+    )
     assert len(layer.parametrizations.weight) == 1, "the second mask joins the first, it is not stacked on it"
 
 
@@ -139,7 +145,9 @@ def test_1_2_the_mask_is_saved_with_the_model(device):
     apply_mask(layer, magnitude_mask(layer.weight, 0.5))
     apply_mask(other, torch.ones_like(other.weight, dtype=torch.bool))
     other.load_state_dict(layer.state_dict())
-    assert torch.equal(other.weight, layer.weight), "the mask must be a buffer, so that it is saved and moved with the model"
+    assert torch.equal(other.weight, layer.weight), (
+        "the mask must be a buffer, so that it is saved and moved with the model"
+    )
 
 
 def test_1_2_bake_leaves_a_plain_parameter_with_zeros(device):
@@ -159,21 +167,27 @@ def test_1_2_an_optimizer_made_before_goes_on_after_baking(device):
     bake_masks(layer)
     before = layer.weight.detach().clone()
     train_a_little(layer, optimizer)
-    assert not torch.equal(layer.weight, before), "the optimizer holds a parameter that the layer no longer uses"
+    assert not torch.equal(layer.weight, before), (
+        "the optimizer holds a parameter that the layer no longer uses"
+    )
 
 
 def test_1_2_bake_leaves_other_parametrizations_alone(device):
     layer = nn.Linear(6, 4, device=device)
     nn.utils.parametrizations.weight_norm(layer)
     bake_masks(layer)
-    assert nn.utils.parametrize.is_parametrized(layer, "weight"), "bake_masks removed a parametrization that is no Mask"
+    assert nn.utils.parametrize.is_parametrized(layer, "weight"), (
+        "bake_masks removed a parametrization that is no Mask"
+    )
 
 
 def test_1_2_every_kind_of_layer_is_baked(gpt2):
     layer = gpt2.transformer.h[0].mlp.c_fc  # GPT-2's Conv1D is no nn.Linear
     apply_mask(layer, magnitude_mask(layer.weight, 0.5))
     bake_masks(gpt2)
-    assert not nn.utils.parametrize.is_parametrized(layer), "a masked layer that is no nn.Linear was not baked"
+    assert not nn.utils.parametrize.is_parametrized(layer), (
+        "a masked layer that is no nn.Linear was not baked"
+    )
 
 
 def test_1_2_a_baked_model_saves_and_loads(llama, tokens, tmp_path):
@@ -202,10 +216,17 @@ def test_1_2_refuses_a_mask_of_another_shape_or_type(mask):
 
 def test_1_3_ranks_all_weights_together_by_hand(device):
     """Of 1, 4, 2, 3 the two smallest go, one from each; of 1, 2, 30, 40 both come from the first."""
-    masks = global_magnitude_masks({"a": torch.tensor([1.0, -4.0], device=device), "b": torch.tensor([[-2.0], [3.0]], device=device)}, 0.5)
+    masks = global_magnitude_masks(
+        {"a": torch.tensor([1.0, -4.0], device=device), "b": torch.tensor([[-2.0], [3.0]], device=device)},
+        0.5,
+    )
     assert masks["a"].tolist() == [False, True] and masks["b"].tolist() == [[False], [True]]
-    masks = global_magnitude_masks({"a": torch.tensor([1.0, 2.0], device=device), "b": torch.tensor([30.0, 40.0], device=device)}, 0.5)
-    assert masks["a"].tolist() == [False, False] and masks["b"].tolist() == [True, True], "one ranking across all, not one a layer"
+    masks = global_magnitude_masks(
+        {"a": torch.tensor([1.0, 2.0], device=device), "b": torch.tensor([30.0, 40.0], device=device)}, 0.5
+    )
+    assert masks["a"].tolist() == [False, False] and masks["b"].tolist() == [True, True], (
+        "one ranking across all, not one a layer"
+    )
 
 
 def test_1_3_prunes_exactly_the_rounded_count_of_the_total(device):
@@ -218,13 +239,17 @@ def test_1_3_prunes_exactly_the_rounded_count_of_the_total(device):
 def test_1_3_agrees_with_torch_prune_where_nothing_is_tied(device):
     layers = {name: nn.Linear(13, 7, device=device) for name in "abc"}
     masks = global_magnitude_masks({name: layer.weight for name, layer in layers.items()}, 0.6)
-    prune.global_unstructured([(layer, "weight") for layer in layers.values()], prune.L1Unstructured, amount=0.6)
+    prune.global_unstructured(
+        [(layer, "weight") for layer in layers.values()], prune.L1Unstructured, amount=0.6
+    )
     for name, layer in layers.items():
         assert torch.equal(masks[name], layer.weight_mask.bool())
 
 
 def test_1_3_ties_go_in_the_order_of_the_mapping_then_of_the_flat_index(device):
-    masks = global_magnitude_masks({"z": torch.ones(2, 2, device=device), "a": torch.ones(3, device=device)}, 5 / 7)
+    masks = global_magnitude_masks(
+        {"z": torch.ones(2, 2, device=device), "a": torch.ones(3, device=device)}, 5 / 7
+    )
     assert masks["z"].tolist() == [[False] * 2] * 2 and masks["a"].tolist() == [False, True, True]
 
 
@@ -232,14 +257,20 @@ def test_1_3_keeps_names_shapes_and_inputs(device):
     weights = {"b": torch.randn(2, 3, 2, device=device), "a": torch.randn(4, 5, device=device).T}
     before = {name: weight.clone() for name, weight in weights.items()}
     masks = global_magnitude_masks(weights, 0.5)
-    assert list(masks) == ["b", "a"] and all(masks[name].shape == weight.shape for name, weight in weights.items())
+    assert list(masks) == ["b", "a"] and all(
+        masks[name].shape == weight.shape for name, weight in weights.items()
+    )
     assert all(mask.dtype == torch.bool for mask in masks.values())
     assert all(torch.equal(weights[name], before[name]) for name in weights)
 
 
 @pytest.mark.parametrize(
     ("weights", "sparsity", "named"),
-    [({}, 0.5, "empty"), ({"a": torch.ones(2)}, 1.2, "1.2"), ({"a": torch.tensor([math.nan])}, 0.5, "a holds 1 NaN")],
+    [
+        ({}, 0.5, "empty"),
+        ({"a": torch.ones(2)}, 1.2, "1.2"),
+        ({"a": torch.tensor([math.nan])}, 0.5, "a holds 1 NaN"),
+    ],
 )
 def test_1_3_refuses_nothing_at_all_and_bad_values(weights, sparsity, named):
     with pytest.raises(ValueError, match=named):
@@ -262,7 +293,9 @@ def test_1_4_starts_at_zero_ends_exactly_at_final_and_never_falls(kind, final, s
     """Exactly: ten additions of 0.09 give 0.8999999999999999, which would leave weights unpruned."""
     values = [sparsity_schedule(step, steps, final, kind) for step in range(steps + 1)]
     assert values[0] == 0.0, f"step 0 must give 0, got {values[0]}"
-    assert values[-1] == final, f"the last step must give exactly final, {final}, got {values[-1]!r}: divide step / steps first"
+    assert values[-1] == final, (
+        f"the last step must give exactly final, {final}, got {values[-1]!r}: divide step / steps first"
+    )
     assert values == sorted(values)
 
 
@@ -274,7 +307,13 @@ def test_1_4_the_cubic_schedule_is_fast_first():
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [((11, 10, 0.9), "11"), ((-1, 10, 0.9), "-1"), ((0, 0, 0.9), "0"), ((1, 10, 1.1), "1.1"), ((1, 10, 0.9, "square"), "square")],
+    [
+        ((11, 10, 0.9), "11"),
+        ((-1, 10, 0.9), "-1"),
+        ((0, 0, 0.9), "0"),
+        ((1, 10, 1.1), "1.1"),
+        ((1, 10, 0.9, "square"), "square"),
+    ],
 )
 def test_1_4_refuses_steps_outside_the_schedule(arguments, named):
     with pytest.raises(ValueError, match=named):
@@ -287,22 +326,32 @@ def test_1_4_refuses_steps_outside_the_schedule(arguments, named):
 def zeros(model):
     """Share of zeros over all prunable weights."""
     layers = linear_layers(model).values()
-    return sum(int((layer.weight == 0).sum()) for layer in layers) / sum(layer.weight.numel() for layer in layers)
+    return sum(int((layer.weight == 0).sum()) for layer in layers) / sum(
+        layer.weight.numel() for layer in layers
+    )
 
 
 def test_1_5_reaches_each_step_of_the_linear_schedule_and_records_it(llama):
     measured = []
-    records = iterative_pruning(llama, lambda model: None, lambda model: measured.append(zeros(model)) or len(measured), 0.9, 5)
+    records = iterative_pruning(
+        llama, lambda model: None, lambda model: measured.append(zeros(model)) or len(measured), 0.9, 5
+    )
     assert [record["step"] for record in records] == [1, 2, 3, 4, 5]
     assert [record["sparsity"] for record in records] == pytest.approx([0.18, 0.36, 0.54, 0.72, 0.9])
-    assert measured == pytest.approx([0.18, 0.36, 0.54, 0.72, 0.9], abs=1e-3), "zeros already there count towards the step's sparsity"
+    assert measured == pytest.approx([0.18, 0.36, 0.54, 0.72, 0.9], abs=1e-3), (
+        "zeros already there count towards the step's sparsity"
+    )
     assert [record["score"] for record in records] == [1, 2, 3, 4, 5], "score is what evaluate returns"
 
 
 def test_1_5_prunes_then_fine_tunes_then_evaluates(llama):
     order = []
     iterative_pruning(
-        llama, lambda model: order.append(f"tune {zeros(model):.2f}"), lambda model: order.append(f"score {zeros(model):.2f}"), 0.8, 2
+        llama,
+        lambda model: order.append(f"tune {zeros(model):.2f}"),
+        lambda model: order.append(f"score {zeros(model):.2f}"),
+        0.8,
+        2,
     )
     assert order == ["tune 0.40", "score 0.40", "tune 0.80", "score 0.80"]
 
@@ -323,7 +372,9 @@ def test_1_5_masks_only_grow_while_training_moves_every_weight(llama, tokens):
 
     iterative_pruning(llama, fine_tune, evaluate, 0.9, 4)
     for earlier, later in zip(dead, dead[1:], strict=False):
-        assert all((earlier[name] <= later[name]).all() for name in earlier), "a weight pruned in one step was alive in the next"
+        assert all((earlier[name] <= later[name]).all() for name in earlier), (
+            "a weight pruned in one step was alive in the next"
+        )
     assert zeros(llama) == pytest.approx(0.9, abs=1e-3)
 
 
@@ -331,13 +382,19 @@ def test_1_5_ranks_globally_and_leaves_embeddings_norms_and_head_alone(llama):
     with torch.no_grad():
         for name, layer in linear_layers(llama).items():
             layer.weight.mul_(0.01 if "mlp" in name else 1.0)
-    kept = {name: parameter.clone() for name, parameter in llama.named_parameters() if "norm" in name or "embed" in name}
+    kept = {
+        name: parameter.clone()
+        for name, parameter in llama.named_parameters()
+        if "norm" in name or "embed" in name
+    }
     iterative_pruning(llama, lambda model: None, lambda model: 0.0, 0.5, 2)
     layers = linear_layers(llama)
     in_mlp = sum(int((layer.weight == 0).sum()) for name, layer in layers.items() if "mlp" in name)
     in_all = sum(int((layer.weight == 0).sum()) for layer in layers.values())
     assert in_mlp > 0.95 * in_all, "the small MLP weights go first in a global ranking"
-    assert all(torch.equal(parameter, kept[name]) for name, parameter in llama.named_parameters() if name in kept)
+    assert all(
+        torch.equal(parameter, kept[name]) for name, parameter in llama.named_parameters() if name in kept
+    )
 
 
 @pytest.mark.parametrize(("final", "steps", "named"), [(0.9, 0, "0"), (1.5, 10, "1.5")])
@@ -350,7 +407,9 @@ def test_1_5_refuses_no_step_and_an_impossible_sparsity(llama, final, steps, nam
 
 
 def test_1_6_the_articles_example(device):
-    assert nm_mask(torch.tensor([[0.1, 0.5, 0.2, 0.8]], device=device)).tolist() == [[False, True, False, True]]
+    assert nm_mask(torch.tensor([[0.1, 0.5, 0.2, 0.8]], device=device)).tolist() == [
+        [False, True, False, True]
+    ]
 
 
 @pytest.mark.parametrize(("n", "m"), [(2, 4), (1, 4), (3, 4), (1, 2), (4, 8), (4, 4)])
@@ -371,26 +430,37 @@ def test_1_6_keeps_the_highest_and_breaks_ties_like_1_1(device):
         assert group[kept].min() > group[~kept].max()
     assert nm_mask(torch.ones(1, 4, device=device), 2, 4).tolist() == [[False, False, True, True]]
     mask = nm_mask(torch.tensor([[2.0, 1.0, 1.0, 1.0]], device=device))
-    assert mask.tolist() == [[True, False, False, True]], "of the three tied ones the last stays: the lowest index is pruned first"
+    assert mask.tolist() == [[True, False, False, True]], (
+        "of the three tied ones the last stays: the lowest index is pruned first"
+    )
 
 
 def test_1_6_ties_equal_a_stable_sort(device):
     scores = torch.randint(0, 3, (40, 8), device=device).float()
     for group, kept in zip(scores.view(-1, 4), nm_mask(scores).reshape(-1, 4), strict=True):
         pruned = sorted(range(4), key=lambda index, group=group: (group[index].item(), index))[:2]
-        assert sorted(pruned) == (~kept).nonzero().flatten().tolist(), f"of {group.tolist()} the entries {sorted(pruned)} go"
+        assert sorted(pruned) == (~kept).nonzero().flatten().tolist(), (
+            f"of {group.tolist()} the entries {sorted(pruned)} go"
+        )
 
 
 def test_1_6_groups_run_along_the_inputs_by_hand(device):
-    """Each row keeps its second and fourth. Along the outputs, down the columns, the last two rows would be kept."""
+    """Each row keeps its second and fourth.
+
+    Along the outputs, down the columns, the last two rows would be kept.
+    """
     scores = [[0.0, 8.0, 1.0, 9.0], [2.0, 10.0, 3.0, 11.0], [4.0, 12.0, 5.0, 13.0], [6.0, 14.0, 7.0, 15.0]]
     mask = nm_mask(torch.tensor(scores, device=device))
-    assert mask.tolist() == [[False, True, False, True]] * 4, "groups run along the last dimension, the inputs of a layer"
+    assert mask.tolist() == [[False, True, False, True]] * 4, (
+        "groups run along the last dimension, the inputs of a layer"
+    )
 
 
 def test_1_6_groups_run_along_the_last_dimension_whatever_the_strides(device):
     scores = torch.arange(16.0, device=device).view(4, 4).T
-    assert torch.equal(nm_mask(scores), nm_mask(scores.contiguous())), "groups follow the logical rows, not the memory"
+    assert torch.equal(nm_mask(scores), nm_mask(scores.contiguous())), (
+        "groups follow the logical rows, not the memory"
+    )
 
 
 @pytest.mark.parametrize(("columns", "n", "m", "named"), [(6, 2, 4, "6"), (8, 5, 4, "5:4"), (8, 0, 4, "0:4")])
@@ -416,7 +486,9 @@ SPARSE = {
 def test_1_7_coo_by_hand(device):
     indices, values = to_coo(SPARSE["a matrix"].to(device))
     assert indices.dtype == torch.int64 and indices.shape == (2, 3), "int64 [ndim, nnz]: one row a dimension"
-    assert indices.tolist() == [[0, 1, 1], [1, 0, 2]], "the first row says which row, the second which column, in row-major order"
+    assert indices.tolist() == [[0, 1, 1], [1, 0, 2]], (
+        "the first row says which row, the second which column, in row-major order"
+    )
     assert values.tolist() == [5.0, 7.0, -2.0]
 
 
@@ -442,7 +514,14 @@ def test_1_7_coo_and_bitmask_give_back_every_tensor_exactly(case, device):
 
 
 @pytest.mark.parametrize(
-    ("format", "expected"), [("dense", 64), ("coo", 32 + 16 * 16), ("csr", 32 + 8 * 16 + 8 * 5), ("bitmask", 32 + 4), ("2:4", 32 + 4)]
+    ("format", "expected"),
+    [
+        ("dense", 64),
+        ("coo", 32 + 16 * 16),
+        ("csr", 32 + 8 * 16 + 8 * 5),
+        ("bitmask", 32 + 4),
+        ("2:4", 32 + 4),
+    ],
 )
 def test_1_7_bytes_of_a_4_by_8_matrix_half_pruned_at_16_bits(format, expected):
     result = storage_bytes((4, 8), 0.5, 16, format)
@@ -451,12 +530,18 @@ def test_1_7_bytes_of_a_4_by_8_matrix_half_pruned_at_16_bits(format, expected):
 
 @pytest.mark.parametrize(("shape", "expected"), [((6,), 3 * 2 + 3 * 8), ((2, 3, 4), 12 * 2 + 12 * 24)])
 def test_1_7_coo_has_one_index_a_dimension(shape, expected):
-    assert storage_bytes(shape, 0.5, 16, "coo") == expected, "16 bytes of indices a value are those of a matrix"
+    assert storage_bytes(shape, 0.5, 16, "coo") == expected, (
+        "16 bytes of indices a value are those of a matrix"
+    )
 
 
 def test_1_7_the_articles_coo_at_half_sparsity_is_larger_than_dense():
     """fp32, 4096 x 4096: 8,388,608 values of 4 bytes and two int64 each, 168 MB against 67 MB dense."""
-    assert storage_bytes((4096, 4096), 0.5, 32, "coo") == 8_388_608 * 20 > 2 * storage_bytes((4096, 4096), 0.5, 32, "dense")
+    assert (
+        storage_bytes((4096, 4096), 0.5, 32, "coo")
+        == 8_388_608 * 20
+        > 2 * storage_bytes((4096, 4096), 0.5, 32, "dense")
+    )
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.3, 0.5, 0.99, 1.0])
@@ -467,7 +552,9 @@ def test_1_7_predicted_bytes_match_the_stored_ones(sparsity, device):
     csr = weight.cpu().to_sparse_csr()
     assert storage_bytes((13, 9), sparsity, 32, "coo") == size(*to_coo(weight))
     assert storage_bytes((13, 9), sparsity, 32, "bitmask") == size(*to_bitmask(weight))
-    assert storage_bytes((13, 9), sparsity, 32, "csr") == size(csr.crow_indices(), csr.col_indices(), csr.values())
+    assert storage_bytes((13, 9), sparsity, 32, "csr") == size(
+        csr.crow_indices(), csr.col_indices(), csr.values()
+    )
 
 
 def test_1_7_odd_bits_round_up_to_whole_bytes():
@@ -501,7 +588,9 @@ def test_1_7_refuses_to_decode_what_does_not_fit():
 
 @pytest.fixture
 def batches(tokens):
-    """Two batches of different sizes, the second with padding on the right and on the left, whose tokens are loud nonsense."""
+    """Two batches of different sizes, the second with padding on the right and on the left, whose tokens are
+    loud nonsense.
+    """
     mask = torch.ones_like(tokens[:2])
     mask[0, 7:] = 0
     mask[1, :3] = 0
@@ -540,7 +629,9 @@ def test_1_8_3_and_minus_4_by_hand(device):
 
 def test_1_8_two_batches_by_hand(device):
     """sqrt(9 + 16) = 5 again; the norms of the batches, 3 and 4, do not add up."""
-    norms = input_norms(Toy().to(device), [{"input_ids": torch.tensor([[token]], device=device)} for token in (0, 1)])
+    norms = input_norms(
+        Toy().to(device), [{"input_ids": torch.tensor([[token]], device=device)} for token in (0, 1)]
+    )
     assert norms["blocks.0"].tolist() == [5.0]
 
 
@@ -553,7 +644,9 @@ def test_1_8_norms_equal_a_float64_loop_over_all_real_tokens(kind, batches, requ
         expected = torch.cat([inputs_of(model, name, batch) for batch in batches]).norm(dim=0)
         assert norm.dtype == torch.float32, f"the norms of {name} are {norm.dtype}"
         off = (norm.double() - expected).abs().max().item() / expected.max().item()
-        assert off < 1e-4, f"the norms of {name} are wrong by up to {off:.0%}: is padding counted, or hidden from the model?"
+        assert off < 1e-4, (
+            f"the norms of {name} are wrong by up to {off:.0%}: is padding counted, or hidden from the model?"
+        )
 
 
 def test_1_8_a_bf16_model_is_summed_in_fp32(llama, tokens):
@@ -567,11 +660,15 @@ def test_1_8_a_bf16_model_is_summed_in_fp32(llama, tokens):
 
 
 def test_1_8_signs_do_not_cancel(llama, tokens):
-    """The norm of n tokens is never smaller than sqrt(n) times the absolute mean: most inputs here have a mean near 0."""
+    """The norm of n tokens is never smaller than sqrt(n) times the absolute mean: most inputs here have a
+    mean near 0.
+    """
     name = "model.layers.0.self_attn.q_proj"
     x = inputs_of(llama, name, {"input_ids": tokens})
     norm = input_norms(llama, [{"input_ids": tokens}])[name].double()
-    assert (norm >= len(x) ** 0.5 * x.mean(0).abs() - 1e-4).all() and torch.allclose(norm**2, (x**2).sum(0), rtol=1e-4)
+    assert (norm >= len(x) ** 0.5 * x.mean(0).abs() - 1e-4).all() and torch.allclose(
+        norm**2, (x**2).sum(0), rtol=1e-4
+    )
 
 
 def test_1_8_leaves_the_model_as_it_was(gpt2, batches):
@@ -579,9 +676,13 @@ def test_1_8_leaves_the_model_as_it_was(gpt2, batches):
     gpt2.lm_head.eval()
     first = input_norms(gpt2, batches)
     second = input_norms(gpt2, batches)
-    assert all(torch.equal(first[name], second[name]) for name in first), "dropout must be off while calibrating"
+    assert all(torch.equal(first[name], second[name]) for name in first), (
+        "dropout must be off while calibrating"
+    )
     assert gpt2.training and not gpt2.lm_head.training, "every submodule gets its own mode back"
-    assert not any(module._forward_pre_hooks or module._forward_hooks for module in gpt2.modules()), "hooks must be removed"
+    assert not any(module._forward_pre_hooks or module._forward_hooks for module in gpt2.modules()), (
+        "hooks must be removed"
+    )
     assert all(parameter.grad is None for parameter in gpt2.parameters())
 
 
@@ -611,11 +712,16 @@ def test_1_9_every_row_loses_the_same_number(device):
     weight = torch.randn(20, 30, device=device)
     weight[3] *= 1e-3
     mask = wanda_mask(weight, torch.rand(30, device=device) + 0.1, 0.59)
-    assert ((~mask).sum(1) == 17).all(), "compare within each row: int(in_features * sparsity) go in every one"
+    assert ((~mask).sum(1) == 17).all(), (
+        "compare within each row: int(in_features * sparsity) go in every one"
+    )
 
 
 def test_1_9_equals_a_loop_and_breaks_ties_by_the_lowest_index(device):
-    weight, norm = torch.randint(-2, 3, (9, 12), device=device).float(), torch.randint(1, 3, (12,), device=device).float()
+    weight, norm = (
+        torch.randint(-2, 3, (9, 12), device=device).float(),
+        torch.randint(1, 3, (12,), device=device).float(),
+    )
     mask = wanda_mask(weight, norm, 0.25)
     for row, kept in zip(weight.abs() * norm, mask, strict=True):
         pruned = sorted(range(12), key=lambda j, row=row: (row[j].item(), j))[:3]
@@ -630,7 +736,11 @@ def test_1_9_with_equal_norms_it_is_magnitude_pruning_row_by_row(device):
 
 def test_1_9_a_pattern_keeps_n_of_every_m_by_score(device):
     """Weights 1, 2, 3, 4 with norms 9, 1, 1, 1 score 9, 2, 3, 4: the first and the last stay."""
-    mask = wanda_mask(torch.tensor([[1.0, 2, 3, 4]], device=device), torch.tensor([9.0, 1, 1, 1], device=device), pattern=(2, 4))
+    mask = wanda_mask(
+        torch.tensor([[1.0, 2, 3, 4]], device=device),
+        torch.tensor([9.0, 1, 1, 1], device=device),
+        pattern=(2, 4),
+    )
     assert mask.tolist() == [[True, False, False, True]]
     mask = wanda_mask(torch.randn(5, 16, device=device), torch.rand(16, device=device), 0.75, pattern=(1, 4))
     assert (mask.reshape(-1, 4).sum(1) == 1).all()
@@ -638,11 +748,16 @@ def test_1_9_a_pattern_keeps_n_of_every_m_by_score(device):
 
 @pytest.mark.parametrize("sparsity", [0.0, 1.0])
 def test_1_9_prunes_nothing_at_0_and_everything_at_1(sparsity, device):
-    assert (wanda_mask(torch.randn(3, 4, device=device), torch.ones(4, device=device), sparsity) == (sparsity == 0)).all()
+    assert (
+        wanda_mask(torch.randn(3, 4, device=device), torch.ones(4, device=device), sparsity)
+        == (sparsity == 0)
+    ).all()
 
 
 def test_1_9_scores_bf16_weights_in_fp32(device):
-    """In bf16 both scores would round to 258 and the tie would prune the first; 1 * 257 is less than 1 * 258.5."""
+    """In bf16 both scores would round to 258 and the tie would prune the first; 1 * 257 is less than 1 *
+    258.5.
+    """
     weight = torch.ones(1, 2, dtype=torch.bfloat16, device=device)
     assert wanda_mask(weight, torch.tensor([258.5, 258.0], device=device)).tolist() == [[True, False]]
 
@@ -665,13 +780,17 @@ def test_1_9_refuses_contradictions(arguments, named):
 
 def weights_of(model):
     """Name -> copy of each prunable weight as [out, in]: GPT-2's Conv1D stores the transpose."""
-    turned = lambda layer: layer.weight.detach().T if type(layer).__name__ == "Conv1D" else layer.weight.detach()  # noqa: E731
+    turned = lambda layer: (
+        layer.weight.detach().T if type(layer).__name__ == "Conv1D" else layer.weight.detach()
+    )  # noqa: E731
     return {name: turned(layer).clone() for name, layer in linear_layers(model).items()}
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_1_10_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_put_out(kind, batches, request):
-    """A slow oracle: prune block 0 in a copy, run the whole copy again to see block 1's inputs, prune block 1."""
+    """A slow oracle: prune block 0 in a copy, run the whole copy again to see block 1's inputs, prune block
+    1.
+    """
     model = request.getfixturevalue(kind)
     copied = copy.deepcopy(model)
     for block in (".0.", ".1."):
@@ -682,10 +801,14 @@ def test_1_10_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_pu
             linear_layers(copied)[name].weight.data.copy_(pruned if kind == "llama" else pruned.T)
     assert wanda_prune(model, batches) is None
     ours, theirs = weights_of(model), weights_of(copied)
-    assert any((weight == 0).any() for weight in ours.values()), "no weight of the model was pruned: change the layers' weights in place"
+    assert any((weight == 0).any() for weight in ours.values()), (
+        "no weight of the model was pruned: change the layers' weights in place"
+    )
     for name, weight in ours.items():
         differing = int(((weight == 0) != (theirs[name] == 0)).sum())
-        assert differing <= 2, f"the mask of {name} differs in {differing} of {weight.numel()} places (a tie may cause one or two)"
+        assert differing <= 2, (
+            f"the mask of {name} differs in {differing} of {weight.numel()} places (a tie may cause one or two)"
+        )
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
@@ -693,12 +816,20 @@ def test_1_10_every_output_row_loses_half_and_the_rest_is_untouched(kind, batche
     model = request.getfixturevalue(kind)
     before, others = (
         weights_of(model),
-        {n: p.clone() for n, p in model.named_parameters() if n.removesuffix(".weight") not in weights_of(model)},
+        {
+            n: p.clone()
+            for n, p in model.named_parameters()
+            if n.removesuffix(".weight") not in weights_of(model)
+        },
     )
     wanda_prune(model, batches, 0.5)
     for name, weight in weights_of(model).items():
-        assert ((weight == 0).sum(1) == weight.shape[1] // 2).all(), f"{name}: rows are outputs, also in GPT-2's Conv1D"
-        assert torch.equal(weight[weight != 0], before[name][weight != 0]), "Wanda changes no weight that it keeps"
+        assert ((weight == 0).sum(1) == weight.shape[1] // 2).all(), (
+            f"{name}: rows are outputs, also in GPT-2's Conv1D"
+        )
+        assert torch.equal(weight[weight != 0], before[name][weight != 0]), (
+            "Wanda changes no weight that it keeps"
+        )
     assert all(torch.equal(dict(model.named_parameters())[name], value) for name, value in others.items())
 
 
@@ -711,7 +842,11 @@ def test_1_10_a_pattern_runs_along_the_inputs(gpt2, batches):
 def test_1_10_leaves_modes_hooks_gradients_and_forwards_as_they_were(gpt2, batches):
     gpt2.train()
     wanda_prune(gpt2, batches)
-    assert gpt2.training and torch.is_grad_enabled() and all(parameter.requires_grad for parameter in gpt2.parameters())
+    assert (
+        gpt2.training
+        and torch.is_grad_enabled()
+        and all(parameter.requires_grad for parameter in gpt2.parameters())
+    )
     assert not any(module._forward_pre_hooks or "forward" in vars(module) for module in gpt2.modules())
 
 
@@ -721,10 +856,15 @@ def test_1_10_a_sparsity_of_zero_changes_nothing(llama, batches):
     assert all(torch.equal(weight, before[name]) for name, weight in weights_of(llama).items())
 
 
-@pytest.mark.parametrize(("options", "named"), [({"sparsity": 1.5}, "1.5"), ({"sparsity": 0.3, "pattern": (2, 4)}, "0.3")])
+@pytest.mark.parametrize(
+    ("options", "named"), [({"sparsity": 1.5}, "1.5"), ({"sparsity": 0.3, "pattern": (2, 4)}, "0.3")]
+)
 def test_1_10_refuses_before_it_prunes(llama, batches, options, named):
     before = weights_of(llama)
-    for attempt, match in ((lambda: wanda_prune(llama, batches, **options), named), (lambda: wanda_prune(llama, []), "empty")):
+    for attempt, match in (
+        (lambda: wanda_prune(llama, batches, **options), named),
+        (lambda: wanda_prune(llama, []), "empty"),
+    ):
         with pytest.raises(ValueError, match=match):
             attempt()
     assert all(torch.equal(weight, before[name]) for name, weight in weights_of(llama).items())
@@ -734,14 +874,17 @@ def test_1_10_refuses_before_it_prunes(llama, batches, options, named):
 
 
 def correlated(tokens, features, device):
-    """Inputs whose features share a few causes: only then can one weight make up for another. float32 [tokens, features]."""
-    return torch.randn(tokens, 4, device=device) @ torch.randn(4, features, device=device) + 0.1 * torch.randn(
-        tokens, features, device=device
-    )
+    """Inputs whose features share a few causes: only then can one weight make up for another. float32
+    [tokens, features].
+    """
+    return torch.randn(tokens, 4, device=device) @ torch.randn(
+        4, features, device=device
+    ) + 0.1 * torch.randn(tokens, features, device=device)
 
 
 def test_1_11_two_inputs_that_always_agree_by_hand(device):
-    """x1 = x2, so the weights [1, 3] act as 4 whichever holds it. Pruning the 1 must move (nearly) all of it to the 3.
+    """x1 = x2, so the weights [1, 3] act as 4 whichever holds it. Pruning the 1 must move (nearly) all of it
+    to the 3.
 
     With damping d (0.01 of the mean diagonal, 1) H = [[1 + d, 1], [1, 1 + d]], and the best second weight is
     3 + 1 / (1 + d) = 3.990.
@@ -759,7 +902,9 @@ def test_1_11_with_independent_inputs_it_is_magnitude_pruning(device):
 
 
 def best_update(weight, mask, hessian):
-    """Row by row in float64: the kept weights that minimise the output error for a given mask (normal equations)."""
+    """Row by row in float64: the kept weights that minimise the output error for a given mask (normal
+    equations).
+    """
     result, hessian = torch.zeros_like(weight, dtype=torch.float64), hessian.double()
     for row, kept in enumerate(mask):
         k = kept.nonzero().flatten()
@@ -779,7 +924,9 @@ def test_1_11_the_output_error_is_far_below_wandas_and_near_the_best_for_its_mas
 
 
 def surgeon_loop(weight, hessian, sparsity, pattern, block_size, damping=0.01):
-    """The slow oracle, float64: one column at a time, the inverse Hessian of the columns still free by elimination."""
+    """The slow oracle, float64: one column at a time, the inverse Hessian of the columns still free by
+    elimination.
+    """
     w, H = weight.double().clone(), hessian.double().clone()
     H += damping * H.diagonal().mean() * torch.eye(len(H), device=H.device)
     inverse, cost, moves = torch.linalg.inv(H), [], []
@@ -792,7 +939,9 @@ def surgeon_loop(weight, hessian, sparsity, pattern, block_size, damping=0.01):
     for j in range(len(H)):
         if j % width == 0:
             scores = w[:, j : j + width] ** 2 * cost[j : j + width]
-            keep[:, j : j + width] = nm_mask(scores, *pattern) if pattern else magnitude_mask(scores, sparsity)
+            keep[:, j : j + width] = (
+                nm_mask(scores, *pattern) if pattern else magnitude_mask(scores, sparsity)
+            )
         gone = ~keep[:, j]
         w[gone, j:] -= w[gone, j, None] * moves[j][j:]
         w[gone, j] = 0
@@ -804,10 +953,15 @@ def surgeon_loop(weight, hessian, sparsity, pattern, block_size, damping=0.01):
 def test_1_11_equals_a_slow_float64_loop(pattern, block_size, device):
     x = correlated(300, 32, device)
     weight, hessian = torch.randn(12, 32, device=device), 2 / 300 * x.T @ x
-    ours, slow = sparsegpt_weight(weight, hessian, 0.5, pattern, block_size), surgeon_loop(weight, hessian, 0.5, pattern, block_size)
+    ours, slow = (
+        sparsegpt_weight(weight, hessian, 0.5, pattern, block_size),
+        surgeon_loop(weight, hessian, 0.5, pattern, block_size),
+    )
     same_rows = ((ours == 0) == (slow == 0)).all(1)  # a near tie may fall the other way in float32
     assert same_rows.float().mean() >= 0.8, f"the mask differs in {int((~same_rows).sum())} of 12 rows"
-    assert torch.allclose(ours[same_rows].double(), slow[same_rows], atol=1e-2), "the masks agree, the updated weights do not"
+    assert torch.allclose(ours[same_rows].double(), slow[same_rows], atol=1e-2), (
+        "the masks agree, the updated weights do not"
+    )
 
 
 def test_1_11_masks_are_chosen_per_block_of_columns(device):
@@ -815,14 +969,25 @@ def test_1_11_masks_are_chosen_per_block_of_columns(device):
     x = correlated(300, 24, device)
     pruned = sparsegpt_weight(torch.randn(10, 24, device=device), x.T @ x, 0.5, block_size=8)
     assert [(pruned[:, start : start + 8] == 0).sum().item() for start in (0, 8, 16)] == [40, 40, 40]
-    assert len({int((row == 0).sum()) for row in pruned}) > 1, "the ranking runs over all rows of the block, not row by row"
+    assert len({int((row == 0).sum()) for row in pruned}) > 1, (
+        "the ranking runs over all rows of the block, not row by row"
+    )
 
 
 def test_1_11_the_error_crosses_from_block_to_block(device):
-    """Two agreeing inputs in different blocks, as in the example by hand: 0.1 of the first two weights goes, 2 takes it over."""
-    hessian = torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]], device=device)
+    """Two agreeing inputs in different blocks, as in the example by hand: 0.1 of the first two weights goes,
+    2 takes it over.
+    """
+    hessian = torch.tensor(
+        [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]],
+        device=device,
+    )
     pruned = sparsegpt_weight(torch.tensor([[0.1, 5.0, 2.0, 1.0]], device=device), hessian, 0.5, block_size=2)
-    assert pruned[0, 0] == 0 and pruned[0, 3] == 0 and pruned[0, 2].item() == pytest.approx(2 + 0.1 / 1.01, rel=1e-4)
+    assert (
+        pruned[0, 0] == 0
+        and pruned[0, 3] == 0
+        and pruned[0, 2].item() == pytest.approx(2 + 0.1 / 1.01, rel=1e-4)
+    )
 
 
 def test_1_11_a_pattern_is_chosen_from_the_updated_weights(device):
@@ -830,10 +995,13 @@ def test_1_11_a_pattern_is_chosen_from_the_updated_weights(device):
     weight = torch.randn(12, 16, device=device)
     pruned = sparsegpt_weight(weight, x.T @ x, pattern=(2, 4), block_size=8)
     assert ((pruned != 0).view(12, 4, 4).sum(-1) == 2).all()
-    # Input 2 repeats input 0. Pruning the 1 of group one makes the 0.9 of group two 1.89: now it outweighs 1.5 and 1.6.
+    # Input 2 repeats input 0. Pruning the 1 of group one makes the 0.9 of group two 1.89: now it outweighs
+    # 1.5 and 1.6.
     hessian = torch.eye(4, device=device)
     hessian[0, 2] = hessian[2, 0] = 1.0
-    pruned = sparsegpt_weight(torch.tensor([[0.8, 3.0, 0.9, 1.6]], device=device), hessian, pattern=(1, 2), block_size=4)
+    pruned = sparsegpt_weight(
+        torch.tensor([[0.8, 3.0, 0.9, 1.6]], device=device), hessian, pattern=(1, 2), block_size=4
+    )
     assert (pruned != 0).tolist() == [[False, True, True, False]]
 
 
@@ -848,17 +1016,25 @@ def test_1_11_the_scale_of_the_hessian_does_not_matter_and_inputs_stay(device):
     x = correlated(200, 16, device)
     weight, hessian = torch.randn(6, 16, device=device), x.T @ x
     before = weight.clone(), hessian.clone()
-    assert torch.allclose(sparsegpt_weight(weight, hessian), sparsegpt_weight(weight, hessian / 1000), atol=1e-3)
+    assert torch.allclose(
+        sparsegpt_weight(weight, hessian), sparsegpt_weight(weight, hessian / 1000), atol=1e-3
+    )
     assert torch.equal(weight, before[0]) and torch.equal(hessian, before[1])
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_1_11_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_put_out(kind, batches, request):
-    """The slow oracle of 1.10: block 0 of a copy first, then block 1 with the inputs that the pruned copy gives it."""
+    """The slow oracle of 1.10: block 0 of a copy first, then block 1 with the inputs that the pruned copy
+    gives it.
+    """
     model = request.getfixturevalue(kind)
     copied = copy.deepcopy(model)
     for block in (".0.", ".1."):
-        inputs = {name: [inputs_of(copied, name, batch) for batch in batches] for name in linear_layers(copied) if block in name}
+        inputs = {
+            name: [inputs_of(copied, name, batch) for batch in batches]
+            for name in linear_layers(copied)
+            if block in name
+        }
         weights = weights_of(copied)
         for name, seen in inputs.items():
             x = torch.cat(seen)
@@ -868,7 +1044,9 @@ def test_1_11_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_pu
     ours, theirs = weights_of(model), weights_of(copied)
     for name, weight in ours.items():
         same = ((weight == 0) == (theirs[name] == 0)).float().mean().item()
-        assert same > 0.98 and (weight == 0).float().mean().item() == pytest.approx(0.5, abs=0.02), f"{name}: {same:.1%} of the mask agree"
+        assert same > 0.98 and (weight == 0).float().mean().item() == pytest.approx(0.5, abs=0.02), (
+            f"{name}: {same:.1%} of the mask agree"
+        )
         assert (weight - theirs[name]).abs().median() < 1e-3
 
 

@@ -28,7 +28,8 @@ BAD_KEEP = [[], [3, 1], [1, 1], [0, 64], [-1, 2]]
 
 
 def noisy(module):
-    """Fresh norms are all 1 and fresh biases all 0, which hides mistakes: add noise to all parameters and statistics.
+    """Fresh norms are all 1 and fresh biases all 0, which hides mistakes: add noise to all parameters and
+    statistics.
 
     The BatchNorms' shifts are large: they are what leaks where a channel is only zeroed before them.
     """
@@ -37,24 +38,37 @@ def noisy(module):
             parameter.add_(0.1 * torch.randn_like(parameter))
         for norm in module.modules():
             if isinstance(norm, nn.BatchNorm2d):
-                for tensor, values in ((norm.bias, torch.randn), (norm.running_mean, torch.randn), (norm.running_var, torch.rand)):
+                for tensor, values in (
+                    (norm.bias, torch.randn),
+                    (norm.running_mean, torch.randn),
+                    (norm.running_var, torch.rand),
+                ):
                     if tensor is not None:
                         tensor.copy_(0.05 + 0.5 * values(tensor.shape))
     return module
 
 
 def tiny(kind, device, heads=4, kv_heads=2, layers=2, **options):
-    """A random model with heads of 8 features, float32, in eval mode; Llama with biases, GPT-2 with dropout in training."""
+    """A random model with heads of 8 features, float32, in eval mode; Llama with biases, GPT-2 with dropout
+    in training.
+    """
     import transformers  # here, because graders of pure functions need torch alone
 
     classes = {"llama": "Llama", "mistral": "Mistral", "qwen3": "Qwen3", "gpt2": "GPT2"}
     config_class = getattr(transformers, f"{classes[kind]}Config")
-    model_class = getattr(transformers, "GPT2LMHeadModel" if kind == "gpt2" else f"{classes[kind]}ForCausalLM")
+    model_class = getattr(
+        transformers, "GPT2LMHeadModel" if kind == "gpt2" else f"{classes[kind]}ForCausalLM"
+    )
     ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0, "vocab_size": 50}
     if kind == "gpt2":
-        config = config_class(n_embd=8 * heads, n_layer=layers, n_head=heads, n_positions=64, n_inner=64, **ends, **options)
+        config = config_class(
+            n_embd=8 * heads, n_layer=layers, n_head=heads, n_positions=64, n_inner=64, **ends, **options
+        )
     else:
-        options |= {"llama": {"attention_bias": True, "mlp_bias": True}, "qwen3": {"attention_bias": True}}.get(kind, {})
+        options |= {
+            "llama": {"attention_bias": True, "mlp_bias": True},
+            "qwen3": {"attention_bias": True},
+        }.get(kind, {})
         config = config_class(
             hidden_size=32, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=kv_heads,
             head_dim=8, max_position_embeddings=64, tie_word_embeddings=True, initializer_range=0.2, **ends, **options,
@@ -75,7 +89,9 @@ def reader(module):
 
 
 def silenced(module, keep, size=1):
-    """A hook that sets all that the reader gets to zero, except the `size` neighbouring features of each index in `keep`."""
+    """A hook that sets all that the reader gets to zero, except the `size` neighbouring features of each
+    index in `keep`.
+    """
 
     def silence(_, inputs):
         groups = inputs[0].unflatten(-1, (-1, size)).clone()
@@ -110,12 +126,17 @@ def batches(tokens):
 
 def test_2_1_two_rows_by_hand(device):
     result = channel_importance(torch.tensor([[3.0, 4.0], [0.0, 1.0]], device=device)).tolist()
-    assert result == [5.0, 1.0], "rows are output channels, and the L2 norm of (3, 4) is 5; the L1 norm is 7, the square 25"
+    assert result == [5.0, 1.0], (
+        "rows are output channels, and the L2 norm of (3, 4) is 5; the L1 norm is 7, the square 25"
+    )
 
 
 def test_2_1_a_single_weight_is_its_own_norm(device):
     """sqrt(2^2) = 2."""
-    assert channel_importance(torch.tensor([[2.0, 0.0], [0.0, -3.0]], device=device)).tolist() == [2.0, 3.0], "is the root missing?"
+    assert channel_importance(torch.tensor([[2.0, 0.0], [0.0, -3.0]], device=device)).tolist() == [
+        2.0,
+        3.0,
+    ], "is the root missing?"
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (6, 3, 2, 2), (4, 9, 3)])
@@ -133,7 +154,9 @@ def test_2_1_bf16_is_summed_in_fp32(device):
     assert result.item() == pytest.approx(1000**0.5, rel=1e-6)
 
 
-@pytest.mark.parametrize("weight", [torch.ones(3), torch.tensor([[float("nan")]]), torch.ones(2, 2, dtype=torch.int64)])
+@pytest.mark.parametrize(
+    "weight", [torch.ones(3), torch.tensor([[float("nan")]]), torch.ones(2, 2, dtype=torch.int64)]
+)
 def test_2_1_refuses_vectors_nan_and_integers(weight):
     with pytest.raises(ValueError, match=r"\[3\]|NaN|int64"):
         channel_importance(weight)
@@ -150,14 +173,20 @@ def test_2_2_a_linear_layer_by_hand(device):
     fewer = prune_output_channels(layer, torch.tensor([0, 2], device=device))
     assert fewer.weight.tolist() == [[1, 2], [5, 6]], "output channels are the rows of the weight"
     assert fewer.bias.tolist() == [7, 9], "a bias belongs to an output channel and goes with it"
-    assert (fewer.in_features, fewer.out_features) == (2, 2), "out_features must tell the new size, in_features the old one"
+    assert (fewer.in_features, fewer.out_features) == (2, 2), (
+        "out_features must tell the new size, in_features the old one"
+    )
     fewer = prune_input_channels(layer, torch.tensor([1], device=device))
     assert fewer.weight.tolist() == [[2], [4], [6]], "input channels are the columns of the weight"
     assert fewer.bias.tolist() == [7, 8, 9], "the bias belongs to the outputs: it stays"
-    assert (fewer.in_features, fewer.out_features) == (1, 3), "in_features must tell the new size, out_features the old one"
+    assert (fewer.in_features, fewer.out_features) == (1, 3), (
+        "in_features must tell the new size, out_features the old one"
+    )
 
 
-CONVOLUTION = dict(kernel_size=(3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), padding_mode="circular")
+CONVOLUTION = dict(
+    kernel_size=(3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), padding_mode="circular"
+)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -185,19 +214,32 @@ def test_2_2_a_batchnorm_keeps_what_belongs_to_its_channels(prune, options, devi
     fewer = prune(layer, keep)
     assert fewer.num_features == 3, "num_features must tell the new size"
     expected = layer(x)[:, keep]
-    assert fewer.running_mean is None or fewer.running_mean.shape == (3,), "the running mean and variance have one entry a channel, too"
+    assert fewer.running_mean is None or fewer.running_mean.shape == (3,), (
+        "the running mean and variance have one entry a channel, too"
+    )
     torch.testing.assert_close(fewer(x[:, keep]), expected)
     assert not fewer.training, "the mode comes along"
 
 
 def test_2_2_gpt2s_conv1d_stores_its_weight_the_other_way_round(gpt2, device):
-    layer, keep, x = gpt2.transformer.h[0].mlp.c_fc, torch.tensor([0, 5, 9], device=device), torch.randn(2, 3, 32, device=device)
+    layer, keep, x = (
+        gpt2.transformer.h[0].mlp.c_fc,
+        torch.tensor([0, 5, 9], device=device),
+        torch.randn(2, 3, 32, device=device),
+    )
     fewer = prune_output_channels(layer, keep)
-    assert list(fewer.weight.shape) == [32, 3], "Conv1D's weight is [in, out]: its output channels are columns"
+    assert list(fewer.weight.shape) == [32, 3], (
+        "Conv1D's weight is [in, out]: its output channels are columns"
+    )
     torch.testing.assert_close(fewer(x), layer(x)[..., keep])
-    fewer, others = prune_input_channels(layer, keep), [index for index in range(32) if index not in (0, 5, 9)]
+    fewer, others = (
+        prune_input_channels(layer, keep),
+        [index for index in range(32) if index not in (0, 5, 9)],
+    )
     assert list(fewer.weight.shape) == [3, 128], "Conv1D's weight is [in, out]: its input channels are rows"
-    torch.testing.assert_close(fewer(x[..., keep]), layer(x.index_fill(2, torch.tensor(others, device=device), 0.0)))
+    torch.testing.assert_close(
+        fewer(x[..., keep]), layer(x.index_fill(2, torch.tensor(others, device=device), 0.0))
+    )
 
 
 def test_2_2_the_given_layer_stays_as_it_was_and_shares_no_memory(device):
@@ -208,7 +250,9 @@ def test_2_2_the_given_layer_stays_as_it_was_and_shares_no_memory(device):
             fewer = prune(layer, torch.arange(4, device=device))
             for tensor in (*fewer.parameters(), *fewer.buffers()):
                 tensor.data.zero_()
-        assert all(torch.equal(layer.state_dict()[name], value) for name, value in before.items()), "the given layer was changed"
+        assert all(torch.equal(layer.state_dict()[name], value) for name, value in before.items()), (
+            "the given layer was changed"
+        )
 
 
 @pytest.mark.parametrize("prune", [prune_output_channels, prune_input_channels])
@@ -217,8 +261,14 @@ def test_2_2_dtype_gradients_and_layout_come_along(prune, device):
     layer.weight.data = layer.weight.data.T  # not contiguous
     layer.bias.requires_grad_(False)
     fewer = prune(layer, torch.tensor([0, 4], device=device))
-    assert fewer.weight.dtype == torch.bfloat16 and fewer.weight.is_contiguous() and isinstance(fewer.weight, nn.Parameter)
-    assert fewer.weight.requires_grad and fewer.weight.is_leaf, "the new weight must be a parameter that learns"
+    assert (
+        fewer.weight.dtype == torch.bfloat16
+        and fewer.weight.is_contiguous()
+        and isinstance(fewer.weight, nn.Parameter)
+    )
+    assert fewer.weight.requires_grad and fewer.weight.is_leaf, (
+        "the new weight must be a parameter that learns"
+    )
     assert not fewer.bias.requires_grad, "a frozen bias must stay frozen"
 
 
@@ -230,7 +280,9 @@ def test_2_2_refuses_indices_that_are_no_selection(prune, keep):
 
 
 @pytest.mark.parametrize("prune", [prune_output_channels, prune_input_channels])
-@pytest.mark.parametrize(("layer", "named"), [(nn.LayerNorm(4), "LayerNorm"), (nn.Conv2d(4, 4, 1, groups=2), "2 groups")])
+@pytest.mark.parametrize(
+    ("layer", "named"), [(nn.LayerNorm(4), "LayerNorm"), (nn.Conv2d(4, 4, 1, groups=2), "2 groups")]
+)
 def test_2_2_refuses_layers_that_it_does_not_understand(prune, layer, named):
     with pytest.raises(ValueError, match=named):
         prune(layer, torch.tensor([0, 1]))
@@ -247,9 +299,24 @@ def test_2_2_refuses_a_masked_layer():
 
 
 def small_cnn(device):
-    """Two convolutions, 10 x 6 images; float64, so that equal means equal. Flatten makes 7 channels of 5 x 3."""
-    layers = [nn.Conv2d(2, 5, 3, padding=1), nn.BatchNorm2d(5), nn.ReLU(), nn.Conv2d(5, 7, 3, padding=1), nn.BatchNorm2d(7), nn.ReLU()]
-    return noisy(nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(7 * 5 * 3, 4))).to(device).double().eval()
+    """Two convolutions, 10 x 6 images; float64, so that equal means equal.
+
+    Flatten makes 7 channels of 5 x 3.
+    """
+    layers = [
+        nn.Conv2d(2, 5, 3, padding=1),
+        nn.BatchNorm2d(5),
+        nn.ReLU(),
+        nn.Conv2d(5, 7, 3, padding=1),
+        nn.BatchNorm2d(7),
+        nn.ReLU(),
+    ]
+    return (
+        noisy(nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(7 * 5 * 3, 4)))
+        .to(device)
+        .double()
+        .eval()
+    )
 
 
 def strongest(convolution, ratio):
@@ -260,12 +327,18 @@ def strongest(convolution, ratio):
 
 
 def with_channels_silenced(model, places, ratio, x):
-    """The full model with channels set to zero after the ReLU that follows each convolution. places: [(convolution, its ReLU)]."""
+    """The full model with channels set to zero after the ReLU that follows each convolution. places:
+    [(convolution, its ReLU)].
+    """
     handles = []
     for convolution, activation in places:
         gone = torch.ones(convolution.out_channels, dtype=torch.bool, device=x.device)
         gone[strongest(convolution, ratio)] = False
-        handles.append(activation.register_forward_hook(lambda *call, gone=gone: call[2].masked_fill(gone[None, :, None, None], 0.0)))
+        handles.append(
+            activation.register_forward_hook(
+                lambda *call, gone=gone: call[2].masked_fill(gone[None, :, None, None], 0.0)
+            )
+        )
     with torch.no_grad():
         result = model(x)
     for handle in handles:
@@ -275,12 +348,20 @@ def with_channels_silenced(model, places, ratio, x):
 
 @pytest.mark.parametrize("ratio", [0.0, 0.2, 0.5, 0.8])
 def test_2_3_equals_silencing_the_channels_after_batchnorm_and_relu(ratio, device):
-    """Exactly. Zeroing the convolution instead would let BatchNorm's shift through, another order of the inputs another function."""
+    """Exactly.
+
+    Zeroing the convolution instead would let BatchNorm's shift through, another order of the inputs another
+    function.
+    """
     model, x = small_cnn(device), torch.randn(3, 2, 10, 6, device=device, dtype=torch.float64)
     pruned = prune_conv_chain(model, ratio)
     kept = [5 - int(ratio * 5), 7 - int(ratio * 7)]
-    assert [pruned[0].out_channels, pruned[3].out_channels] == kept, "int(ratio * channels) of every convolution go"
-    assert [pruned[1].num_features, pruned[3].in_channels, pruned[4].num_features] == [kept[0], *kept], "what follows shrinks with it"
+    assert [pruned[0].out_channels, pruned[3].out_channels] == kept, (
+        "int(ratio * channels) of every convolution go"
+    )
+    assert [pruned[1].num_features, pruned[3].in_channels, pruned[4].num_features] == [kept[0], *kept], (
+        "what follows shrinks with it"
+    )
     assert pruned[8].in_features == kept[1] * 15, "the Linear reads H*W = 15 numbers of every channel"
     expected = with_channels_silenced(model, [(model[0], model[2]), (model[3], model[5])], ratio, x)
     with torch.no_grad():
@@ -291,28 +372,42 @@ def test_2_3_the_weakest_channels_go(device):
     """Channels of norm 3, 1, 2: a third goes, channel 1."""
     model = nn.Sequential(nn.Conv2d(1, 3, 1), nn.ReLU(), nn.Flatten(), nn.Linear(3, 1)).to(device)
     model[0].weight.data = torch.tensor([3.0, -1, 2], device=device).view(3, 1, 1, 1)
-    assert prune_conv_chain(model, 0.34)[0].weight.flatten().tolist() == [3, 2], "the channel with the smallest norm goes"
+    assert prune_conv_chain(model, 0.34)[0].weight.flatten().tolist() == [3, 2], (
+        "the channel with the smallest norm goes"
+    )
 
 
 def test_2_3_equal_channels_go_from_the_lowest_index(device):
     model = nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4, 1)).to(device)
     model[0].weight.data.fill_(1.0)
     model[0].bias.data = torch.arange(4.0, device=device)
-    assert prune_conv_chain(model, 0.5)[0].bias.tolist() == [2, 3], "of equal norms the lowest index goes first"
+    assert prune_conv_chain(model, 0.5)[0].bias.tolist() == [2, 3], (
+        "of equal norms the lowest index goes first"
+    )
 
 
 def test_2_3_norms_are_those_of_the_model_as_it_is_given(device):
-    """The second convolution's channels are (5, 0) and (0, 1): channel 1 goes, although the 5 reads a channel that goes too."""
-    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU(), nn.Conv2d(2, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(2, 1)).to(device)
+    """The second convolution's channels are (5, 0) and (0, 1): channel 1 goes, although the 5 reads a channel
+    that goes too.
+    """
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 1), nn.ReLU(), nn.Conv2d(2, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(2, 1)
+    ).to(device)
     model[0].weight.data = torch.tensor([1.0, 2], device=device).view(2, 1, 1, 1)
     model[2].weight.data = torch.tensor([[5.0, 0], [0, 1]], device=device).view(2, 2, 1, 1)
     bias = model[2].bias[0].item()
-    assert prune_conv_chain(model, 0.5)[2].bias.tolist() == [bias], "rank by the norms before anything was cut"
+    assert prune_conv_chain(model, 0.5)[2].bias.tolist() == [bias], (
+        "rank by the norms before anything was cut"
+    )
 
 
 def test_2_3_the_last_layer_is_the_output_and_keeps_its_channels(device):
     """Nothing reads what the last convolution puts out."""
-    model = nn.Sequential(nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 3), nn.BatchNorm2d(4)).double().to(device)
+    model = (
+        nn.Sequential(nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 3), nn.BatchNorm2d(4))
+        .double()
+        .to(device)
+    )
     noisy(model).eval()
     pruned, x = prune_conv_chain(model, 0.5), torch.randn(2, 1, 9, 9, device=device, dtype=torch.float64)
     assert pruned(x).shape == model(x).shape, "the model's output lost channels"
@@ -326,7 +421,9 @@ class Nested(nn.Module):
         super().__init__()
         start = [nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4, affine=False), nn.ReLU()]
         self.features = nn.Sequential(*start, nn.Conv2d(4, 6, 3), nn.ReLU())
-        self.more = nn.Sequential(nn.Conv2d(6, 8, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.more = nn.Sequential(
+            nn.Conv2d(6, 8, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
         self.classifier = nn.Sequential(nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 3))
 
     def forward(self, x):
@@ -334,10 +431,15 @@ class Nested(nn.Module):
 
 
 def test_2_3_nested_parts_global_pooling_and_two_linear_layers(device):
-    model, x = noisy(Nested()).to(device).double().eval(), torch.randn(2, 1, 8, 8, device=device, dtype=torch.float64)
+    model, x = (
+        noisy(Nested()).to(device).double().eval(),
+        torch.randn(2, 1, 8, 8, device=device, dtype=torch.float64),
+    )
     pruned = prune_conv_chain(model, 0.5)
     features, more = model.features, model.more
-    expected = with_channels_silenced(model, [(features[0], features[2]), (features[3], features[4]), (more[0], more[2])], 0.5, x)
+    expected = with_channels_silenced(
+        model, [(features[0], features[2]), (features[3], features[4]), (more[0], more[2])], 0.5, x
+    )
     torch.testing.assert_close(pruned(x), expected)
     assert pruned.classifier[2].in_features == 5, "only the first Linear reads channels"
 
@@ -348,11 +450,15 @@ def test_2_3_the_given_model_stays_and_the_copy_can_learn(device):
     pruned = prune_conv_chain(model, 0.5)
     assert pruned.training and pruned[1].training
     pruned(torch.randn(3, 2, 10, 6, device=device, dtype=torch.float64)).sum().backward()
-    assert all(parameter.grad is not None for parameter in pruned.parameters()), "every parameter of the copy must learn"
+    assert all(parameter.grad is not None for parameter in pruned.parameters()), (
+        "every parameter of the copy must learn"
+    )
     with torch.no_grad():
         for parameter in pruned.parameters():
             parameter.zero_()
-    assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items()), "the given model was changed"
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items()), (
+        "the given model was changed"
+    )
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -363,7 +469,11 @@ def test_2_3_refuses_a_ratio_that_leaves_nothing(ratio, device):
 
 
 @pytest.mark.parametrize(
-    ("layers", "named"), [([nn.Linear(2, 2)], "no Conv2d"), ([nn.Conv2d(1, 4, 1), nn.GroupNorm(2, 4), nn.Conv2d(4, 1, 1)], "GroupNorm")]
+    ("layers", "named"),
+    [
+        ([nn.Linear(2, 2)], "no Conv2d"),
+        ([nn.Conv2d(1, 4, 1), nn.GroupNorm(2, 4), nn.Conv2d(4, 1, 1)], "GroupNorm"),
+    ],
 )
 def test_2_3_refuses_what_is_no_chain(layers, named):
     with pytest.raises(ValueError, match=named):
@@ -380,7 +490,9 @@ def test_2_4_equals_the_full_mlp_with_the_other_neurons_silenced(kind, device):
     assert prune_mlp_neurons(mlp, keep) is None
     for name, layer in mlp.named_children():
         if hasattr(layer, "weight"):
-            assert sorted(layer.weight.shape) == [5, 32], f"{name} must become smaller, its weight is {list(layer.weight.shape)}"
+            assert sorted(layer.weight.shape) == [5, 32], (
+                f"{name} must become smaller, its weight is {list(layer.weight.shape)}"
+            )
     silenced(full, keep)
     with torch.no_grad():
         torch.testing.assert_close(mlp(x), full(x))
@@ -428,7 +540,8 @@ def test_2_4_refuses_another_kind_of_mlp():
 
 
 class TwoHeads(nn.Module):
-    """A language model of two tokens with one attention of two heads, one feature each, that always put out 1.
+    """A language model of two tokens with one attention of two heads, one feature each, that always put out
+    1.
 
     The output projection [[1, -1], [-1, 1]] makes logits (0, 0) of them, so both tokens have probability 1/2.
     """
@@ -437,7 +550,9 @@ class TwoHeads(nn.Module):
         super().__init__()
         attention = nn.Module()
         attention.head_dim = 1
-        attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj = (nn.Linear(2, 2, bias=False) for _ in range(4))
+        attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj = (
+            nn.Linear(2, 2, bias=False) for _ in range(4)
+        )
         attention.o_proj.weight.data = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
         block = nn.Module()
         block.self_attn = attention
@@ -449,34 +564,53 @@ class TwoHeads(nn.Module):
 
 
 def test_2_5_two_examples_by_hand(device):
-    """dL/dlogits is (-1/2, 1/2) if token 0 comes and (1/2, -1/2) if token 1 does; through the projection dL/dx is (-1, 1) or (1, -1).
+    """dL/dlogits is (-1/2, 1/2) if token 0 comes and (1/2, -1/2) if token 1 does; through the projection
+    dL/dx is (-1, 1) or (1, -1).
 
-    The sums x * dL/dx of the two examples are (-1, 1) and (1, -1): signed they cancel to (0, 0), in absolute value the mean is (1, 1).
+    The sums x * dL/dx of the two examples are (-1, 1) and (1, -1): signed they cancel to (0, 0), in absolute
+    value the mean is (1, 1).
     """
-    result = head_importance(TwoHeads().to(device), [{"input_ids": torch.tensor([[0, 0], [0, 1]], device=device)}])
+    result = head_importance(
+        TwoHeads().to(device), [{"input_ids": torch.tensor([[0, 0], [0, 1]], device=device)}]
+    )
     assert result.tolist() != [[0, 0]], "the examples cancel: take the absolute value of each before the mean"
     assert result.tolist() == [[1, 1]], "the mean over the examples of the absolute sums is 1 for both heads"
 
 
 def test_2_5_positions_are_summed_before_the_absolute_value(device):
-    """One example, token 0 and then token 1 to predict: half of (-1, 1) and half of (1, -1), together nothing."""
+    """One example, token 0 and then token 1 to predict: half of (-1, 1) and half of (1, -1), together
+    nothing.
+    """
     result = head_importance(TwoHeads().to(device), [{"input_ids": torch.tensor([[0, 0, 1]], device=device)}])
-    assert result.tolist() == [[0, 0]], "scaling a head scales it at all positions: sum over positions first, then absolute"
+    assert result.tolist() == [[0, 0]], (
+        "scaling a head scales it at all positions: sum over positions first, then absolute"
+    )
 
 
 def test_2_5_the_loss_of_an_example_is_a_mean_over_its_tokens(device):
-    """Three times token 0: the sum would be (-3, 3), the mean is (-1, 1). A loss averaged over the batch would halve it again."""
-    result = head_importance(TwoHeads().to(device), [{"input_ids": torch.zeros(2, 4, dtype=torch.int64, device=device)}])
+    """Three times token 0: the sum would be (-3, 3), the mean is (-1, 1).
+
+    A loss averaged over the batch would halve it again.
+    """
+    result = head_importance(
+        TwoHeads().to(device), [{"input_ids": torch.zeros(2, 4, dtype=torch.int64, device=device)}]
+    )
     assert result.tolist() == [[1, 1]], "the mean over an example's tokens; the examples' losses are added up"
 
 
 def gates(model, example):
-    """The oracle: every head times a gate of 1, and one unpadded example's loss differentiated by the gates; [layers, heads]."""
+    """The oracle: every head times a gate of 1, and one unpadded example's loss differentiated by the gates;
+    [layers, heads].
+    """
     attentions = parts(model)[0]
     heads = [reader(attention).weight.numel() // 32 // 8 for attention in attentions]
-    gate = [torch.ones(count, dtype=torch.float64, device=example.device, requires_grad=True) for count in heads]
+    gate = [
+        torch.ones(count, dtype=torch.float64, device=example.device, requires_grad=True) for count in heads
+    ]
     handles = [
-        reader(attention).register_forward_pre_hook(lambda _, x, g=g: ((x[0].unflatten(-1, (len(g), 8)) * g[:, None]).flatten(-2),))
+        reader(attention).register_forward_pre_hook(
+            lambda _, x, g=g: ((x[0].unflatten(-1, (len(g), 8)) * g[:, None]).flatten(-2),)
+        )
         for attention, g in zip(attentions, gate, strict=True)
     ]
     logits = model(input_ids=example[None]).logits[0]
@@ -495,7 +629,9 @@ def test_2_5_equals_the_gradient_of_a_gate_on_every_head(kind, batches, device):
     rows = [example for batch in batches for example in batch["input_ids"]]
     examples = [example[:length] for example, length in zip(rows, [12, 12, 12, 7, 12], strict=True)]
     expected = torch.stack([gates(oracle, example) for example in examples]).abs().mean(0)
-    assert result.shape == (2, 4) and result.dtype == torch.float32, f"expected fp32 [2, 4], got {result.dtype} {list(result.shape)}"
+    assert result.shape == (2, 4) and result.dtype == torch.float32, (
+        f"expected fp32 [2, 4], got {result.dtype} {list(result.shape)}"
+    )
     torch.testing.assert_close(result.double(), expected, rtol=1e-3, atol=1e-6)
 
 
@@ -505,7 +641,9 @@ def test_2_5_padding_on_the_left_counts_as_little(device, tokens):
     mask = torch.ones_like(padded)
     mask[:, :4] = 0
     result = head_importance(model, [{"input_ids": padded, "attention_mask": mask}])
-    torch.testing.assert_close(result, head_importance(model, [{"input_ids": tokens[:2]}]), rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(
+        result, head_importance(model, [{"input_ids": tokens[:2]}]), rtol=1e-3, atol=1e-6
+    )
 
 
 def test_2_5_a_frozen_model_gives_the_same(batches, device):
@@ -527,8 +665,12 @@ def test_2_5_leaves_the_model_as_it_was(gpt2, batches):
     assert torch.equal(once, twice), "dropout must be off: run the model in eval mode"
     assert not once.requires_grad, "the result must not hold on to the graph"
     assert gpt2.training and not gpt2.lm_head.training, "every submodule gets its own mode back"
-    assert not any(module._forward_pre_hooks or module._forward_hooks for module in gpt2.modules()), "hooks must be removed"
-    assert (first.grad == 1).all() and all(p.grad is None for p in rest), "the parameters' gradients must stay as they were"
+    assert not any(module._forward_pre_hooks or module._forward_hooks for module in gpt2.modules()), (
+        "hooks must be removed"
+    )
+    assert (first.grad == 1).all() and all(p.grad is None for p in rest), (
+        "the parameters' gradients must stay as they were"
+    )
 
 
 def test_2_5_refuses_examples_without_a_loss_and_layers_that_differ(tokens, device):
@@ -559,7 +701,9 @@ def test_2_6_equals_the_full_attention_with_the_other_heads_silenced(kind, keep,
     for pruned, whole in zip(parts(model)[0], parts(full)[0], strict=True):
         assert prune_attention_heads(pruned, keep) is None
         silenced(whole, keep, size=8)
-        assert reader(pruned).weight.numel() == len(keep) * 8 * 32, "the output projection must lose the columns of the removed heads"
+        assert reader(pruned).weight.numel() == len(keep) * 8 * 32, (
+            "the output projection must lose the columns of the removed heads"
+        )
     torch.testing.assert_close(logits_of(model, tokens), logits_of(full, tokens), rtol=1e-4, atol=1e-4)
 
 
@@ -567,17 +711,32 @@ def test_2_6_equals_the_full_attention_with_the_other_heads_silenced(kind, keep,
 def test_2_6_a_kv_head_stays_as_long_as_a_query_head_reads_it(keep, kv_heads, device):
     attention = parts(tiny("llama", device))[0][0]
     prune_attention_heads(attention, torch.tensor(keep, device=device))
-    rows = [attention.q_proj.out_features, attention.k_proj.out_features, attention.v_proj.out_features, attention.o_proj.in_features]
-    assert rows == [len(keep) * 8, kv_heads * 8, kv_heads * 8, len(keep) * 8], f"rows of Q, K, V and columns of O: {rows}"
-    assert attention.num_key_value_groups == len(keep) // kv_heads, "num_key_value_groups tells how many query heads share a KV head"
+    rows = [
+        attention.q_proj.out_features,
+        attention.k_proj.out_features,
+        attention.v_proj.out_features,
+        attention.o_proj.in_features,
+    ]
+    assert rows == [len(keep) * 8, kv_heads * 8, kv_heads * 8, len(keep) * 8], (
+        f"rows of Q, K, V and columns of O: {rows}"
+    )
+    assert attention.num_key_value_groups == len(keep) // kv_heads, (
+        "num_key_value_groups tells how many query heads share a KV head"
+    )
     assert attention.head_dim == 8, "a head keeps its size"
 
 
 def test_2_6_gpt2_remembers_its_heads(device):
     attention = parts(tiny("gpt2", device))[0][0]
     prune_attention_heads(attention, torch.tensor([0, 3], device=device))
-    assert list(attention.c_attn.weight.shape) == [32, 48] and attention.c_attn.bias.shape == (48,) and attention.c_attn.nf == 48
-    assert (attention.num_heads, attention.split_size, attention.head_dim) == (2, 16, 8), "num_heads and split_size count the heads left"
+    assert (
+        list(attention.c_attn.weight.shape) == [32, 48]
+        and attention.c_attn.bias.shape == (48,)
+        and attention.c_attn.nf == 48
+    )
+    assert (attention.num_heads, attention.split_size, attention.head_dim) == (2, 16, 8), (
+        "num_heads and split_size count the heads left"
+    )
 
 
 def test_2_6_refuses_unequal_numbers_per_kv_head(device):
@@ -600,7 +759,9 @@ def test_2_6_generation_with_a_cache_agrees_with_generation_without(kind, tokens
     model = tiny(kind, device)
     for attention in parts(model)[0]:
         prune_attention_heads(attention, torch.tensor([1, 2], device=device))
-    generate = lambda cached: model.generate(tokens[:1, :5], max_new_tokens=6, do_sample=False, use_cache=cached)  # noqa: E731
+    generate = lambda cached: model.generate(
+        tokens[:1, :5], max_new_tokens=6, do_sample=False, use_cache=cached
+    )  # noqa: E731
     assert torch.equal(generate(True), generate(False))
 
 
@@ -612,14 +773,21 @@ def test_2_6_heads_and_neurons_survive_saving_and_loading(kind, tokens, device, 
         prune_mlp_neurons(mlp, torch.arange(40, device=device))
     assert sync_config(model) is None
     config = model.config
-    found = (config.num_attention_heads, config.num_key_value_heads, config.head_dim, config.intermediate_size)
+    found = (
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        config.head_dim,
+        config.intermediate_size,
+    )
     assert found == (2, 1, 8, 40), f"heads, KV heads, head_dim, neurons: {found}; a head keeps its size"
     assert torch.equal(logits_of(reloaded(model, tmp_path), tokens), logits_of(model, tokens))
 
 
 @pytest.mark.parametrize("kind", ["mistral", "qwen3"])
 def test_2_6_three_heads_of_four_survive_where_the_architecture_allows_it(kind, tokens, device, tmp_path):
-    """hidden_size 32 is not divisible by 3: Qwen3 and Mistral do not mind, because they have a head_dim of their own."""
+    """hidden_size 32 is not divisible by 3: Qwen3 and Mistral do not mind, because they have a head_dim of
+    their own.
+    """
     model = tiny(kind, device, kv_heads=4)
     for attention in parts(model)[0]:
         prune_attention_heads(attention, torch.tensor([0, 2, 3], device=device))
@@ -627,7 +795,9 @@ def test_2_6_three_heads_of_four_survive_where_the_architecture_allows_it(kind, 
     assert torch.equal(logits_of(reloaded(model, tmp_path), tokens), logits_of(model, tokens))
 
 
-@pytest.mark.parametrize(("kind", "keep", "named"), [("llama", [0, 2, 3], "LlamaConfig"), ("gpt2", [0, 1], "GPT2Config")])
+@pytest.mark.parametrize(
+    ("kind", "keep", "named"), [("llama", [0, 2, 3], "LlamaConfig"), ("gpt2", [0, 1], "GPT2Config")]
+)
 def test_2_6_says_so_where_the_architecture_cannot_express_it(kind, keep, named, tokens, device):
     model = tiny(kind, device, kv_heads=4)
     before = copy.deepcopy(model.config.to_dict())
@@ -670,14 +840,18 @@ class Turn(nn.Module):
     def __init__(self, degrees, scale):
         super().__init__()
         angle = math.radians(degrees)
-        self.matrix = scale * torch.tensor([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+        self.matrix = scale * torch.tensor(
+            [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
+        )
 
     def forward(self, hidden_states):
         return hidden_states @ self.matrix.to(hidden_states.device)
 
 
 class Turns(nn.Module):
-    """Embeds token 0 as (3, 4) and token 1 as (1, 0); ends in a norm that block 3's output must not be taken behind."""
+    """Embeds token 0 as (3, 4) and token 1 as (1, 0); ends in a norm that block 3's output must not be taken
+    behind.
+    """
 
     def __init__(self):
         super().__init__()
@@ -694,14 +868,20 @@ class Turns(nn.Module):
 def test_2_7_four_turns_by_hand(device):
     """cos 0 = 1, cos 90 = 0, cos 180 = -1, cos 60 = 1/2. Scaling alone changes no direction."""
     influence = block_influence(Turns().to(device), [{"input_ids": torch.tensor([[0, 1, 0]], device=device)}])
-    assert influence.tolist() == pytest.approx([0.0, 1.0, 2.0, 0.5], abs=1e-6), "1 - the mean cosine similarity of input and output"
+    assert influence.tolist() == pytest.approx([0.0, 1.0, 2.0, 0.5], abs=1e-6), (
+        "1 - the mean cosine similarity of input and output"
+    )
 
 
 def hidden_states(model, batch):
     """Inputs of every block and the output of the last: float64 [real tokens, features] each."""
     seen, blocks = [], model.transformer.h if hasattr(model, "transformer") else model.model.layers
     handles = [block.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])) for block in blocks]
-    handles.append(blocks[-1].register_forward_hook(lambda *call: seen.append(call[2][0] if isinstance(call[2], tuple) else call[2])))
+    handles.append(
+        blocks[-1].register_forward_hook(
+            lambda *call: seen.append(call[2][0] if isinstance(call[2], tuple) else call[2])
+        )
+    )
     with torch.no_grad():
         model(**batch)
     for handle in handles:
@@ -714,11 +894,19 @@ def hidden_states(model, batch):
 def test_2_7_equals_a_loop_over_all_real_tokens(kind, batches, device):
     """36 tokens in one batch and 19 in the other: every token weighs the same."""
     model = tiny(kind, device, layers=3)
-    states = [torch.cat(both) for both in zip(*(hidden_states(model, batch) for batch in batches), strict=True)]
-    cosine = [(x * y).sum(1) / x.norm(dim=1) / y.norm(dim=1) for x, y in zip(states[:-1], states[1:], strict=True)]
+    states = [
+        torch.cat(both) for both in zip(*(hidden_states(model, batch) for batch in batches), strict=True)
+    ]
+    cosine = [
+        (x * y).sum(1) / x.norm(dim=1) / y.norm(dim=1) for x, y in zip(states[:-1], states[1:], strict=True)
+    ]
     influence = block_influence(model, batches)
-    assert influence.shape == (3,) and influence.dtype == torch.float32, f"expected fp32 [3], got {influence.dtype} {list(influence.shape)}"
-    torch.testing.assert_close(influence.double(), torch.stack([1 - c.mean() for c in cosine]), rtol=1e-4, atol=1e-5)
+    assert influence.shape == (3,) and influence.dtype == torch.float32, (
+        f"expected fp32 [3], got {influence.dtype} {list(influence.shape)}"
+    )
+    torch.testing.assert_close(
+        influence.double(), torch.stack([1 - c.mean() for c in cosine]), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_2_7_block_influence_leaves_the_model_as_it_was(gpt2, batches):
@@ -726,18 +914,26 @@ def test_2_7_block_influence_leaves_the_model_as_it_was(gpt2, batches):
     gpt2.lm_head.eval()
     assert torch.equal(block_influence(gpt2, batches), block_influence(gpt2, batches)), "dropout must be off"
     assert gpt2.training and not gpt2.lm_head.training, "every submodule gets its own mode back"
-    assert not any(module._forward_pre_hooks or module._forward_hooks for module in gpt2.modules()), "hooks must be removed"
+    assert not any(module._forward_pre_hooks or module._forward_hooks for module in gpt2.modules()), (
+        "hooks must be removed"
+    )
 
 
 def test_2_7_block_influence_refuses_an_empty_calibration_set(llama, tokens):
-    for empty, named in (([], "0 batches"), ([{"input_ids": tokens, "attention_mask": torch.zeros_like(tokens)}], "0 real tokens")):
+    for empty, named in (
+        ([], "0 batches"),
+        ([{"input_ids": tokens, "attention_mask": torch.zeros_like(tokens)}], "0 real tokens"),
+    ):
         with pytest.raises(ValueError, match=named):
             block_influence(llama, empty)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_2_7_a_dropped_block_passes_its_input_on(kind, tokens, device, tmp_path):
-    """The oracle: the full model, in which blocks 1 and 3 are replaced by the identity. Then with a cache, then saved and loaded."""
+    """The oracle: the full model, in which blocks 1 and 3 are replaced by the identity.
+
+    Then with a cache, then saved and loaded.
+    """
     model = tiny(kind, device, layers=4)
     full = copy.deepcopy(model)
     for block in (full.transformer.h if kind == "gpt2" else full.model.layers)[1::2]:
@@ -745,9 +941,18 @@ def test_2_7_a_dropped_block_passes_its_input_on(kind, tokens, device, tmp_path)
     assert drop_blocks(model, torch.tensor([0, 2], device=device)) is None
     assert len(parts(model)[0]) == 2, "the model must get shallower"
     assert model.config.num_hidden_layers == 2, "num_hidden_layers must tell the new depth"
-    torch.testing.assert_close(logits_of(model, tokens, use_cache=False), logits_of(full, tokens, use_cache=False), rtol=1e-4, atol=1e-4)
-    assert [attention.layer_idx for attention in parts(model)[0]] == [0, 1], "layer_idx must be renumbered: the cache is found by it"
-    generate = lambda cached: model.generate(tokens[:1, :5], max_new_tokens=6, do_sample=False, use_cache=cached)  # noqa: E731
+    torch.testing.assert_close(
+        logits_of(model, tokens, use_cache=False),
+        logits_of(full, tokens, use_cache=False),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+    assert [attention.layer_idx for attention in parts(model)[0]] == [0, 1], (
+        "layer_idx must be renumbered: the cache is found by it"
+    )
+    generate = lambda cached: model.generate(
+        tokens[:1, :5], max_new_tokens=6, do_sample=False, use_cache=cached
+    )  # noqa: E731
     assert torch.equal(generate(True), generate(False)), "generation with a cache differs"
     assert torch.equal(logits_of(reloaded(model, tmp_path), tokens), logits_of(model, tokens))
 
@@ -756,7 +961,9 @@ def test_2_7_layer_types_follow_their_blocks(device):
     kinds = ["full_attention", "sliding_attention", "full_attention", "sliding_attention"]
     model = tiny("qwen3", device, layers=4, layer_types=kinds, use_sliding_window=True, sliding_window=4)
     drop_blocks(model, torch.tensor([1, 2], device=device))
-    assert model.config.layer_types == ["sliding_attention", "full_attention"], "layer_types tells the attention of every block"
+    assert model.config.layer_types == ["sliding_attention", "full_attention"], (
+        "layer_types tells the attention of every block"
+    )
 
 
 @pytest.mark.parametrize("keep", [[], [1, 0], [1, 1], [0, 2], [-1, 0]])

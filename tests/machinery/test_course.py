@@ -1,4 +1,6 @@
-"""Course-wide checks: stubs and solutions agree, the switch works, the command line answers bad input in one sentence."""
+"""Course-wide checks: stubs and solutions agree, the switch works, the command line answers bad input in one
+sentence.
+"""
 
 import ast
 import json
@@ -8,7 +10,14 @@ import sys
 
 import pytest
 import torch
-from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from minicompress import CHAPTERS
 from minicompress.grading import stubs
@@ -21,7 +30,9 @@ WRITTEN = [chapter for chapter in CHAPTERS if (ROOT / "solutions" / f"{chapter}.
 
 
 def python(code: str, **environment) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=os.environ | environment
+    )
 
 
 def functions(text: str) -> dict[str, ast.FunctionDef]:
@@ -29,8 +40,12 @@ def functions(text: str) -> dict[str, ast.FunctionDef]:
 
 
 def given(text: str, fresh: str) -> list[str]:
-    """What learners do not change: every statement of a module, the exercises of `fresh` cut down to signature and docstring."""
-    exercises = {name for name, node in functions(fresh).items() if stubs.MARK in ast.unparse(node).replace("'", '"')}
+    """What learners do not change: every statement of a module, the exercises of `fresh` cut down to
+    signature and docstring.
+    """
+    exercises = {
+        name for name, node in functions(fresh).items() if stubs.MARK in ast.unparse(node).replace("'", '"')
+    }
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name in exercises:
@@ -51,11 +66,15 @@ def test_stubs_are_what_the_generator_writes(chapter):
 def test_renewing_stubs_keeps_what_the_learner_has_begun():
     fresh = stubs.stub("metrics", (ROOT / "solutions" / "metrics.py").read_text())
     begun = (
-        fresh.replace(f'{stubs.MARK}0.4 model_bytes")', "return helper(model)").replace("share of next tokens", "SHARE")
+        fresh.replace(f'{stubs.MARK}0.4 model_bytes")', "return helper(model)").replace(
+            "share of next tokens", "SHARE"
+        )
         + "\n\ndef helper(model):\n    return 4\n"
     )
     renewed = stubs.renew(begun, fresh)
-    assert "return helper(model)" in renewed and "def helper(model):" in renewed, "begun exercises and helpers stay"
+    assert "return helper(model)" in renewed and "def helper(model):" in renewed, (
+        "begun exercises and helpers stay"
+    )
     assert "SHARE" not in renewed, "exercises not begun are written anew"
 
 
@@ -72,13 +91,19 @@ def test_the_switch_chooses_solutions_for_all_or_for_some_modules():
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Tiny random models saved locally: Llama with grouped KV heads, GPT-2, BERT, and a Llama of another vocabulary."""
+    """Tiny random models saved locally: Llama with grouped KV heads, GPT-2, BERT, and a Llama of another
+    vocabulary.
+    """
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     small = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, max_position_embeddings=64)
-    llama = LlamaConfig(vocab_size=2048, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False, **small)
+    llama = LlamaConfig(
+        vocab_size=2048, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False, **small
+    )
     other = LlamaConfig(vocab_size=300, num_attention_heads=4, num_key_value_heads=2, **small)
-    gpt2 = GPT2Config(vocab_size=2048, n_embd=32, n_layer=2, n_head=2, n_positions=64, bos_token_id=0, eos_token_id=0)
+    gpt2 = GPT2Config(
+        vocab_size=2048, n_embd=32, n_layer=2, n_head=2, n_positions=64, bos_token_id=0, eos_token_id=0
+    )
     bert = BertConfig(vocab_size=99, num_attention_heads=2, **small)
     for name, model in {
         "llama": LlamaForCausalLM(llama), "other": LlamaForCausalLM(other), "gpt2": GPT2LMHeadModel(gpt2), "bert": BertForMaskedLM(bert),
@@ -91,7 +116,12 @@ def models(tmp_path_factory):
 
 
 def minicompress(*words, **options) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "minicompress.cli", *map(str, words)], capture_output=True, text=True, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "minicompress.cli", *map(str, words)],
+        capture_output=True,
+        text=True,
+        **options,
+    )
 
 
 BAD = {
@@ -100,9 +130,15 @@ BAD = {
     "short text": (["--teacher", "llama", "--text", "short.txt"], "0 whole sequences of 64 tokens"),
     "missing model": (["--teacher", "nowhere", "--text", "text.py"], "nowhere"),
     "no causal model": (["--teacher", "bert", "--text", "text.py"], "BertForMaskedLM"),
-    "other vocabulary": (["--teacher", "llama", "--student", "other", "--text", "text.py"], "teacher 2048, student 300"),
+    "other vocabulary": (
+        ["--teacher", "llama", "--student", "other", "--text", "text.py"],
+        "teacher 2048, student 300",
+    ),
     "no tokenizer": (["--teacher", "other", "--text", "text.py"], "no usable tokenizer"),
-    "unwritable folder": (["--teacher", "llama", "--text", "text.py", "--out", "text.py/out"], "cannot write"),
+    "unwritable folder": (
+        ["--teacher", "llama", "--text", "text.py", "--out", "text.py/out"],
+        "cannot write",
+    ),
     "half of a pair": (["--teacher", "llama"], "belong together"),
     "unknown option": (["--sparsity", "2"], "--sparsity"),
 }
@@ -113,24 +149,44 @@ def test_bad_input_ends_in_one_sentence_and_exit_code_2(models, case):
     words, named = BAD[case]
     done = minicompress("run", "--quick", *words, cwd=models, env=os.environ | {"HF_HUB_OFFLINE": "1"})
     assert done.returncode == 2, done.stderr
-    assert named in done.stderr and "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert (
+        named in done.stderr and "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    )
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_your_own_model_and_text(models, tmp_path, name):
-    done = minicompress("run", "--quick", "--teacher", name, "--text", "text.py", "--out", tmp_path / "out", cwd=models)
+    done = minicompress(
+        "run", "--quick", "--teacher", name, "--text", "text.py", "--out", tmp_path / "out", cwd=models
+    )
     assert done.returncode == 0, done.stderr
     ledger = json.loads((tmp_path / "out" / "ledger.json").read_text())
-    assert [stage["name"] for stage in ledger["stages"]] == ["teacher", "distilled", "pruned", "fine-tuned", "quantized"]
-    assert all(stage["tensor_bytes_predicted"] == stage["tensor_bytes_measured"] for stage in ledger["stages"])
+    assert [stage["name"] for stage in ledger["stages"]] == [
+        "teacher",
+        "distilled",
+        "pruned",
+        "fine-tuned",
+        "quantized",
+    ]
+    assert all(
+        stage["tensor_bytes_predicted"] == stage["tensor_bytes_measured"] for stage in ledger["stages"]
+    )
     assert ledger["stages"][-1]["ratio"] > 3 and (tmp_path / "out" / "ledger.png").stat().st_size > 10_000
 
 
-@pytest.mark.skipif('Exercise 5.4 load_compressed")' not in (ROOT / "minicompress/pipeline.py").read_text(), reason="you have written it")
+@pytest.mark.skipif(
+    'Exercise 5.4 load_compressed")' not in (ROOT / "minicompress/pipeline.py").read_text(),
+    reason="you have written it",
+)
 def test_a_command_that_needs_an_unwritten_exercise_says_which(tmp_path):
-    done = minicompress("measure", tmp_path / "model.safetensors", env=os.environ | {"MINICOMPRESS_SOLUTIONS": ""})
+    done = minicompress(
+        "measure", tmp_path / "model.safetensors", env=os.environ | {"MINICOMPRESS_SOLUTIONS": ""}
+    )
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert "Exercise 5.4 load_compressed is not written yet" in done.stderr and "MINICOMPRESS_SOLUTIONS=1" in done.stderr
+    assert (
+        "Exercise 5.4 load_compressed is not written yet" in done.stderr
+        and "MINICOMPRESS_SOLUTIONS=1" in done.stderr
+    )
 
 
 def test_measuring_generation_reports_memory_before_and_after_and_speed(tmp_path):

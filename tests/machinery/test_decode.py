@@ -15,7 +15,9 @@ def test_a_dequantized_model_computes_what_the_quantized_one_does(llama, tokens)
         before = model(input_ids=tokens).logits
         after = dequantize_model(model)(input_ids=tokens).logits
     assert torch.allclose(before, after, atol=1e-5)
-    assert model.lm_head.weight is model.model.embed_tokens.weight, "tied weights stay tied: one copy in memory"
+    assert model.lm_head.weight is model.model.embed_tokens.weight, (
+        "tied weights stay tied: one copy in memory"
+    )
 
 
 def test_the_decoders_logits_are_the_models_with_a_prompt_at_once_and_token_by_token(llama, tokens):
@@ -30,7 +32,13 @@ def test_the_decoders_logits_are_the_models_with_a_prompt_at_once_and_token_by_t
 
 def test_greedy_writes_what_generate_writes(llama, tokens):
     llama, row = llama.cpu(), tokens[0].cpu()
-    wanted = llama.generate(row[None], attention_mask=torch.ones_like(row[None]), max_new_tokens=9, do_sample=False, eos_token_id=-1)
+    wanted = llama.generate(
+        row[None],
+        attention_mask=torch.ones_like(row[None]),
+        max_new_tokens=9,
+        do_sample=False,
+        eos_token_id=-1,
+    )
     assert greedy(llama, row.tolist(), 9) == wanted[0, len(row) :].tolist()
 
 

@@ -1,4 +1,6 @@
-"""`python -m minicompress.train distill` on one and on two processes, and after a kill: the same curve of losses."""
+"""`python -m minicompress.train distill` on one and on two processes, and after a kill: the same curve of
+losses.
+"""
 
 import json
 import os
@@ -21,9 +23,17 @@ STEPS = 24
 
 @pytest.fixture(scope="module")
 def arguments(tmp_path_factory):
-    """A tiny random teacher, fp32, and the command to distill its first of two layers, 8 rows of 32 tokens a step."""
+    """A tiny random teacher, fp32, and the command to distill its first of two layers, 8 rows of 32 tokens a
+    step.
+    """
     folder = tmp_path_factory.mktemp("teacher")
-    shape = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1)
+    shape = dict(
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+    )
     logging.disable_progress_bar()
     train.new_model(shape, seed=1).save_pretrained(folder)
     settings = {
@@ -46,8 +56,14 @@ def start(command: list[str], cache: Path) -> subprocess.Popen:
     for array in paths.cache_folder().glob("stdlib-*.safetensors"):
         if not (cache / array.name).exists():
             (cache / array.name).symlink_to(array)
-    environment = os.environ | {"MINICOMPRESS_CACHE": str(cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    environment = os.environ | {
+        "MINICOMPRESS_CACHE": str(cache),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def finish(process: subprocess.Popen) -> None:
@@ -58,11 +74,16 @@ def finish(process: subprocess.Popen) -> None:
 def curve(cache: Path) -> dict[int, float]:
     log = cache / "training" / "run" / "log.jsonl"
     lines = log.read_text().splitlines() if log.is_file() else []
-    return {record["step"]: record["loss"] for record in (json.loads(line) for line in lines if line.endswith("}"))}
+    return {
+        record["step"]: record["loss"]
+        for record in (json.loads(line) for line in lines if line.endswith("}"))
+    }
 
 
 def test_two_processes_and_a_killed_run_give_the_curve_of_one_process(arguments, tmp_path):
-    """Two CPU processes (gloo) with 4 rows each, 124 predicted tokens a process, against one process with all 8 rows."""
+    """Two CPU processes (gloo) with 4 rows each, 124 predicted tokens a process, against one process with all
+    8 rows.
+    """
     corpus.load_tokens("train", 32)  # so that the processes find the token arrays
     python = [sys.executable]
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no",

@@ -33,7 +33,11 @@ def test_the_split_depends_on_the_path_alone_and_the_parts_do_not_meet():
 
 def test_generated_tables_and_tests_are_left_out():
     paths = [path.as_posix() for split in corpus.SPLITS for path in corpus.stdlib_files(split)]
-    assert not [path for path in paths if "/encodings/" in path or "pydoc_data" in path or "/test/" in path or "site-packages" in path]
+    assert not [
+        path
+        for path in paths
+        if "/encodings/" in path or "pydoc_data" in path or "/test/" in path or "site-packages" in path
+    ]
 
 
 def test_sequences_do_not_cross_files_and_the_cache_returns_the_same(tmp_path, monkeypatch):
@@ -55,7 +59,10 @@ def test_a_damaged_cache_file_is_made_again(tmp_path, monkeypatch):
     assert torch.equal(corpus.load_tokens("validation", 256)[0], tokens)
 
 
-@pytest.mark.parametrize(("call", "named"), [(lambda: corpus.stdlib_files("dev"), "dev"), (lambda: corpus.load_tokens("test", 1), "1")])
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [(lambda: corpus.stdlib_files("dev"), "dev"), (lambda: corpus.load_tokens("test", 1), "1")],
+)
 def test_corpus_refuses_unknown_splits_and_lengths_that_predict_nothing(call, named):
     with pytest.raises(ValueError, match=named):
         call()
@@ -68,7 +75,9 @@ def test_the_tokenizer_has_2048_tokens_and_loses_nothing():
 
 def test_summarization_pairs_leave_the_docstring_out_of_the_prompt():
     source = 'def add(a, b):\n    """Return the sum of a and b.\n\n    More.\n    """\n    # a comment\n    return a + b\n'
-    assert corpus.summarization_pairs(source) == [("def add(a, b):\n    return a + b", "Return the sum of a and b.")]
+    assert corpus.summarization_pairs(source) == [
+        ("def add(a, b):\n    return a + b", "Return the sum of a and b.")
+    ]
     assert corpus.summarization_pairs("def broken(:") == []
 
 
@@ -86,7 +95,11 @@ def test_mixture_batches_depend_on_seed_and_step_alone():
     streams = {"a": np.arange(1000, dtype=np.uint16), "b": np.arange(5000, 7000, dtype=np.uint16)}
     mixture = Mixture(streams, {"a": 2, "b": 1}, length=16)
     assert torch.equal(mixture.batch(7), Mixture(streams, {"a": 2, "b": 1}, length=16).batch(7))
-    assert mixture.batch(0).shape == (3, 16) and (mixture.batch(0)[:2] < 1000).all() and (mixture.batch(0)[2:] >= 5000).all()
+    assert (
+        mixture.batch(0).shape == (3, 16)
+        and (mixture.batch(0)[:2] < 1000).all()
+        and (mixture.batch(0)[2:] >= 5000).all()
+    )
     starts = torch.cat([mixture.batch(step)[:2, 0] for step in range(30)])
     assert len(starts[:60].unique()) == 60, "one pass reads every window once"
 
@@ -99,7 +112,9 @@ def test_mixture_batches_depend_on_seed_and_step_alone():
 def test_bit_packing_round_trips_in_the_predicted_bytes(bits, count, seed):
     codes = torch.randint(2**bits, (count,), generator=torch.Generator().manual_seed(seed))
     packed = encodings.pack_bits(codes, bits)
-    assert len(packed) == (count * bits + 7) // 8 and torch.equal(encodings.unpack_bits(packed, bits, count), codes)
+    assert len(packed) == (count * bits + 7) // 8 and torch.equal(
+        encodings.unpack_bits(packed, bits, count), codes
+    )
 
 
 def test_bit_packing_by_hand():
@@ -110,37 +125,64 @@ def test_bit_packing_by_hand():
 
 def values_for(encoding, rows=6, columns=20):
     if encoding == "sign24":
-        return (nm_mask(torch.rand(rows, columns)) * torch.where(torch.rand(rows, columns) < 0.5, -1, 1)).to(torch.int8)
+        return (nm_mask(torch.rand(rows, columns)) * torch.where(torch.rand(rows, columns) < 0.5, -1, 1)).to(
+            torch.int8
+        )
     largest = 2 ** (encodings.bits_of(encoding) - 1) - 1
     values = torch.randint(-largest, largest + 1, (rows, columns), dtype=torch.int8)
     return values * (torch.rand(rows, columns) < 0.3) if encoding.startswith("bitmask") else values
 
 
 @pytest.mark.parametrize(
-    "encoding", ["int2", "int3", "int4", "int6", "int8", "ternary", "septenary", "sign24", "bitmask2", "bitmask4", "bitmask8"]
+    "encoding",
+    [
+        "int2",
+        "int3",
+        "int4",
+        "int6",
+        "int8",
+        "ternary",
+        "septenary",
+        "sign24",
+        "bitmask2",
+        "bitmask4",
+        "bitmask8",
+    ],
 )
 @pytest.mark.parametrize("shape", [(6, 20), (7, 4), (1, 12)])
 def test_every_encoding_round_trips_in_exactly_the_predicted_bytes(encoding, shape):
     values = values_for(encoding, *shape)
     packed = encodings.encode(values, encoding)
-    assert packed.dtype == torch.uint8 and len(packed) == encodings.encoded_bytes(encoding, values.numel(), int(values.count_nonzero()))
+    assert packed.dtype == torch.uint8 and len(packed) == encodings.encoded_bytes(
+        encoding, values.numel(), int(values.count_nonzero())
+    )
     assert torch.equal(encodings.decode(packed, encoding, shape), values)
 
 
 def test_the_cheapest_encoding_is_found():
     dense, sparse = torch.full((8, 40), 3, dtype=torch.int8), torch.zeros(8, 40, dtype=torch.int8)
     sparse[:, 0] = 5
-    assert encodings.cheapest_encoding(dense, 4) == "int4" and encodings.cheapest_encoding(sparse, 4) == "bitmask4"
+    assert (
+        encodings.cheapest_encoding(dense, 4) == "int4"
+        and encodings.cheapest_encoding(sparse, 4) == "bitmask4"
+    )
     assert encodings.cheapest_encoding(values_for("sign24"), 2) == "sign24"
     assert encodings.cheapest_encoding(torch.ones(8, 40, dtype=torch.int8), 2) == "ternary"
-    assert encodings.cheapest_encoding(torch.full((8, 40), 3, dtype=torch.int8), 3) == "septenary", "2.82 bits instead of 3"
+    assert encodings.cheapest_encoding(torch.full((8, 40), 3, dtype=torch.int8), 3) == "septenary", (
+        "2.82 bits instead of 3"
+    )
 
 
 def test_digits_by_hand():
-    """Ternary [1, 0, -1, -1, -1]: digits 2, 1, 0, 0, 0, 2 + 3 = 5. Septenary -3, 3 and fifteen -3: digits 0, 6: 42, the lowest byte."""
+    """Ternary [1, 0, -1, -1, -1]: digits 2, 1, 0, 0, 0, 2 + 3 = 5.
+
+    Septenary -3, 3 and fifteen -3: digits 0, 6: 42, the lowest byte.
+    """
     assert encodings.encode(torch.tensor([[1, 0, -1, -1, -1]]), "ternary").tolist() == [5]
     assert encodings.encode(torch.tensor([[-3, 3] + [-3] * 15]), "septenary").tolist() == [42, 0, 0, 0, 0, 0]
-    assert encodings.encode(torch.full((1, 17), 3), "septenary").tolist() == list((7**17 - 1).to_bytes(6, "little"))
+    assert encodings.encode(torch.full((1, 17), 3), "septenary").tolist() == list(
+        (7**17 - 1).to_bytes(6, "little")
+    )
 
 
 def test_bytes_that_do_not_fit_are_refused():
@@ -180,7 +222,9 @@ def test_fake_quantization_trains_the_weights_behind_the_grid_and_keeps_ties(lla
     qat.fake_quantize(list(linear_layers(llama).values()), "sign24")
     logits = llama(input_ids=tokens).logits
     logits.sum().backward()
-    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in llama.parameters())
+    assert all(
+        parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in llama.parameters()
+    )
     qat.bake_fake_quantize(llama)
     assert embedding.weight is head.weight and all(len(row.unique()) <= 3 for row in embedding.weight)
     torch.testing.assert_close(llama(input_ids=tokens).logits, logits)
@@ -199,7 +243,11 @@ def test_dropping_fake_quantization_gives_the_full_precision_weights_back(llama)
 
 def test_linear_layers_leaves_out_embeddings_and_the_head(llama, gpt2):
     assert len(linear_layers(llama)) == 2 * 7 and len(linear_layers(gpt2)) == 2 * 4
-    assert not [name for name in [*linear_layers(llama), *linear_layers(gpt2)] if "head" in name or "embed" in name or "wte" in name]
+    assert not [
+        name
+        for name in [*linear_layers(llama), *linear_layers(gpt2)]
+        if "head" in name or "embed" in name or "wte" in name
+    ]
     with pytest.raises(ValueError, match="Sequential"):
         linear_layers(nn.Sequential(nn.Linear(2, 2)))
 
@@ -212,7 +260,11 @@ def test_owners_finds_tied_weights_and_is_not_fooled_by_other_references(llama):
 
 
 def test_top_answers_with_the_whole_vocabulary_equal_the_distillation_loss():
-    student, teacher, labels = torch.randn(6, answers.TOP), torch.randn(6, answers.TOP), torch.randint(answers.TOP, (6,))
+    student, teacher, labels = (
+        torch.randn(6, answers.TOP),
+        torch.randn(6, answers.TOP),
+        torch.randint(answers.TOP, (6,)),
+    )
     top = teacher.log_softmax(-1).topk(answers.TOP)
     ours = answers.top_distillation_loss(student, labels, top.indices, top.values, 0.7)
     torch.testing.assert_close(ours, distillation_loss(student, teacher, labels, T=1.0, alpha=0.7))
@@ -222,7 +274,9 @@ def test_answers_on_disk_are_the_teachers(llama, tmp_path):
     streams = {"a": np.random.default_rng(0).integers(50, size=400).astype(np.uint16)}
     mixture = Mixture(streams, {"a": 2}, length=8)
     answers.write_answers(llama, mixture, 3, tmp_path)
-    tokens, indices, log_probs = (tensor.to(llama.device) for tensor in answers.Answers(tmp_path, rows=6).batch(0))
+    tokens, indices, log_probs = (
+        tensor.to(llama.device) for tensor in answers.Answers(tmp_path, rows=6).batch(0)
+    )
     assert tokens.shape == (6, 8) and indices.shape == (6, 8, answers.TOP)
     expected = llama(input_ids=tokens).logits.log_softmax(-1).topk(answers.TOP)
     torch.testing.assert_close(log_probs, expected.values, atol=4e-3, rtol=1e-3)
@@ -241,15 +295,22 @@ def test_hits_sum_to_the_accuracy_and_the_interval_contains_the_ratio(llama, tok
 
 
 def test_files_not_sequences_are_resampled():
-    """Within a file all sequences agree: the interval must not shrink when each file is cut into more sequences."""
+    """Within a file all sequences agree: the interval must not shrink when each file is cut into more
+    sequences.
+    """
     per_file = torch.tensor([2, 9, 4, 7, 5])
     wide = bootstrap_ratio(per_file, torch.full((5,), 10), torch.arange(5))
-    many = bootstrap_ratio(per_file.repeat_interleave(50), torch.full((250,), 10), torch.arange(5).repeat_interleave(50))
+    many = bootstrap_ratio(
+        per_file.repeat_interleave(50), torch.full((250,), 10), torch.arange(5).repeat_interleave(50)
+    )
     assert many == pytest.approx(wide)
 
 
 def test_counting_baselines_by_hand():
-    """Train 0 1 0 1: after 0 always comes 1. Unigram says 0 (lowest of the most frequent), hits the middle of 1 0 1."""
+    """Train 0 1 0 1: after 0 always comes 1.
+
+    Unigram says 0 (lowest of the most frequent), hits the middle of 1 0 1.
+    """
     train_tokens, held_out = torch.tensor([[0, 1, 0, 1]]), torch.tensor([[1, 0, 1]])
     assert ngrams.ngram_baseline(train_tokens, held_out, 1, 2)["top1_accuracy"] == 0.5
     assert ngrams.ngram_baseline(train_tokens, held_out, 2, 2)["top1_accuracy"] == 1.0
@@ -260,7 +321,13 @@ def test_counting_baselines_by_hand():
 
 
 def test_an_interrupted_training_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
-    shape = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1)
+    shape = dict(
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+    )
     data = torch.randint(2048, (40, 2, 12))
 
     def run(folder, stop_at=None):
@@ -278,7 +345,9 @@ def test_an_interrupted_training_run_goes_on_to_the_same_weights(tmp_path, monke
     resumed = run(tmp_path / "broken")
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
-    steps = [json.loads(line)["step"] for line in (tmp_path / "broken" / "log.jsonl").read_text().splitlines()]
+    steps = [
+        json.loads(line)["step"] for line in (tmp_path / "broken" / "log.jsonl").read_text().splitlines()
+    ]
     assert steps == [20, 40]
 
 
@@ -302,7 +371,9 @@ def test_layers_that_see_the_same_input_form_one_group(llama, gpt2, tokens):
         for block in walk_blocks(model, [{"input_ids": tokens}]):
             groups = block.groups()
             assert [[name.rpartition(".")[2] for name in names] for names in groups] == expected
-            assert sorted(name for names in groups for name in names) == sorted(block.layers), "no layer is left out"
+            assert sorted(name for names in groups for name in names) == sorted(block.layers), (
+                "no layer is left out"
+            )
 
 
 def test_a_part_of_a_tensor_is_another_input_than_the_whole(tokens):

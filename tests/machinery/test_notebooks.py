@@ -1,4 +1,6 @@
-"""The notebooks: with the solutions they run (nbval, see the Makefile); with stubs they stop where there is something to do."""
+"""The notebooks: with the solutions they run (nbval, see the Makefile); with stubs they stop where there is
+something to do.
+"""
 
 import ast
 import json
@@ -21,7 +23,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def fresh_package(tmp_path):
-    """A copy of the package whose exercises are all stubs, as on a fresh clone (a learner's own may be solved)."""
+    """A copy of the package whose exercises are all stubs, as on a fresh clone (a learner's own may be
+    solved).
+    """
     for name in ("solutions", "course.toml", "assets", "tests", "results"):
         (tmp_path / name).symlink_to(ROOT / name)
     package = tmp_path / "minicompress"
@@ -33,21 +37,36 @@ def fresh_package(tmp_path):
                 (package / path.name / file.name).write_text(file.read_text())
         elif path.suffix == ".py":
             solution = ROOT / "solutions" / path.name
-            (package / path.name).write_text(stubs.stub(path.stem, solution.read_text()) if solution.is_file() else path.read_text())
+            (package / path.name).write_text(
+                stubs.stub(path.stem, solution.read_text()) if solution.is_file() else path.read_text()
+            )
     return tmp_path
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_with_stubs_a_notebook_stops_at_the_first_exercise_with_one_line_that_says_what_to_do(path, fresh_package, monkeypatch):
+def test_with_stubs_a_notebook_stops_at_the_first_exercise_with_one_line_that_says_what_to_do(
+    path, fresh_package, monkeypatch
+):
     monkeypatch.setenv("MINICOMPRESS_SOLUTIONS", "")
     monkeypatch.setenv("PYTHONPATH", str(fresh_package))
     notebook = nbformat.read(path, as_version=4)
-    asking = [number for number, cell in enumerate(notebook.cells) if re.search(r"^(check|require)\(", cell.source, re.M)]
+    asking = [
+        number
+        for number, cell in enumerate(notebook.cells)
+        if re.search(r"^(check|require)\(", cell.source, re.M)
+    ]
     exercise = re.search(r'^(?:check|require)\("([\d.]+)"', notebook.cells[asking[0]].source, re.M)[1]
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(fresh_package)}})
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(fresh_package)}}
+    )
     with pytest.raises(CellExecutionError) as stopped:
         client.execute()
-    failed = [number for number, cell in enumerate(notebook.cells) for output in cell.get("outputs", []) if output.output_type == "error"]
+    failed = [
+        number
+        for number, cell in enumerate(notebook.cells)
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
     assert failed == [asking[0]], f"it stopped in cell {failed}, expected {asking[0]}: {stopped.value}"
     error = next(output for output in notebook.cells[asking[0]].outputs if output.output_type == "error")
     assert error.ename == "Unsolved" and len(error.traceback) == 1 and "\n" not in error.traceback[0].strip()
@@ -69,14 +88,20 @@ def test_a_notebook_is_committed_whole_small_and_without_errors(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_checks_every_exercise_of_its_chapter_once_and_asserts_no_time(path):
-    source = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    source = [
+        "".join(cell["source"])
+        for cell in json.loads(path.read_text())["cells"]
+        if cell["cell_type"] == "code"
+    ]
     checked = re.findall(r'check\("([\d.]+)"\)', "\n".join(source))
     chapter = str(int(path.stem[:2]))
     assert checked == [key for key in course.exercises() if key.split(".")[0] == chapter]
     for cell in source:
         for node in ast.walk(ast.parse(re.sub(r"^%.*$", "", cell, flags=re.M))):
             if isinstance(node, ast.Assert):
-                assert not re.search(r"second|speed|timed|throughput|milli", ast.unparse(node)), "never assert on time"
+                assert not re.search(r"second|speed|timed|throughput|milli", ast.unparse(node)), (
+                    "never assert on time"
+                )
 
 
 def headings(path: Path) -> set[str]:
@@ -91,4 +116,6 @@ def test_links_to_other_notebooks_lead_to_headings_that_exist(path):
     text = "".join(line for cell in json.loads(path.read_text())["cells"] for line in cell["source"])
     for name, anchor in re.findall(r"\]\((\w*\.ipynb)?#([^)]*(?:\([^)]*\))?[^)]*)\)", text):
         target = path.with_name(name) if name else path
-        assert target in NOTEBOOKS and unquote(anchor) in headings(target), f"no heading {unquote(anchor)!r} in {target.name}"
+        assert target in NOTEBOOKS and unquote(anchor) in headings(target), (
+            f"no heading {unquote(anchor)!r} in {target.name}"
+        )

@@ -1,4 +1,6 @@
-"""The whole pipeline as a user runs it: reproducible to the byte, resumable after a kill, and what is quoted is what was measured."""
+"""The whole pipeline as a user runs it: reproducible to the byte, resumable after a kill, and what is quoted
+is what was measured.
+"""
 
 import json
 import os
@@ -42,7 +44,9 @@ def test_a_killed_run_that_is_resumed_gives_the_same_file_as_an_uninterrupted_on
     assert done.returncode == 0, done.stderr
     assert (out / "2-pruned.safetensors").stat().st_mtime_ns == pruned_at, "a finished stage was run again"
     for name in ("1-distilled", "2-pruned", "3-fine-tuned", "4-quantized"):
-        assert (out / f"{name}.safetensors").read_bytes() == (finished / f"{name}.safetensors").read_bytes(), name
+        assert (out / f"{name}.safetensors").read_bytes() == (
+            finished / f"{name}.safetensors"
+        ).read_bytes(), name
     assert not [path for path in out.iterdir() if path.name.endswith(".tmp")]
 
 
@@ -52,7 +56,10 @@ def test_another_seed_starts_anew_even_when_asked_to_resume(finished, tmp_path):
     for path in finished.iterdir():
         (out / path.name).write_bytes(path.read_bytes())
     process = subprocess.Popen(
-        [*QUICK[:-2], "4", "--resume", "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [*QUICK[:-2], "4", "--resume", "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 60
     while (out / "4-quantized.json").exists() and time.monotonic() < deadline:
@@ -67,7 +74,13 @@ def test_the_ledger_has_every_field_for_every_stage(finished):
         "name", "parameters", "nonzeros", "tensor_bytes_predicted", "tensor_bytes_measured", "header_bytes", "file_bytes", "perplexity",
         "top1_accuracy", "accuracy_kept", "accuracy_kept_interval", "tokens_per_second", "peak_memory_bytes",
     }  # fmt: skip
-    assert [stage["name"] for stage in ledger["stages"]] == ["teacher", "distilled", "pruned", "fine-tuned", "quantized"]
+    assert [stage["name"] for stage in ledger["stages"]] == [
+        "teacher",
+        "distilled",
+        "pruned",
+        "fine-tuned",
+        "quantized",
+    ]
     for stage in ledger["stages"]:
         assert fields <= set(stage) and stage["tensor_bytes_predicted"] == stage["tensor_bytes_measured"]
         assert stage["file_bytes"] == (finished / stage["artefact"]).stat().st_size
@@ -84,12 +97,18 @@ def test_the_compressed_file_runs_alone_in_a_fresh_process(finished, tmp_path):
     assert done.returncode == 0 and done.stdout.startswith("def close(self):") and len(done.stdout) > 30
     alone.write_bytes(alone.read_bytes()[:-50])
     refused = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
-    assert refused.returncode == 2 and "truncated or corrupted" in refused.stderr and "Traceback" not in refused.stderr
+    assert (
+        refused.returncode == 2
+        and "truncated or corrupted" in refused.stderr
+        and "Traceback" not in refused.stderr
+    )
 
 
 def test_running_the_pipeline_writes_nothing_that_git_tracks(finished):
     """`finished` wrote elsewhere; the default folder is ignored."""
-    ignored = subprocess.run(["git", "check-ignore", "out/ledger.json"], cwd=ROOT, capture_output=True, text=True)
+    ignored = subprocess.run(
+        ["git", "check-ignore", "out/ledger.json"], cwd=ROOT, capture_output=True, text=True
+    )
     assert ignored.returncode == 0 or not (ROOT / ".git").exists()
 
 
@@ -100,7 +119,9 @@ def test_the_readme_quotes_the_committed_results():
 
 def test_the_committed_results_agree_with_the_shipped_files():
     ledger, models = readme.results("ledger"), readme.results("models")
-    assert all(stage["tensor_bytes_predicted"] == stage["tensor_bytes_measured"] for stage in ledger["stages"])
+    assert all(
+        stage["tensor_bytes_predicted"] == stage["tensor_bytes_measured"] for stage in ledger["stages"]
+    )
     assert ledger["held_out_tokens"] >= 100_000 and ledger["context_length"] == 256
     assert (ROOT / "assets" / "teacher" / "model.safetensors").stat().st_size <= 24_000_000
     assert models["gap_points"] >= 1.0, "the teacher must be worth compressing"

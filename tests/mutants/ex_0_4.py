@@ -8,7 +8,9 @@ def model_bytes(model):
 
 ### MUTANT parameters_only: Persistent buffers (masks, scales, integers) are stored too; go through the state dict.
 def model_bytes(model):
-    bytes_at = {parameter.data_ptr(): parameter.numel() * parameter.element_size() for parameter in model.parameters()}
+    bytes_at = {
+        parameter.data_ptr(): parameter.numel() * parameter.element_size() for parameter in model.parameters()
+    }
     return sum(bytes_at.values())
 
 

@@ -13,7 +13,11 @@ def sparsegpt_weight(weight, hessian, sparsity=0.5, pattern=None, block_size=128
         block = weight[:, start : start + block_size]
         U_block = U[start : start + block_size, start : start + block_size]
         cost = U_block.diagonal().square().reciprocal()
-        mask = magnitude_mask(block**2 * cost, sparsity) if pattern is None else torch.ones_like(block, dtype=torch.bool)
+        mask = (
+            magnitude_mask(block**2 * cost, sparsity)
+            if pattern is None
+            else torch.ones_like(block, dtype=torch.bool)
+        )
         errors = torch.zeros_like(block)
         for j in range(block.shape[1]):
             if pattern is not None and j % pattern[1] == 0:
@@ -36,7 +40,11 @@ def sparsegpt_weight(weight, hessian, sparsity=0.5, pattern=None, block_size=128
         block = weight[:, start : start + block_size]
         U_block = U[start : start + block_size, start : start + block_size]
         cost = U_block.diagonal().square().reciprocal()
-        mask = magnitude_mask(block**2 * cost, sparsity) if pattern is None else torch.ones_like(block, dtype=torch.bool)
+        mask = (
+            magnitude_mask(block**2 * cost, sparsity)
+            if pattern is None
+            else torch.ones_like(block, dtype=torch.bool)
+        )
         errors = torch.zeros_like(block)
         for j in range(block.shape[1]):
             if pattern is not None and j % pattern[1] == 0:
@@ -60,7 +68,11 @@ def sparsegpt_weight(weight, hessian, sparsity=0.5, pattern=None, block_size=128
         block = weight[:, start : start + block_size]
         U_block = U[start : start + block_size, start : start + block_size]
         cost = U_block.diagonal().square().reciprocal()
-        mask = magnitude_mask(block**2 * cost, sparsity) if pattern is None else torch.ones_like(block, dtype=torch.bool)
+        mask = (
+            magnitude_mask(block**2 * cost, sparsity)
+            if pattern is None
+            else torch.ones_like(block, dtype=torch.bool)
+        )
         errors = torch.zeros_like(block)
         for j in range(block.shape[1]):
             if pattern is not None and j % pattern[1] == 0:
@@ -85,7 +97,11 @@ def sparsegpt_weight(weight, hessian, sparsity=0.5, pattern=None, block_size=128
         block = weight[:, start : start + block_size]
         U_block = U[start : start + block_size, start : start + block_size]
         cost = U_block.diagonal().square().reciprocal()
-        mask = magnitude_mask(block**2 * cost, sparsity) if pattern is None else torch.ones_like(block, dtype=torch.bool)
+        mask = (
+            magnitude_mask(block**2 * cost, sparsity)
+            if pattern is None
+            else torch.ones_like(block, dtype=torch.bool)
+        )
         errors = torch.zeros_like(block)
         if pattern is not None:
             mask = nm_mask(block**2 * cost, *pattern)
@@ -109,7 +125,11 @@ def sparsegpt_weight(weight, hessian, sparsity=0.5, pattern=None, block_size=128
         block = weight[:, start : start + block_size]
         U_block = U[start : start + block_size, start : start + block_size]
         cost = torch.ones_like(U_block.diagonal())
-        mask = magnitude_mask(block**2 * cost, sparsity) if pattern is None else torch.ones_like(block, dtype=torch.bool)
+        mask = (
+            magnitude_mask(block**2 * cost, sparsity)
+            if pattern is None
+            else torch.ones_like(block, dtype=torch.bool)
+        )
         errors = torch.zeros_like(block)
         for j in range(block.shape[1]):
             if pattern is not None and j % pattern[1] == 0:

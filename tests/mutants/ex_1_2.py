@@ -7,7 +7,9 @@ def apply_mask(module, mask):
     if mask.dtype != torch.bool or mask.shape != weight.shape:
         raise ValueError(f"mask must be bool {list(weight.shape)}, got {mask.dtype} {list(mask.shape)}")
     if len(owners(weight)) > 1:
-        raise ValueError(f"the weight {list(weight.shape)} is tied to another module: untie it before masking")
+        raise ValueError(
+            f"the weight {list(weight.shape)} is tied to another module: untie it before masking"
+        )
     weight.data *= mask.to(weight.device)
 
 
@@ -17,7 +19,9 @@ def apply_mask(module, mask):
     if mask.dtype != torch.bool or mask.shape != weight.shape:
         raise ValueError(f"mask must be bool {list(weight.shape)}, got {mask.dtype} {list(mask.shape)}")
     if len(owners(weight)) > 1:
-        raise ValueError(f"the weight {list(weight.shape)} is tied to another module: untie it before masking")
+        raise ValueError(
+            f"the weight {list(weight.shape)} is tied to another module: untie it before masking"
+        )
     mask = mask.to(weight.device)
     weight.data.masked_fill_(~mask, 0.0)
     weight.register_hook(lambda gradient: gradient * mask)
@@ -42,13 +46,17 @@ def apply_mask(module, mask):
         module.parametrizations.weight[0].mask &= mask
         return
     if len(owners(weight)) > 1:
-        raise ValueError(f"the weight {list(weight.shape)} is tied to another module: untie it before masking")
+        raise ValueError(
+            f"the weight {list(weight.shape)} is tied to another module: untie it before masking"
+        )
     parametrize.register_parametrization(module, "weight", PlainMask(mask))
 
 
 def bake_masks(model):
     for module in model.modules():
-        if parametrize.is_parametrized(module, "weight") and isinstance(module.parametrizations.weight[0], PlainMask):
+        if parametrize.is_parametrized(module, "weight") and isinstance(
+            module.parametrizations.weight[0], PlainMask
+        ):
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
 
 
@@ -62,14 +70,18 @@ def apply_mask(module, mask):
         module.parametrizations.weight[0].mask = mask.clone()
         return
     if len(owners(weight)) > 1:
-        raise ValueError(f"the weight {list(weight.shape)} is tied to another module: untie it before masking")
+        raise ValueError(
+            f"the weight {list(weight.shape)} is tied to another module: untie it before masking"
+        )
     parametrize.register_parametrization(module, "weight", Mask(mask))
 
 
 ### MUTANT bake_restores: leave_parametrized=False brings back the weights from before masking; bake the masked ones.
 def bake_masks(model):
     for module in model.modules():
-        if parametrize.is_parametrized(module, "weight") and any(isinstance(step, Mask) for step in module.parametrizations.weight):
+        if parametrize.is_parametrized(module, "weight") and any(
+            isinstance(step, Mask) for step in module.parametrizations.weight
+        ):
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
 
 

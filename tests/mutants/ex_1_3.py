@@ -33,7 +33,9 @@ def global_magnitude_masks(weights, sparsity):
     ordered = dict(sorted(weights.items()))
     magnitudes = torch.cat([weight.detach().abs().flatten() for weight in ordered.values()])
     pieces = magnitude_mask(magnitudes, sparsity).split([weight.numel() for weight in ordered.values()])
-    masks = {name: piece.view(weight.shape) for (name, weight), piece in zip(ordered.items(), pieces, strict=True)}
+    masks = {
+        name: piece.view(weight.shape) for (name, weight), piece in zip(ordered.items(), pieces, strict=True)
+    }
     return {name: masks[name] for name in weights}
 
 
@@ -44,6 +46,12 @@ def global_magnitude_masks(weights, sparsity):
     for name, weight in weights.items():
         check_weight(weight, name)
     check_sparsity(sparsity)
-    scaled = [(weight.detach() / weight.detach().norm().clamp(min=1e-30)).flatten() for weight in weights.values()]
-    pieces = magnitude_mask(torch.cat(scaled), sparsity).split([weight.numel() for weight in weights.values()])
-    return {name: piece.view(weight.shape) for (name, weight), piece in zip(weights.items(), pieces, strict=True)}
+    scaled = [
+        (weight.detach() / weight.detach().norm().clamp(min=1e-30)).flatten() for weight in weights.values()
+    ]
+    pieces = magnitude_mask(torch.cat(scaled), sparsity).split(
+        [weight.numel() for weight in weights.values()]
+    )
+    return {
+        name: piece.view(weight.shape) for (name, weight), piece in zip(weights.items(), pieces, strict=True)
+    }

@@ -14,7 +14,9 @@ def to_bitmask(weight):
 def from_bitmask(bits, values, shape):
     numel = math.prod(shape)
     if bits.dtype != torch.uint8 or bits.shape != (math.ceil(numel / 8),):
-        raise ValueError(f"shape {list(shape)} needs uint8 bits [{math.ceil(numel / 8)}], got {bits.dtype} {list(bits.shape)}")
+        raise ValueError(
+            f"shape {list(shape)} needs uint8 bits [{math.ceil(numel / 8)}], got {bits.dtype} {list(bits.shape)}"
+        )
     shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=bits.device)
     kept = (bits[:, None] >> shifts & 1).flatten()[:numel].bool()
     if kept.sum() != len(values):
@@ -33,7 +35,9 @@ def storage_bytes(shape, sparsity, bits, format):
     if format == "csr" and len(shape) != 2:
         raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
     if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
-        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}")
+        raise ValueError(
+            f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}"
+        )
     numel = math.prod(shape)
     nnz = numel - round(sparsity * numel)
     if format == "dense":
@@ -56,7 +60,9 @@ def storage_bytes(shape, sparsity, bits, format):
     if format == "csr" and len(shape) != 2:
         raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
     if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
-        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}")
+        raise ValueError(
+            f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}"
+        )
     numel = math.prod(shape)
     nnz = numel - round(sparsity * numel)
     if format == "dense":
@@ -79,7 +85,9 @@ def storage_bytes(shape, sparsity, bits, format):
     if format == "csr" and len(shape) != 2:
         raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
     if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
-        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}")
+        raise ValueError(
+            f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}"
+        )
     numel = math.prod(shape)
     nnz = numel - round(sparsity * numel)
     if format == "dense":
@@ -108,10 +116,17 @@ def storage_bytes(shape, sparsity, bits, format):
     if format == "csr" and len(shape) != 2:
         raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
     if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
-        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}")
+        raise ValueError(
+            f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}"
+        )
     numel = math.prod(shape)
     nnz = numel - round(sparsity * numel)
     if format == "dense":
         return math.ceil(numel * bits / 8)
-    places = {"coo": 16 * nnz, "csr": 8 * nnz + 8 * (shape[0] + 1), "bitmask": math.ceil(numel / 8), "2:4": math.ceil(numel / 8)}
+    places = {
+        "coo": 16 * nnz,
+        "csr": 8 * nnz + 8 * (shape[0] + 1),
+        "bitmask": math.ceil(numel / 8),
+        "2:4": math.ceil(numel / 8),
+    }
     return math.ceil(nnz * bits / 8) + places[format]

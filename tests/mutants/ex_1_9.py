@@ -8,7 +8,9 @@ def wanda_mask(weight, input_norm, sparsity=0.5, pattern=None):
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
     if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
-        raise ValueError(f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}")
+        raise ValueError(
+            f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}"
+        )
     scores = weight.detach().float().abs() * input_norm.float()
     if pattern is not None:
         return nm_mask(scores, *pattern)
@@ -25,7 +27,9 @@ def wanda_mask(weight, input_norm, sparsity=0.5, pattern=None):
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
     if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
-        raise ValueError(f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}")
+        raise ValueError(
+            f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}"
+        )
     scores = weight.detach().float().abs() * input_norm.float()
     if pattern is not None:
         return nm_mask(scores, *pattern)
@@ -40,7 +44,9 @@ def wanda_mask(weight, input_norm, sparsity=0.5, pattern=None):
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
     if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
-        raise ValueError(f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}")
+        raise ValueError(
+            f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}"
+        )
     scores = weight.detach().float().abs() * input_norm.float() ** 2
     if pattern is not None:
         return nm_mask(scores, *pattern)
@@ -56,7 +62,9 @@ def wanda_mask(weight, input_norm, sparsity=0.5, pattern=None):
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
     if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
-        raise ValueError(f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}")
+        raise ValueError(
+            f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}"
+        )
     if pattern is not None:
         return nm_mask(weight.abs(), *pattern)
     scores = weight.detach().float().abs() * input_norm.float()
@@ -72,7 +80,9 @@ def wanda_mask(weight, input_norm, sparsity=0.5, pattern=None):
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
     if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
-        raise ValueError(f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}")
+        raise ValueError(
+            f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}"
+        )
     scores = weight.detach().float() * input_norm.float()
     if pattern is not None:
         return nm_mask(scores, *pattern)
@@ -88,7 +98,9 @@ def wanda_mask(weight, input_norm, sparsity=0.5, pattern=None):
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
     if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
-        raise ValueError(f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}")
+        raise ValueError(
+            f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}"
+        )
     scores = weight.detach().float().abs() * input_norm.float()
     if pattern is not None:
         return nm_mask(-scores, *pattern)

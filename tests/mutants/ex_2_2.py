@@ -44,14 +44,18 @@ def prune_input_channels(layer, keep):
     if isinstance(layer, nn.BatchNorm2d):
         return prune_output_channels(layer, keep)
     smaller = copy.deepcopy(layer)
-    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep))
+    smaller.weight = parameter_like(
+        layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep)
+    )
     return smaller
 
 
 ### MUTANT always_conv: The new layer was always a Conv2d, as in the article; it must be of the same kind as the old one.
 def prune_output_channels(layer, keep):
     check_keep(keep, check_layer(layer)[0])
-    smaller = nn.Conv2d(layer.weight.shape[1], len(keep), getattr(layer, "kernel_size", 1), bias=layer.bias is not None)
+    smaller = nn.Conv2d(
+        layer.weight.shape[1], len(keep), getattr(layer, "kernel_size", 1), bias=layer.bias is not None
+    )
     for name, parameter in layer.named_parameters():
         dim = -1 if is_conv1d(layer) else 0
         setattr(smaller, name, parameter_like(parameter, parameter.index_select(dim, keep)))
@@ -67,7 +71,9 @@ def prune_output_channels(layer, keep):
     check_keep(keep, check_layer(layer)[0])
     smaller = copy.deepcopy(layer)
     if isinstance(layer, nn.Conv2d):
-        smaller = nn.Conv2d(layer.in_channels, len(keep), layer.kernel_size, bias=layer.bias is not None).to(layer.weight)
+        smaller = nn.Conv2d(layer.in_channels, len(keep), layer.kernel_size, bias=layer.bias is not None).to(
+            layer.weight
+        )
     for name, parameter in layer.named_parameters():
         dim = -1 if is_conv1d(layer) else 0
         setattr(smaller, name, parameter_like(parameter, parameter.index_select(dim, keep)))
@@ -84,7 +90,9 @@ def prune_input_channels(layer, keep):
     if isinstance(layer, nn.BatchNorm2d):
         return prune_output_channels(layer, keep)
     smaller = copy.deepcopy(layer)
-    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep))
+    smaller.weight = parameter_like(
+        layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep)
+    )
     if layer.bias is not None:
         smaller.bias = parameter_like(layer.bias, layer.bias[keep])
     remember_size(smaller, len(keep), inputs=True)
@@ -134,7 +142,9 @@ def prune_input_channels(layer, keep):
     if isinstance(layer, nn.BatchNorm2d):
         return prune_output_channels(layer, keep)
     smaller = layer
-    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep))
+    smaller.weight = parameter_like(
+        layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep)
+    )
     remember_size(smaller, len(keep), inputs=True)
     return smaller
 
@@ -165,7 +175,9 @@ def prune_input_channels(layer, keep):
         return prune_output_channels(layer, keep)
     keep = others(check_layer(layer)[1], keep)
     smaller = copy.deepcopy(layer)
-    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep))
+    smaller.weight = parameter_like(
+        layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep)
+    )
     remember_size(smaller, len(keep), inputs=True)
     return smaller
 

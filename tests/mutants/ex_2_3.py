@@ -6,9 +6,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -36,9 +42,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -66,9 +78,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -96,9 +114,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -108,7 +132,12 @@ def prune_conv_chain(model, ratio):
             arriving = keep
             if isinstance(layer, nn.Linear):
                 area = layer.in_features // channels
-                arriving = (torch.arange(area, device=keep.device)[:, None] * channels + keep).flatten().sort().values
+                arriving = (
+                    (torch.arange(area, device=keep.device)[:, None] * channels + keep)
+                    .flatten()
+                    .sort()
+                    .values
+                )
             smaller = prune_input_channels(smaller, arriving)
         if not isinstance(layer, nn.BatchNorm2d):
             keep = None
@@ -126,9 +155,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -160,9 +195,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -190,9 +231,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -220,9 +267,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -250,9 +303,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -280,9 +339,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -310,9 +375,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)
@@ -340,9 +411,15 @@ def prune_conv_chain(model, ratio):
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    strange = [
+        type(layer).__name__
+        for _, layer in layers
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    ]
     if strange or not any((isinstance(layer, nn.Conv2d) for _, layer in layers)):
-        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}")
+        raise ValueError(
+            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
+        )
     pruned = model
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
     keep, channels = (None, 0)

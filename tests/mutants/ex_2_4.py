@@ -52,7 +52,10 @@ def prune_mlp_neurons(mlp, keep):
 def prune_mlp_neurons(mlp, keep):
     writers, reader = mlp_layers(mlp)
     check_keep(keep, check_layer(getattr(mlp, reader))[1])
-    old = [(layer, {name: value for name, value in vars(layer).items() if name.endswith("_features")}) for layer in mlp.children()]
+    old = [
+        (layer, {name: value for name, value in vars(layer).items() if name.endswith("_features")})
+        for layer in mlp.children()
+    ]
     for name in writers:
         setattr(mlp, name, prune_output_channels(getattr(mlp, name), keep))
     setattr(mlp, reader, prune_input_channels(getattr(mlp, reader), keep))

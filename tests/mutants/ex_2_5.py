@@ -7,7 +7,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -37,7 +39,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -67,7 +71,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -97,7 +103,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -127,7 +135,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -157,7 +167,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -187,7 +199,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -217,7 +231,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -247,7 +263,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -280,7 +298,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -310,7 +330,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -340,7 +362,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device
@@ -370,7 +394,9 @@ def head_importance(model, batches):
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]")
+        raise ValueError(
+            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
+        )
     heads = counts.pop()
     total, examples = (0.0, 0)
     device = next(model.parameters()).device

@@ -13,7 +13,9 @@ def prune_attention_heads(attention, keep):
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)
     kv_keep = left.nonzero().flatten()
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -37,8 +39,12 @@ def prune_attention_heads(attention, keep):
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)
     kv_keep = left.nonzero().flatten()
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
-    attention.head_dim = check_layer(attention.c_attn if hasattr(attention, "c_attn") else attention.q_proj)[1] // len(keep)
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
+    attention.head_dim = check_layer(attention.c_attn if hasattr(attention, "c_attn") else attention.q_proj)[
+        1
+    ] // len(keep)
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -64,7 +70,9 @@ def prune_attention_heads(attention, keep):
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)
     kv_keep = keep[keep < kv_heads]
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -90,7 +98,9 @@ def prune_attention_heads(attention, keep):
     left = (keep % kv_heads).bincount(minlength=kv_heads)
     kv_keep = left.nonzero().flatten()
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -116,7 +126,9 @@ def prune_attention_heads(attention, keep):
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)
     kv_keep = torch.arange(kv_heads, device=keep.device)
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -142,7 +154,9 @@ def prune_attention_heads(attention, keep):
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)
     kv_keep = left.nonzero().flatten()
     if False:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -168,7 +182,9 @@ def prune_attention_heads(attention, keep):
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)
     kv_keep = left.nonzero().flatten()
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -194,7 +210,9 @@ def prune_attention_heads(attention, keep):
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)
     kv_keep = left.nonzero().flatten()
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
     if hasattr(attention, "c_attn"):
         fused = (keep[:, None] * 3 * head_dim + torch.arange(3 * head_dim, device=keep.device)).flatten()
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -220,7 +238,9 @@ def prune_attention_heads(attention, keep):
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)
     kv_keep = left.nonzero().flatten()
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -248,7 +268,9 @@ def prune_attention_heads(attention, keep):
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)
     kv_keep = left.nonzero().flatten()
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many")
+        raise ValueError(
+            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
+        )
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -268,9 +290,14 @@ def sync_config(model):
     found = {head_counts(attention) + (attention.head_dim,) for attention in attentions[:1]}
     neurons = {check_layer(getattr(mlp, mlp_layers(mlp)[1]))[1] for mlp in mlps[:1]}
     if len(found) > 1 or len(neurons) > 1:
-        raise ValueError(f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}")
+        raise ValueError(
+            f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}"
+        )
     ((heads, kv_heads, head_dim),) = found
-    changes = {"num_attention_heads": heads, "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop()}
+    changes = {
+        "num_attention_heads": heads,
+        "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop(),
+    }
     if not hasattr(config, "n_inner"):
         changes |= {"num_key_value_heads": kv_heads, "head_dim": head_dim}
     check_config(config, changes, head_dim)
@@ -284,9 +311,14 @@ def sync_config(model):
     found = {head_counts(attention) + (attention.head_dim,) for attention in attentions}
     neurons = {check_layer(getattr(mlp, mlp_layers(mlp)[1]))[1] for mlp in mlps}
     if len(found) > 1 or len(neurons) > 1:
-        raise ValueError(f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}")
+        raise ValueError(
+            f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}"
+        )
     ((heads, kv_heads, head_dim),) = found
-    changes = {"num_attention_heads": heads, "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop()}
+    changes = {
+        "num_attention_heads": heads,
+        "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop(),
+    }
     if not hasattr(config, "n_inner"):
         changes |= {"num_key_value_heads": kv_heads, "head_dim": head_dim}
     check_config(config, changes, head_dim)
@@ -302,9 +334,14 @@ def sync_config(model):
     found = {head_counts(attention) + (attention.head_dim,) for attention in attentions}
     neurons = {check_layer(getattr(mlp, mlp_layers(mlp)[1]))[1] for mlp in mlps}
     if len(found) > 1 or len(neurons) > 1:
-        raise ValueError(f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}")
+        raise ValueError(
+            f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}"
+        )
     ((heads, kv_heads, head_dim),) = found
-    changes = {"num_attention_heads": heads, "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop()}
+    changes = {
+        "num_attention_heads": heads,
+        "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop(),
+    }
     if not hasattr(config, "n_inner"):
         changes |= {"num_key_value_heads": kv_heads, "head_dim": head_dim}
     for name, value in changes.items():
@@ -317,7 +354,9 @@ def sync_config(model):
     found = {head_counts(attention) + (attention.head_dim,) for attention in attentions}
     neurons = {check_layer(getattr(mlp, mlp_layers(mlp)[1]))[1] for mlp in mlps}
     if len(found) > 1 or len(neurons) > 1:
-        raise ValueError(f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}")
+        raise ValueError(
+            f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}"
+        )
     ((heads, kv_heads, head_dim),) = found
     changes = {"num_attention_heads": heads}
     if not hasattr(config, "n_inner"):
@@ -333,9 +372,14 @@ def sync_config(model):
     found = {head_counts(attention) + (attention.head_dim,) for attention in attentions}
     neurons = {check_layer(getattr(mlp, mlp_layers(mlp)[1]))[1] for mlp in mlps}
     if len(found) > 1 or len(neurons) > 1:
-        raise ValueError(f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}")
+        raise ValueError(
+            f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}"
+        )
     ((heads, kv_heads, head_dim),) = found
-    changes = {"num_attention_heads": heads, "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop()}
+    changes = {
+        "num_attention_heads": heads,
+        "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop(),
+    }
     if not hasattr(config, "n_inner"):
         changes |= {"head_dim": head_dim}
     check_config(config, changes, head_dim)

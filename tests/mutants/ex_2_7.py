@@ -31,7 +31,9 @@ def block_influence(model, batches):
             real = torch.ones_like(batch["input_ids"]).bool()
 
             def see(number, x, y, real=real):
-                similarity[number] += F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
+                similarity[number] += (
+                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
+                )
 
             with watch_blocks(blocks, see):
                 model(**batch, use_cache=False)
@@ -51,7 +53,9 @@ def block_influence(model, batches):
             real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
 
             def see(number, x, y, real=real):
-                similarity[number] += F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().mean().cpu()
+                similarity[number] += (
+                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().mean().cpu()
+                )
 
             with watch_blocks(blocks, see):
                 model(**batch, use_cache=False)
@@ -71,7 +75,9 @@ def block_influence(model, batches):
             real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
 
             def see(number, x, y, real=real):
-                similarity[number] += F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
+                similarity[number] += (
+                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
+                )
 
             with watch_blocks(blocks, see):
                 model(**batch, use_cache=False)
@@ -91,7 +97,12 @@ def block_influence(model, batches):
             real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
 
             def see(number, x, y, real=real):
-                similarity[number] += (1 - (y[real] - x[real]).float().norm(dim=-1) / x[real].float().norm(dim=-1)).double().sum().cpu()
+                similarity[number] += (
+                    (1 - (y[real] - x[real]).float().norm(dim=-1) / x[real].float().norm(dim=-1))
+                    .double()
+                    .sum()
+                    .cpu()
+                )
 
             with watch_blocks(blocks, see):
                 model(**batch, use_cache=False)
@@ -111,7 +122,9 @@ def block_influence(model, batches):
             real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
 
             def see(number, x, y, real=real):
-                similarity[number] += F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
+                similarity[number] += (
+                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
+                )
 
             with watch_blocks(blocks, see):
                 model(**batch, use_cache=False)
@@ -131,7 +144,10 @@ def block_influence(model, batches):
             real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
 
             def see(number, x, y, real=real):
-                similarity[number] += int(real.sum()) * F.cosine_similarity(x[real].flatten(), y[real].flatten(), dim=0).double().cpu()
+                similarity[number] += (
+                    int(real.sum())
+                    * F.cosine_similarity(x[real].flatten(), y[real].flatten(), dim=0).double().cpu()
+                )
 
             with watch_blocks(blocks, see):
                 model(**batch, use_cache=False)

@@ -4,7 +4,9 @@
 ### MUTANT batchmean: `batchmean` on [B, T, V] divides by B alone, so longer sequences weigh more; flatten to tokens first.
 def distillation_loss(student_logits, teacher_logits, labels=None, T=2.0, alpha=0.5, ignore_index=-100):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not T > 0:
         raise ValueError(f"the temperature T must be positive, got {T}")
     if not 0.0 <= alpha <= 1.0:
@@ -29,7 +31,9 @@ def distillation_loss(student_logits, teacher_logits, labels=None, T=2.0, alpha=
 ### MUTANT no_T_squared: T^2 is missing: a softer softmax shrinks the gradients by 1/T^2, and this factor undoes that.
 def distillation_loss(student_logits, teacher_logits, labels=None, T=2.0, alpha=0.5, ignore_index=-100):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not T > 0:
         raise ValueError(f"the temperature T must be positive, got {T}")
     if not 0.0 <= alpha <= 1.0:
@@ -53,7 +57,9 @@ def distillation_loss(student_logits, teacher_logits, labels=None, T=2.0, alpha=
 ### MUTANT padding_counted: The soft term averages over padding too; leave out every position whose label is ignore_index.
 def distillation_loss(student_logits, teacher_logits, labels=None, T=2.0, alpha=0.5, ignore_index=-100):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not T > 0:
         raise ValueError(f"the temperature T must be positive, got {T}")
     if not 0.0 <= alpha <= 1.0:
@@ -77,7 +83,9 @@ def distillation_loss(student_logits, teacher_logits, labels=None, T=2.0, alpha=
 ### MUTANT reversed_kl: This is KL(student || teacher); F.kl_div(input, target) is KL(target || input): the teacher comes second.
 def distillation_loss(student_logits, teacher_logits, labels=None, T=2.0, alpha=0.5, ignore_index=-100):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not T > 0:
         raise ValueError(f"the temperature T must be positive, got {T}")
     if not 0.0 <= alpha <= 1.0:
@@ -101,7 +109,9 @@ def distillation_loss(student_logits, teacher_logits, labels=None, T=2.0, alpha=
 ### MUTANT mean_over_vocabulary: F.kl_div's default reduction also divides by the vocabulary; sum over it, then average over tokens.
 def distillation_loss(student_logits, teacher_logits, labels=None, T=2.0, alpha=0.5, ignore_index=-100):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not T > 0:
         raise ValueError(f"the temperature T must be positive, got {T}")
     if not 0.0 <= alpha <= 1.0:

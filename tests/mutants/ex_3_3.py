@@ -5,7 +5,11 @@
 def init_student_from_teacher(teacher, keep_layers):
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if not keep_layers or len(set(keep_layers)) != len(keep_layers) or not set(keep_layers) <= set(range(depth)):
+    if (
+        not keep_layers
+        or len(set(keep_layers)) != len(keep_layers)
+        or not set(keep_layers) <= set(range(depth))
+    ):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
     keep_layers = list(range(len(keep_layers)))
     student = copy.deepcopy(teacher).requires_grad_(True)
@@ -26,7 +30,11 @@ def init_student_from_teacher(teacher, keep_layers):
 def init_student_from_teacher(teacher, keep_layers):
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if not keep_layers or len(set(keep_layers)) != len(keep_layers) or not set(keep_layers) <= set(range(depth)):
+    if (
+        not keep_layers
+        or len(set(keep_layers)) != len(keep_layers)
+        or not set(keep_layers) <= set(range(depth))
+    ):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
     student = copy.deepcopy(teacher).requires_grad_(True)
     for path, child in list(teacher.named_modules()):
@@ -41,7 +49,11 @@ def init_student_from_teacher(teacher, keep_layers):
 def init_student_from_teacher(teacher, keep_layers):
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if not keep_layers or len(set(keep_layers)) != len(keep_layers) or not set(keep_layers) <= set(range(depth)):
+    if (
+        not keep_layers
+        or len(set(keep_layers)) != len(keep_layers)
+        or not set(keep_layers) <= set(range(depth))
+    ):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
     student = copy.deepcopy(teacher).requires_grad_(True)
     for parent in student.modules():
@@ -58,7 +70,11 @@ def init_student_from_teacher(teacher, keep_layers):
 def init_student_from_teacher(teacher, keep_layers):
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if not keep_layers or len(set(keep_layers)) != len(keep_layers) or not set(keep_layers) <= set(range(depth)):
+    if (
+        not keep_layers
+        or len(set(keep_layers)) != len(keep_layers)
+        or not set(keep_layers) <= set(range(depth))
+    ):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
     student = copy.deepcopy(teacher)
     for parent in student.modules():
@@ -78,15 +94,25 @@ def init_student_from_teacher(teacher, keep_layers):
 def init_student_from_teacher(teacher, keep_layers):
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if not keep_layers or len(set(keep_layers)) != len(keep_layers) or not set(keep_layers) <= set(range(depth)):
+    if (
+        not keep_layers
+        or len(set(keep_layers)) != len(keep_layers)
+        or not set(keep_layers) <= set(range(depth))
+    ):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
     config = copy.deepcopy(teacher.config)
     config.num_hidden_layers = len(keep_layers)
     if getattr(config, "layer_types", None):
         config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
     student = type(teacher)(config).to(next(teacher.parameters()).device).train(teacher.training)
-    theirs = next(module for module in teacher.modules() if isinstance(module, nn.ModuleList) and len(module) == depth)
-    ours = next(module for module in student.modules() if isinstance(module, nn.ModuleList) and len(module) == len(keep_layers))
+    theirs = next(
+        module for module in teacher.modules() if isinstance(module, nn.ModuleList) and len(module) == depth
+    )
+    ours = next(
+        module
+        for module in student.modules()
+        if isinstance(module, nn.ModuleList) and len(module) == len(keep_layers)
+    )
     for layer, index in zip(ours, keep_layers, strict=True):
         layer.load_state_dict(theirs[index].state_dict())
     return student

@@ -4,7 +4,9 @@
 ### MUTANT no_shift: The logits at t were trained on the token at t, which the model reads; they predict the token at t + 1.
 def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -34,7 +36,9 @@ def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
 ### MUTANT padding_counted: Padding was learned like text; set the labels to -100 where attention_mask is 0.
 def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -62,7 +66,9 @@ def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
 ### MUTANT no_zero_grad: Gradients of all earlier steps pile up; call optimizer.zero_grad() before each backward().
 def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -91,7 +97,9 @@ def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
 ### MUTANT teacher_in_training: A teacher in training mode teaches with dropout on; call teacher.eval() first.
 def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -120,7 +128,9 @@ def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
 ### MUTANT attention_mask_dropped: Without attention_mask both models attend to the padding; pass it on to the two forward calls.
 def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:

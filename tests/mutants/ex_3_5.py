@@ -8,16 +8,27 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    sampling = (
+        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        if temperature
+        else dict(do_sample=False)
+    )
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -25,7 +36,10 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([input_ids.masked_fill(mask == 0, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT end_not_learned: The end mark was masked as padding; it is part of the answer, or the student never learns to stop.
@@ -35,16 +49,27 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    sampling = (
+        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        if temperature
+        else dict(do_sample=False)
+    )
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -52,7 +77,10 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT padding_by_value: Padding was told by its value; where padding and end mark are one token, real end marks go too.
@@ -62,16 +90,27 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    sampling = (
+        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        if temperature
+        else dict(do_sample=False)
+    )
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -80,7 +119,10 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = labels.masked_fill(labels == padding, -100)
     mask = torch.cat([mask.long() * (input_ids != padding), real.long() * (answer != padding)], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT after_the_end: What generate fills in after an end mark was learned like text; it is padding: label -100, mask 0.
@@ -90,16 +132,27 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    sampling = (
+        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        if temperature
+        else dict(do_sample=False)
+    )
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -107,7 +160,10 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT no_cache: The whole text was read again for each new token; with a key-value cache each token is read once.
@@ -117,16 +173,27 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    sampling = (
+        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        if temperature
+        else dict(do_sample=False)
+    )
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=False, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=False,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -134,7 +201,10 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT prompt_mask_dropped: The prompts' attention mask was not handed to generate: the writer attends to padding.
@@ -144,16 +214,27 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    sampling = (
+        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        if temperature
+        else dict(do_sample=False)
+    )
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=torch.ones_like(mask), max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=torch.ones_like(mask),
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -161,7 +242,10 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT padding_stays_left: Padding stayed on the left, where it shifts the positions of a model with learned ones; sort it to the right.
@@ -171,16 +255,27 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    sampling = (
+        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        if temperature
+        else dict(do_sample=False)
+    )
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -188,7 +283,10 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT unstable_order: The sort that moves the padding also shuffled the text; a stable one keeps the order.
@@ -198,16 +296,27 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    sampling = (
+        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        if temperature
+        else dict(do_sample=False)
+    )
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -215,7 +324,10 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.flip(1).argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT shifted_labels: Labels came back shifted; they stand in the columns of input_ids, and whoever computes the loss shifts.
@@ -225,26 +337,45 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    sampling = (
+        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        if temperature
+        else dict(do_sample=False)
+    )
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) - ended == 0
     labels = torch.cat(
-        [torch.full_like(input_ids, -100)[:, 1:], answer.masked_fill(~real, -100), torch.full_like(input_ids[:, :1], -100)], 1
+        [
+            torch.full_like(input_ids, -100)[:, 1:],
+            answer.masked_fill(~real, -100),
+            torch.full_like(input_ids[:, :1], -100),
+        ],
+        1,
     )
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT training_mode: The writer wrote with dropout on; put it into eval mode, and give every module its mode back.
@@ -254,16 +385,27 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    sampling = (
+        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        if temperature
+        else dict(do_sample=False)
+    )
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with torch.no_grad():
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -271,7 +413,10 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT default_tail: generate's own top_k cut the tail off: sample from the whole softmax (top_k=0, top_p=1).
@@ -281,7 +426,9 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
     sampling = dict(do_sample=True, temperature=temperature) if temperature else dict(do_sample=False)
@@ -290,7 +437,12 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -298,7 +450,10 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT always_greedy: The temperature was ignored: every continuation of a prompt is the same; set do_sample.
@@ -308,7 +463,9 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}")
+        raise ValueError(
+            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
+        )
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
     sampling = dict(do_sample=False)
@@ -317,7 +474,12 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids, attention_mask=mask, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=padding, **sampling
+            input_ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=padding,
+            **sampling,
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -325,20 +487,26 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {name: x.gather(1, order) for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))}
+    return {
+        name: x.gather(1, order)
+        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
+    }
 
 
 ### MUTANT beta_swapped: beta weighs the teacher here: M = beta * teacher + (1 - beta) * student; it was given to the student.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
     student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1) for logits in (student_logits, teacher_logits.detach())
+        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
+        for logits in (student_logits, teacher_logits.detach())
     )
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
@@ -356,14 +524,17 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
 ### MUTANT ends_swapped: beta = 0 is KL(teacher || student) and beta = 1 KL(student || teacher); the two ends were exchanged.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
     student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1) for logits in (student_logits, teacher_logits.detach())
+        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
+        for logits in (student_logits, teacher_logits.detach())
     )
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
@@ -381,14 +552,17 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
 ### MUTANT reversed_arguments: F.kl_div(input, target) is KL(target || input): M is the input; here it became the target.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
     student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1) for logits in (student_logits, teacher_logits.detach())
+        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
+        for logits in (student_logits, teacher_logits.detach())
     )
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
@@ -406,14 +580,17 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
 ### MUTANT mixed_logits: Logits were mixed instead of probabilities: M is the mean of two distributions, in logarithms a logaddexp.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
     student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1) for logits in (student_logits, teacher_logits.detach())
+        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
+        for logits in (student_logits, teacher_logits.detach())
     )
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
@@ -431,14 +608,17 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
 ### MUTANT no_special_ends: At the ends the formula gives 0 for any two models; GKD defines beta = 0 and 1 as plain divergences.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
     student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1) for logits in (student_logits, teacher_logits.detach())
+        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
+        for logits in (student_logits, teacher_logits.detach())
     )
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
@@ -453,13 +633,17 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
 ### MUTANT batchmean: `batchmean` on [B, L, V] divides by B alone, so longer sequences weigh more; flatten to rows first.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
-    student, teacher = (at_least_fp32(logits).log_softmax(-1) for logits in (student_logits, teacher_logits.detach()))
+    student, teacher = (
+        at_least_fp32(logits).log_softmax(-1) for logits in (student_logits, teacher_logits.detach())
+    )
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""
@@ -476,13 +660,18 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
 ### MUTANT teacher_learns: The teacher received a gradient; detach its logits.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
-    student, teacher = (at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1) for logits in (student_logits, teacher_logits))
+    student, teacher = (
+        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
+        for logits in (student_logits, teacher_logits)
+    )
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""
@@ -499,14 +688,17 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
 ### MUTANT log_of_softmax: log(softmax) is -inf where a probability underflows; log_softmax stays finite.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
     if student_logits.shape != teacher_logits.shape:
-        raise ValueError(f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}")
+        raise ValueError(
+            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
+        )
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
     student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).softmax(-1).log() for logits in (student_logits, teacher_logits.detach())
+        at_least_fp32(logits).reshape(-1, vocabulary).softmax(-1).log()
+        for logits in (student_logits, teacher_logits.detach())
     )
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,9 @@
 ### MUTANT whole_text: The loss covered the prompt too; only the answer's tokens teach the task.
 def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -33,7 +35,9 @@ def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0
 ### MUTANT no_shift: The logits at t were taken for the token at t; they speak of the token at t + 1.
 def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -62,7 +66,9 @@ def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0
 ### MUTANT prompt_positions_only: The models were compared on the prompt: the teacher's answer was generated and never used.
 def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -91,7 +97,9 @@ def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0
 ### MUTANT students_answer: The student wrote the answers; the teacher should, or an untrained student learns from its own nonsense.
 def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -120,7 +128,9 @@ def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0
 ### MUTANT hard_labels: The student was trained on the teacher's tokens alone; its whole distribution at each of them says more.
 def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -149,7 +159,9 @@ def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0
 ### MUTANT no_zero_grad: Gradients of all earlier steps pile up; call optimizer.zero_grad() before each backward().
 def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -177,7 +189,9 @@ def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0
 ### MUTANT temperature_forgotten: T was not handed on: the loss is that of T = 2 whatever was asked for.
 def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -206,7 +220,9 @@ def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0
 ### MUTANT teacher_in_training: A teacher in training mode teaches with dropout on; call teacher.eval() first.
 def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -234,7 +250,9 @@ def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0
 ### MUTANT student_in_eval: The student was never put into training mode; call student.train() first.
 def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     try:
@@ -262,7 +280,9 @@ def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0
 ### MUTANT modes_left: Modes were not restored after an interruption; do that in a finally block.
 def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
     if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}")
+        raise ValueError(
+            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
+        )
     modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
     student.train()

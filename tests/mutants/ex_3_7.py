@@ -20,7 +20,9 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index) for index in range(depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
@@ -39,14 +41,18 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if soft:
         loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
     if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[:, :-1][masked[:, 1:]]), labels[:, 1:][masked[:, 1:]])
+        loss = loss + hard * F.cross_entropy(
+            at_least_fp32(student_out.logits[:, :-1][masked[:, 1:]]), labels[:, 1:][masked[:, 1:]]
+        )
     if cosine:
         ours, theirs = (at_least_fp32(out.hidden_states[-1][real]) for out in (student_out, teacher_out))
         loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs.detach(), dim=-1)).mean()
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
@@ -73,7 +79,9 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
@@ -99,7 +107,9 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
@@ -125,7 +135,9 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
@@ -151,7 +163,9 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
@@ -177,7 +191,9 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
@@ -203,7 +219,9 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
@@ -229,7 +247,9 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
@@ -255,7 +275,9 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
@@ -281,7 +303,9 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}")
+            raise ValueError(
+                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
+            )
         pairs = [(index, index * (teacher_depth // depth)) for index in range(1, depth + 1)]
         ours, theirs = ([state[real] for state in out.hidden_states] for out in (student_out, teacher_out))
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)

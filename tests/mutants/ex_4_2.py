@@ -11,7 +11,14 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_factors(cls, U_scaled, V_scaled, bias=None):
-        layer = cls(V_scaled.shape[1], U_scaled.shape[0], len(V_scaled), bias is not None, U_scaled.device, U_scaled.dtype)
+        layer = cls(
+            V_scaled.shape[1],
+            U_scaled.shape[0],
+            len(V_scaled),
+            bias is not None,
+            U_scaled.device,
+            U_scaled.dtype,
+        )
         layer.U.weight = nn.Parameter(U_scaled.T.clone())
         layer.V.weight = nn.Parameter(V_scaled.T.clone())
         if bias is not None:
@@ -20,8 +27,14 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_linear(cls, linear, rank):
-        U_scaled, V_scaled = (factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank))
-        return cls.from_factors(U_scaled, V_scaled, linear.bias).train(linear.training).requires_grad_(linear.weight.requires_grad)
+        U_scaled, V_scaled = (
+            factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank)
+        )
+        return (
+            cls.from_factors(U_scaled, V_scaled, linear.bias)
+            .train(linear.training)
+            .requires_grad_(linear.weight.requires_grad)
+        )
 
     def forward(self, x):
         return self.V(self.U(x))
@@ -37,7 +50,9 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_factors(cls, U_scaled, V_scaled, bias=None):
-        layer = cls(V_scaled.shape[1], U_scaled.shape[0], len(V_scaled), False, U_scaled.device, U_scaled.dtype)
+        layer = cls(
+            V_scaled.shape[1], U_scaled.shape[0], len(V_scaled), False, U_scaled.device, U_scaled.dtype
+        )
         with torch.no_grad():
             layer.U.weight.copy_(V_scaled)
             layer.V.weight.copy_(U_scaled)
@@ -45,8 +60,14 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_linear(cls, linear, rank):
-        U_scaled, V_scaled = (factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank))
-        return cls.from_factors(U_scaled, V_scaled, linear.bias).train(linear.training).requires_grad_(linear.weight.requires_grad)
+        U_scaled, V_scaled = (
+            factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank)
+        )
+        return (
+            cls.from_factors(U_scaled, V_scaled, linear.bias)
+            .train(linear.training)
+            .requires_grad_(linear.weight.requires_grad)
+        )
 
     def forward(self, x):
         return self.V(self.U(x))
@@ -62,7 +83,14 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_factors(cls, U_scaled, V_scaled, bias=None):
-        layer = cls(V_scaled.shape[1], U_scaled.shape[0], len(V_scaled), bias is not None, U_scaled.device, U_scaled.dtype)
+        layer = cls(
+            V_scaled.shape[1],
+            U_scaled.shape[0],
+            len(V_scaled),
+            bias is not None,
+            U_scaled.device,
+            U_scaled.dtype,
+        )
         with torch.no_grad():
             layer.U.weight.copy_(V_scaled)
             layer.V.weight.copy_(U_scaled)
@@ -70,8 +98,14 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_linear(cls, linear, rank):
-        U_scaled, V_scaled = (factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank))
-        return cls.from_factors(U_scaled, V_scaled, linear.bias).train(linear.training).requires_grad_(linear.weight.requires_grad)
+        U_scaled, V_scaled = (
+            factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank)
+        )
+        return (
+            cls.from_factors(U_scaled, V_scaled, linear.bias)
+            .train(linear.training)
+            .requires_grad_(linear.weight.requires_grad)
+        )
 
     def forward(self, x):
         return self.V(self.U(x))
@@ -87,7 +121,14 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_factors(cls, U_scaled, V_scaled, bias=None):
-        layer = cls(V_scaled.shape[1], U_scaled.shape[0], len(V_scaled), bias is not None, U_scaled.device, U_scaled.dtype)
+        layer = cls(
+            V_scaled.shape[1],
+            U_scaled.shape[0],
+            len(V_scaled),
+            bias is not None,
+            U_scaled.device,
+            U_scaled.dtype,
+        )
         with torch.no_grad():
             layer.U.weight.copy_(V_scaled)
             layer.V.weight.copy_(U_scaled)
@@ -97,8 +138,14 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_linear(cls, linear, rank):
-        U_scaled, V_scaled = (factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank))
-        return cls.from_factors(U_scaled, V_scaled, linear.bias).train(linear.training).requires_grad_(linear.weight.requires_grad)
+        U_scaled, V_scaled = (
+            factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank)
+        )
+        return (
+            cls.from_factors(U_scaled, V_scaled, linear.bias)
+            .train(linear.training)
+            .requires_grad_(linear.weight.requires_grad)
+        )
 
     def forward(self, x):
         return x @ (self.V.weight @ self.U.weight).T
@@ -114,7 +161,14 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_factors(cls, U_scaled, V_scaled, bias=None):
-        layer = cls(V_scaled.shape[1], U_scaled.shape[0], len(V_scaled), bias is not None, U_scaled.device, U_scaled.dtype)
+        layer = cls(
+            V_scaled.shape[1],
+            U_scaled.shape[0],
+            len(V_scaled),
+            bias is not None,
+            U_scaled.device,
+            U_scaled.dtype,
+        )
         with torch.no_grad():
             layer.U.weight.copy_(V_scaled)
             layer.V.weight.copy_(U_scaled)
@@ -123,7 +177,9 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_linear(cls, linear, rank):
-        U_scaled, V_scaled = (factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank))
+        U_scaled, V_scaled = (
+            factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank)
+        )
         return cls.from_factors(U_scaled, V_scaled, linear.bias).train(linear.training)
 
     def forward(self, x):
@@ -140,7 +196,14 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_factors(cls, U_scaled, V_scaled, bias=None):
-        layer = cls(V_scaled.shape[1], U_scaled.shape[0], len(V_scaled), bias is not None, U_scaled.device, U_scaled.dtype)
+        layer = cls(
+            V_scaled.shape[1],
+            U_scaled.shape[0],
+            len(V_scaled),
+            bias is not None,
+            U_scaled.device,
+            U_scaled.dtype,
+        )
         with torch.no_grad():
             layer.U.weight.copy_(V_scaled)
             layer.V.weight.copy_(U_scaled)
@@ -151,7 +214,11 @@ class LowRankLinear(nn.Module):
     @classmethod
     def from_linear(cls, linear, rank):
         U_scaled, V_scaled = low_rank_decompose(linear.weight, rank)
-        return cls.from_factors(U_scaled, V_scaled, linear.bias).train(linear.training).requires_grad_(linear.weight.requires_grad)
+        return (
+            cls.from_factors(U_scaled, V_scaled, linear.bias)
+            .train(linear.training)
+            .requires_grad_(linear.weight.requires_grad)
+        )
 
     def forward(self, x):
         return self.V(self.U(x))
@@ -167,7 +234,14 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_factors(cls, U_scaled, V_scaled, bias=None):
-        layer = cls(V_scaled.shape[1], U_scaled.shape[0], len(V_scaled), bias is not None, U_scaled.device, U_scaled.dtype)
+        layer = cls(
+            V_scaled.shape[1],
+            U_scaled.shape[0],
+            len(V_scaled),
+            bias is not None,
+            U_scaled.device,
+            U_scaled.dtype,
+        )
         with torch.no_grad():
             layer.U.weight.copy_(V_scaled)
             layer.V.weight.copy_(U_scaled)
@@ -177,7 +251,9 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_linear(cls, linear, rank):
-        U_scaled, V_scaled = (factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank))
+        U_scaled, V_scaled = (
+            factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank)
+        )
         return cls.from_factors(U_scaled, V_scaled, linear.bias)
 
     def forward(self, x):

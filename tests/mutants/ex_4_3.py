@@ -32,7 +32,9 @@ def break_even_rank(in_features, out_features):
 ### MUTANT share_of_the_sum: The share was taken of the singular values; the error of a rank is a sum of their squares.
 def rank_for_energy(singular_values, energy):
     if singular_values.ndim != 1 or not len(singular_values) or not (singular_values >= 0).all():
-        raise ValueError(f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}")
+        raise ValueError(
+            f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}"
+        )
     if (singular_values.diff() > 0).any():
         raise ValueError(f"singular_values must be in descending order, got {singular_values.tolist()}")
     if not 0.0 < energy <= 1.0:
@@ -44,7 +46,9 @@ def rank_for_energy(singular_values, energy):
 ### MUTANT index_not_rank: The index of the first sum that is enough counts from 0; the rank is one more.
 def rank_for_energy(singular_values, energy):
     if singular_values.ndim != 1 or not len(singular_values) or not (singular_values >= 0).all():
-        raise ValueError(f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}")
+        raise ValueError(
+            f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}"
+        )
     if (singular_values.diff() > 0).any():
         raise ValueError(f"singular_values must be in descending order, got {singular_values.tolist()}")
     if not 0.0 < energy <= 1.0:
@@ -56,7 +60,9 @@ def rank_for_energy(singular_values, energy):
 ### MUTANT must_exceed: A rank that holds exactly the share is enough; `>` asks for one more.
 def rank_for_energy(singular_values, energy):
     if singular_values.ndim != 1 or not len(singular_values) or not (singular_values >= 0).all():
-        raise ValueError(f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}")
+        raise ValueError(
+            f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}"
+        )
     if (singular_values.diff() > 0).any():
         raise ValueError(f"singular_values must be in descending order, got {singular_values.tolist()}")
     if not 0.0 < energy <= 1.0:
@@ -68,7 +74,9 @@ def rank_for_energy(singular_values, energy):
 ### MUTANT relative_threshold: Counting the values above a share of the largest is another rule; energy is a share of the sum of squares.
 def rank_for_energy(singular_values, energy):
     if singular_values.ndim != 1 or not len(singular_values) or not (singular_values >= 0).all():
-        raise ValueError(f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}")
+        raise ValueError(
+            f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}"
+        )
     if (singular_values.diff() > 0).any():
         raise ValueError(f"singular_values must be in descending order, got {singular_values.tolist()}")
     if not 0.0 < energy <= 1.0:
@@ -79,7 +87,9 @@ def rank_for_energy(singular_values, energy):
 ### MUTANT bf16_sums: The squares were summed in the values' own dtype, and bf16 stops counting at 256; sum in float64.
 def rank_for_energy(singular_values, energy):
     if singular_values.ndim != 1 or not len(singular_values) or not (singular_values >= 0).all():
-        raise ValueError(f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}")
+        raise ValueError(
+            f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}"
+        )
     if (singular_values.diff() > 0).any():
         raise ValueError(f"singular_values must be in descending order, got {singular_values.tolist()}")
     if not 0.0 < energy <= 1.0:

@@ -7,7 +7,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -33,7 +35,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -59,7 +63,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -87,7 +93,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -115,7 +123,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -141,8 +151,14 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
-    layers = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear) and module not in factors}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module not in factors
+    }
     uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
     before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
     for name, layer in layers.items():
@@ -165,7 +181,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -176,8 +194,14 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
     for name, layer in layers.items():
         linear = layer
         if is_conv1d(layer):
-            linear = nn.Linear(layer.weight.shape[1], layer.weight.shape[0], bias=False, device=layer.weight.device)
-            linear.weight.data, linear.in_features, linear.out_features = layer.weight.data, layer.weight.shape[1], layer.weight.shape[0]
+            linear = nn.Linear(
+                layer.weight.shape[1], layer.weight.shape[0], bias=False, device=layer.weight.device
+            )
+            linear.weight.data, linear.in_features, linear.out_features = (
+                layer.weight.data,
+                layer.weight.shape[1],
+                layer.weight.shape[0],
+            )
         limit = break_even_rank(linear.in_features, linear.out_features)
         if name in skip or name.rpartition(".")[2] in skip:
             skipped[name] = "named in skip"
@@ -196,7 +220,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -224,7 +250,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -256,7 +284,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
     model = copy.deepcopy(model)
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -284,8 +314,14 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
-    layers = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear) or is_conv1d(module)}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) or is_conv1d(module)
+    }
     uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
     before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
     for name, layer in layers.items():
@@ -308,7 +344,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         raise ValueError(f"rank must be at least 1, got {rank}")
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module
         for name, module in model.named_modules()
@@ -343,7 +381,9 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
     def walk(parent, prefix):
         for part in list(parent._modules):
             layer, name = parent._modules[part], f"{prefix}{part}"
-            if (isinstance(layer, nn.Linear) or is_conv1d(layer)) and not prefix.count(".U.") + prefix.count(".V.") > 1:
+            if (isinstance(layer, nn.Linear) or is_conv1d(layer)) and not prefix.count(".U.") + prefix.count(
+                ".V."
+            ) > 1:
                 linear = as_linear(layer)
                 limit = break_even_rank(linear.in_features, linear.out_features)
                 before[name] = parameter_count(layer)

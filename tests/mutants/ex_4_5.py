@@ -103,7 +103,10 @@ def damped_cholesky(covariance):
             break
         damping *= 10
     if torch.linalg.cholesky_ex(covariance).info:
-        warnings.warn(f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal", stacklevel=2)
+        warnings.warn(
+            f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal",
+            stacklevel=2,
+        )
     return L
 
 
@@ -118,8 +121,13 @@ def damped_cholesky(covariance):
     L, failed = torch.linalg.cholesky_ex(covariance)
     if failed:
         damping = 1e-6 * (covariance.diagonal().mean().item() or 1.0)
-        warnings.warn(f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal", stacklevel=2)
-        L = torch.linalg.cholesky(covariance + damping * torch.eye(len(covariance), dtype=torch.float64, device=covariance.device))
+        warnings.warn(
+            f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal",
+            stacklevel=2,
+        )
+        L = torch.linalg.cholesky(
+            covariance + damping * torch.eye(len(covariance), dtype=torch.float64, device=covariance.device)
+        )
     return L
 
 
@@ -144,7 +152,10 @@ def damped_cholesky(covariance):
         covariance.diagonal().add_(damping)
         L, failed = torch.linalg.cholesky_ex(covariance.detach().double())
         if not failed:
-            warnings.warn(f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal", stacklevel=2)
+            warnings.warn(
+                f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal",
+                stacklevel=2,
+            )
         damping *= 10
     return L
 
@@ -159,6 +170,9 @@ def damped_cholesky(covariance):
             covariance + damping * torch.eye(len(covariance), dtype=torch.float64, device=covariance.device)
         )
         if not failed:
-            warnings.warn(f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal", stacklevel=2)
+            warnings.warn(
+                f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal",
+                stacklevel=2,
+            )
         damping *= 10
     return L

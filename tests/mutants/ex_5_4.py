@@ -5,11 +5,15 @@
 def save_compressed(model, path):
     tensors = stored_tensors(model)
     config = {
-        key: value for key, value in model.config.to_diff_dict().items() if key not in ("transformers_version", "dtype", "_name_or_path")
+        key: value
+        for key, value in model.config.to_diff_dict().items()
+        if key not in ("transformers_version", "dtype", "_name_or_path")
     }
     header = {"format": FORMAT, "config": config, "sha256": checksum(config, tensors)}
     with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))}))
+        temporary.write_bytes(
+            save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))})
+        )
 
 
 ### MUTANT time_inside: A time (or a path) in the header makes every file different; the same model must give the same bytes.
@@ -20,12 +24,16 @@ def save_compressed(model, path):
     bake_masks(model)
     tensors = stored_tensors(model)
     config = {
-        key: value for key, value in model.config.to_diff_dict().items() if key not in ("transformers_version", "dtype", "_name_or_path")
+        key: value
+        for key, value in model.config.to_diff_dict().items()
+        if key not in ("transformers_version", "dtype", "_name_or_path")
     }
     header = {"format": FORMAT, "config": config, "sha256": checksum(config, tensors)}
     header["saved"] = time.time()
     with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))}))
+        temporary.write_bytes(
+            save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))})
+        )
 
 
 ### MUTANT not_atomic: Writing straight to the path destroys the old file when the save fails; write beside it, then rename.
@@ -33,10 +41,14 @@ def save_compressed(model, path):
     bake_masks(model)
     tensors = stored_tensors(model)
     config = {
-        key: value for key, value in model.config.to_diff_dict().items() if key not in ("transformers_version", "dtype", "_name_or_path")
+        key: value
+        for key, value in model.config.to_diff_dict().items()
+        if key not in ("transformers_version", "dtype", "_name_or_path")
     }
     header = {"format": FORMAT, "config": config, "sha256": checksum(config, tensors)}
-    Path(path).write_bytes(save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))}))
+    Path(path).write_bytes(
+        save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))})
+    )
 
 
 ### MUTANT unverified: The file was believed unread: one flipped bit gives a wrong model; compare format and checksum first.
@@ -49,8 +61,17 @@ def load_compressed(path):
             header = json.loads(file.metadata()["minicompress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         return build_model(header["config"], tensors)
-    except (SafetensorError, KeyError, TypeError, AttributeError, RuntimeError, StrictDataclassError) as error:
-        raise ValueError(f"{path} is no readable safetensors file (truncated or corrupted): {error}") from error
+    except (
+        SafetensorError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        StrictDataclassError,
+    ) as error:
+        raise ValueError(
+            f"{path} is no readable safetensors file (truncated or corrupted): {error}"
+        ) from error
 
 
 ### MUTANT left_in_training: The model came back in training mode, with dropout on; a loaded model is in eval mode.
@@ -78,7 +99,9 @@ def save_compressed(model: nn.Module, path: str | Path) -> None:
     config = model.config.to_dict()
     header = {"format": FORMAT, "config": config, "sha256": checksum(config, tensors)}
     with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))}))
+        temporary.write_bytes(
+            save(tensors, {"minicompress": json.dumps(header, sort_keys=True, separators=(",", ":"))})
+        )
 
 
 ### MUTANT unsorted: The JSON is not sorted, so equal models can give different bytes; pass sort_keys=True.
@@ -86,7 +109,9 @@ def save_compressed(model: nn.Module, path: str | Path) -> None:
     bake_masks(model)
     tensors = stored_tensors(model)
     config = {
-        key: value for key, value in model.config.to_diff_dict().items() if key not in ("transformers_version", "dtype", "_name_or_path")
+        key: value
+        for key, value in model.config.to_diff_dict().items()
+        if key not in ("transformers_version", "dtype", "_name_or_path")
     }
     header = {"format": FORMAT, "config": config, "sha256": checksum(config, tensors)}
     with atomic_write(Path(path)) as temporary:

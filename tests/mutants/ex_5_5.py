@@ -5,7 +5,9 @@
 def compress(teacher, student, stages, evaluate, out):
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:
-        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+        raise ValueError(
+            f"stages need at least one name, all different and none of them 'teacher', got {names}"
+        )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     ledger, model = [], copy.deepcopy(student)
@@ -29,7 +31,9 @@ def compress(teacher, student, stages, evaluate, out):
 def compress(teacher, student, stages, evaluate, out):
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:
-        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+        raise ValueError(
+            f"stages need at least one name, all different and none of them 'teacher', got {names}"
+        )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     ledger, model = [], copy.deepcopy(student)
@@ -37,7 +41,9 @@ def compress(teacher, student, stages, evaluate, out):
         path, record_path = out / f"{number}-{name}.safetensors", out / f"{number}-{name}.json"
         if not (record_path.is_file() and path.is_file()):
             record = measure(name, stage(model), path, evaluate)
-            record["ratio"] = sum(4 * parameter.numel() for parameter in teacher.parameters()) / record["file_bytes"]
+            record["ratio"] = (
+                sum(4 * parameter.numel() for parameter in teacher.parameters()) / record["file_bytes"]
+            )
             with atomic_write(record_path) as temporary:
                 temporary.write_text(json.dumps(record))
         ledger.append(json.loads(record_path.read_text()))
@@ -50,7 +56,9 @@ def compress(teacher, student, stages, evaluate, out):
 def compress(teacher, student, stages, evaluate, out):
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:
-        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+        raise ValueError(
+            f"stages need at least one name, all different and none of them 'teacher', got {names}"
+        )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     ledger, model = [], copy.deepcopy(student)
@@ -71,7 +79,9 @@ def compress(teacher, student, stages, evaluate, out):
 def compress(teacher, student, stages, evaluate, out):
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:
-        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+        raise ValueError(
+            f"stages need at least one name, all different and none of them 'teacher', got {names}"
+        )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     ledger, model = [], student
@@ -92,7 +102,9 @@ def compress(teacher, student, stages, evaluate, out):
 def compress(teacher, student, stages, evaluate, out):
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:
-        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+        raise ValueError(
+            f"stages need at least one name, all different and none of them 'teacher', got {names}"
+        )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     ledger, model = [], copy.deepcopy(student)
@@ -118,7 +130,9 @@ def compress(
 ) -> list[dict]:
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:
-        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+        raise ValueError(
+            f"stages need at least one name, all different and none of them 'teacher', got {names}"
+        )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     ledger, model = [], copy.deepcopy(teacher)
@@ -145,7 +159,9 @@ def compress(
 ) -> list[dict]:
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:
-        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+        raise ValueError(
+            f"stages need at least one name, all different and none of them 'teacher', got {names}"
+        )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     ledger, model = [], copy.deepcopy(student)
@@ -172,7 +188,9 @@ def compress(
 ) -> list[dict]:
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:
-        raise ValueError(f"stages need at least one name, all different and none of them 'teacher', got {names}")
+        raise ValueError(
+            f"stages need at least one name, all different and none of them 'teacher', got {names}"
+        )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     ledger, model = [], copy.deepcopy(student)
