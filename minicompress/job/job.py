@@ -16,14 +16,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
-from safetensors import SafetensorError
 from tqdm import tqdm
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from minicompress import distillation, metrics, pipeline, pruning, structured_pruning
 from minicompress.job import decode
-from minicompress.lab import corpus, ngrams
-from minicompress.lab.evaluation import bootstrap_ratio, sequence_hits
+from minicompress.lab import corpus, models, ngrams
+from minicompress.lab.evaluation import bootstrap_ratio, next_token_scores
 from minicompress.lab.files import atomic_write
 from minicompress.lab.machine import commit, hardware, versions
 from minicompress.lab.modules import is_conv1d, linear_layers
@@ -129,7 +127,7 @@ def embedded_job(seed: int, quick: bool, from_scratch: bool) -> Job:
 
     Long training is shipped; a short live part goes on from it.
     """
-    teacher, student = load_model(str(ASSETS / "teacher")), load_model(str(ASSETS / "student"))
+    teacher, student = models.load(str(ASSETS / "teacher")), models.load(str(ASSETS / "student"))
     train, _ = corpus.load_tokens("train")
     held_out, file_ids = corpus.load_tokens("test", per_file=2 if quick else 16)
     if quick:
@@ -152,7 +150,7 @@ def embedded_job(seed: int, quick: bool, from_scratch: bool) -> Job:
         return model
 
     def fine_tuned(model: torch.nn.Module) -> torch.nn.Module:
-        model = model if from_scratch else load_model(str(ASSETS / "student-clip3"))
+        model = model if from_scratch else models.load(str(ASSETS / "student-clip3"))
         fake_quantize(list(linear_layers(model).values()), "clip3")
         fake_quantize([model.get_input_embeddings(), model.get_output_embeddings()], "clip3")
         long = from_scratch and not quick
@@ -195,50 +193,6 @@ def embedded_job(seed: int, quick: bool, from_scratch: bool) -> Job:
 # ---------------------------------------------------------------- the user's own model and text
 
 
-def load_model(name: str) -> torch.nn.Module:
-    """Load a Hugging Face causal LM from a folder or a hub id, fp32, eval mode.
-
-    ValueError when it is none, or incomplete.
-    """
-    try:
-        config = AutoConfig.from_pretrained(name)
-        model, loaded = AutoModelForCausalLM.from_pretrained(
-            name, dtype=torch.float32, output_loading_info=True
-        )
-    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ValueError(
-            f"cannot load a causal language model from {name!r}: {str(error).strip().splitlines()[0]}"
-        ) from error
-    architectures = config.architectures or []
-    if not any(architecture.endswith(("ForCausalLM", "LMHeadModel")) for architecture in architectures):
-        raise ValueError(
-            f"{name} is no causal language model: its architecture is {', '.join(architectures) or 'not stated'}"
-        )
-    if loaded["missing_keys"]:
-        raise ValueError(
-            f"{name} is incomplete: {len(loaded['missing_keys'])} weights are missing, {sorted(loaded['missing_keys'])[0]} among them"
-        )
-    return model.eval()
-
-
-def load_text_tokenizer(name: str, vocab_size: int):
-    """The model's own tokenizer; the shipped one when the folder has none and the vocabulary sizes agree."""
-    try:
-        own = AutoTokenizer.from_pretrained(name)
-        if (
-            own("def f(x): return x")["input_ids"] and len(own) <= vocab_size
-        ):  # a folder without one can give an empty tokenizer
-            return lambda text: own(text, add_special_tokens=False)["input_ids"], own.decode
-    except (OSError, ValueError, KeyError, ImportError, TypeError):
-        pass
-    shipped = corpus.load_tokenizer()
-    if shipped.get_vocab_size() == vocab_size:
-        return lambda text: shipped.encode(text).ids, shipped.decode
-    raise ValueError(
-        f"{name} has no usable tokenizer, and its vocabulary of {vocab_size} is not the shipped one's {shipped.get_vocab_size()}"
-    )
-
-
 def own_job(teacher_name: str, student_name: str | None, texts: list[Path], seed: int, quick: bool) -> Job:
     """Any causal LM: a student of every other layer, distilled on the given text, 2:4-pruned, fine-tuned,
     4-bit.
@@ -251,16 +205,16 @@ def own_job(teacher_name: str, student_name: str | None, texts: list[Path], seed
             raise ValueError(f"cannot read the text file {path}: {error.strerror}") from error
         if not documents[-1].strip():
             raise ValueError(f"the text file {path} is empty")
-    teacher = load_model(teacher_name)
+    teacher = models.load(teacher_name)
     depth, vocabulary = teacher.config.num_hidden_layers, teacher.config.vocab_size
     student = (
-        load_model(student_name)
+        models.load(student_name)
         if student_name
         else distillation.init_student_from_teacher(teacher, range(0, depth, 2))
     )
     if student.config.vocab_size != vocabulary:
         raise ValueError(f"vocabularies differ: teacher {vocabulary}, student {student.config.vocab_size}")
-    encode, decode = load_text_tokenizer(teacher_name, vocabulary)
+    encode, decode = models.load_text(teacher_name, vocabulary)
     length = min(256, getattr(teacher.config, "max_position_embeddings", 256))
     pieces = [corpus.cut(encode(document), length) for document in documents]
     tokens = torch.cat(pieces)
@@ -318,7 +272,7 @@ def run(job: Job, out: Path, seed: int, resume: bool) -> dict:
             for name, metric in {
                 "perplexity": metrics.perplexity,
                 "top1_accuracy": metrics.top1_accuracy,
-                "hits": sequence_hits,
+                "hits": lambda *words: next_token_scores(*words).hits,
             }.items():
                 result[name] = metric(model, job.held_out)
                 bar.update()
@@ -492,7 +446,7 @@ def baselines(job: Job, reference: torch.Tensor, teacher: dict) -> list[dict]:
         )
     for name, path in tqdm(job.baselines.items(), desc="shipped baselines"):
         model = pipeline.load_compressed(path)
-        hits = sequence_hits(model, job.held_out)
+        hits = next_token_scores(model, job.held_out).hits
         rows.append({
             "name": name, "file_bytes": path.stat().st_size, "ratio": teacher["file_bytes"] / path.stat().st_size,
             "perplexity": metrics.perplexity(model, job.held_out), "top1_accuracy": hits.sum().item() / job.held_out[:, 1:].numel(),

@@ -1,18 +1,45 @@
 """How much of the teacher is kept, and how sure that is."""
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from minicompress.lab.loops import evaluation_mode
 
 
-def sequence_hits(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int = 16) -> torch.Tensor:
-    """Count the correctly predicted next tokens of each sequence: int64 [sequences]."""
-    device, hits = next(iter(model.state_dict().values())).device, []
+class Scores(NamedTuple):
+    """What one pass over held-out tokens tells of a model."""
+
+    perplexity: float
+    top1_accuracy: float
+    hits: torch.Tensor  # int64 [sequences]: the correctly predicted next tokens of each
+
+
+def next_token_scores(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int = 16) -> Scores:
+    """Perplexity, top-1 accuracy and the hits of each sequence from one forward pass; tokens int64 [sequences, length].
+
+    The first two are what `metrics.perplexity` and `metrics.top1_accuracy` say, which take a pass each.
+    """
+    device, loss, hits = next(iter(model.state_dict().values())).device, 0.0, []
     with evaluation_mode(model):
         for rows in tokens.to(device).split(batch_size):
-            hits.append((model(input_ids=rows).logits[:, :-1].argmax(-1) == rows[:, 1:]).sum(1).cpu())
-    return torch.cat(hits)
+            logits, targets = model(input_ids=rows, use_cache=False).logits[:, :-1].float(), rows[:, 1:]
+            nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")  # [B*(T-1)]
+            loss += nll.double().sum().item()
+            hits.append((logits.argmax(-1) == targets).sum(1).cpu())
+    count, per_sequence = tokens[:, 1:].numel(), torch.cat(hits)
+    return Scores(math.exp(loss / count), per_sequence.sum().item() / count, per_sequence)
+
+
+def accuracy_kept(hits: torch.Tensor, reference: torch.Tensor, file_ids: torch.Tensor) -> dict:
+    """The share of the reference's hits that a model has too, and its 95% interval over files, as a ledger names them."""
+    return {
+        "accuracy_kept": hits.sum().item() / max(reference.sum().item(), 1),
+        "accuracy_kept_interval": list(bootstrap_ratio(hits, reference, file_ids)),
+    }
 
 
 def bootstrap_ratio(

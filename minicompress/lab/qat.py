@@ -4,9 +4,15 @@ The forward pass sees weights on the grid they will be stored on; the backward p
 identity, so that the full-precision weights behind it go on learning (Bengio et al. 2013, arXiv 1308.3432).
 """
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
+
+from minicompress.lab.modules import linear_layers
 
 
 class StraightThrough(torch.autograd.Function):
@@ -80,9 +86,19 @@ def sign24_grid(weight: torch.Tensor) -> torch.Tensor:
     return sign * kept * scale
 
 
-GRIDS = {"ternary": ternary_grid, "sign24": sign24_grid} | {
-    f"int{bits}": lambda weight, bits=bits: absmax_grid(weight, bits) for bits in range(2, 9)
-} | {f"clip{bits}": lambda weight, bits=bits: clipped_grid(weight, bits) for bits in BEST_STEP}  # fmt: skip
+class Grid(NamedTuple):
+    """A set of values that weights may take: how many bits its integers need, and the nearest point of a weight."""
+
+    bits: int
+    nearest: Callable[[torch.Tensor], torch.Tensor]
+
+
+GRIDS = {
+    "ternary": Grid(2, ternary_grid),
+    "sign24": Grid(2, sign24_grid),
+    **{f"int{bits}": Grid(bits, partial(absmax_grid, bits=bits)) for bits in range(2, 9)},
+    **{f"clip{bits}": Grid(bits, partial(clipped_grid, bits=bits)) for bits in BEST_STEP},
+}
 
 
 class FakeQuantize(nn.Module):
@@ -95,13 +111,21 @@ class FakeQuantize(nn.Module):
         self.grid = grid
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        return StraightThrough.apply(weight, GRIDS[self.grid](weight.detach()))
+        return StraightThrough.apply(weight, GRIDS[self.grid].nearest(weight.detach()))
 
 
 def fake_quantize(modules: list[nn.Module], grid: str) -> None:
     """Make the weights of `modules` live on a grid from now on, in place; `bake_fake_quantize` ends it."""
     for module in modules:
         parametrize.register_parametrization(module, "weight", FakeQuantize(grid))
+
+
+def put_on_grids(model: nn.Module, blocks: str, embedding: str) -> None:
+    """Fake-quantize the layers inside the blocks, and the (tied) embedding and head, in place; an empty name leaves them."""
+    if blocks:
+        fake_quantize(list(linear_layers(model).values()), blocks)
+    if embedding:
+        fake_quantize([model.get_input_embeddings(), model.get_output_embeddings()], embedding)
 
 
 def bake_fake_quantize(model: nn.Module) -> None:

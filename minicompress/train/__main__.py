@@ -25,7 +25,7 @@ from accelerate import Accelerator, PartialState
 from safetensors import safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import BertConfig, BertForMaskedLM, DistilBertForMaskedLM, LlamaConfig, LlamaForCausalLM
+from transformers import BertConfig, BertForMaskedLM, LlamaConfig, LlamaForCausalLM
 
 from minicompress.lab import bert, corpus
 from minicompress.lab.answers import Answers, top_distillation_loss, write_answers
@@ -33,9 +33,9 @@ from minicompress.lab.files import atomic_write
 from minicompress.lab.loops import next_token_loss, validation_score
 from minicompress.lab.machine import best_device, hardware, has_fast_bf16, keep_freed_memory, versions
 from minicompress.lab.mixture import Mixture, training_streams
-from minicompress.lab.modules import linear_layers
+from minicompress.lab.models import load_folder
 from minicompress.lab.paths import ASSETS, ROOT, cache_folder
-from minicompress.lab.qat import bake_fake_quantize, drop_fake_quantize, fake_quantize
+from minicompress.lab.qat import GRIDS, bake_fake_quantize, drop_fake_quantize, put_on_grids
 from minicompress.structured_pruning import prune_neurons
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -287,14 +287,11 @@ def pretrain(name: str, shape: dict, steps: int, compile_model: bool) -> None:
     save_model(model, training_folder(name) / "final")
 
 
-def load_run(name: str) -> LlamaForCausalLM | BertForMaskedLM | DistilBertForMaskedLM:
+def load_run(name: str) -> torch.nn.Module:
     """Load a finished run, fp32; one that was not done on this machine is taken from the shipped models."""
     for folder in (training_folder(name) / "final", ASSETS / name):
         if folder.is_dir():
-            kind = json.loads((folder / "config.json").read_text())["model_type"]
-            return {"bert": BertForMaskedLM, "distilbert": DistilBertForMaskedLM}.get(
-                kind, LlamaForCausalLM
-            ).from_pretrained(folder, dtype=torch.float32)
+            return load_folder(folder)
     raise typer.BadParameter(f"the run {name!r} has not finished, and no such model is shipped in {ASSETS}")
 
 
@@ -480,14 +477,6 @@ def distill(
         save_model(model, training_folder(name) / "final")
 
 
-def put_on_grids(model: torch.nn.Module, blocks: str, embedding: str) -> None:
-    """Fake-quantize the layers inside the blocks and the (tied) embedding and head, in place."""
-    if blocks:
-        fake_quantize(list(linear_layers(model).values()), blocks)
-    if embedding:
-        fake_quantize([model.get_input_embeddings(), model.get_output_embeddings()], embedding)
-
-
 BERT_ROWS, BERT_LENGTH = (
     {"stdlib": 10, "packages": 6},
     128,
@@ -564,12 +553,11 @@ def export(name: str, blocks: str, embedding: str, to: Path) -> None:
     """Write a finished run as one compressed file, quantized on its grids; empty grids leave it in fp16."""
     from minicompress.pipeline import quantize_model, save_compressed
 
-    bits = lambda grid: 2 if grid in ("sign24", "ternary") else int(grid[-1])  # noqa: E731
     model = load_run(name)
     if blocks:
         put_on_grids(model, blocks, embedding)
         bake_fake_quantize(model)
-        model = quantize_model(model, bits(blocks), bits(embedding))
+        model = quantize_model(model, GRIDS[blocks].bits, GRIDS[embedding].bits)
     to.parent.mkdir(parents=True, exist_ok=True)
     save_compressed(model, to)
     print(f"{to}: {to.stat().st_size:,} bytes")

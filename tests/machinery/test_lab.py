@@ -12,7 +12,7 @@ from torch import nn
 from minicompress.distillation import distillation_loss
 from minicompress.lab import answers, corpus, encodings, ngrams, qat
 from minicompress.lab.calibration import walk_blocks
-from minicompress.lab.evaluation import bootstrap_ratio, sequence_hits
+from minicompress.lab.evaluation import bootstrap_ratio, next_token_scores
 from minicompress.lab.files import atomic_write
 from minicompress.lab.loops import next_token_loss
 from minicompress.lab.mixture import Mixture, select_unseen
@@ -195,19 +195,19 @@ def test_bytes_that_do_not_fit_are_refused():
 
 @pytest.mark.parametrize("grid", [grid for grid in qat.GRIDS if not grid.startswith("clip")])
 def test_grids_change_nothing_the_second_time(grid):
-    once = qat.GRIDS[grid](torch.randn(6, 16))
-    torch.testing.assert_close(qat.GRIDS[grid](once), once)
+    once = qat.GRIDS[grid].nearest(torch.randn(6, 16))
+    torch.testing.assert_close(qat.GRIDS[grid].nearest(once), once)
 
 
 def test_grids_are_exactly_what_quantize_symmetric_stores():
     for grid, bits in (("sign24", 2), ("ternary", 2), ("int4", 4), ("clip3", 3), ("clip4", 4)):
-        on_grid = qat.GRIDS[grid](torch.randn(6, 16))
+        on_grid = qat.GRIDS[grid].nearest(torch.randn(6, 16))
         torch.testing.assert_close(dequantize(quantize_symmetric(on_grid, bits)), on_grid, rtol=1e-6, atol=0)
 
 
 def test_clipping_rounds_a_normal_row_better_than_its_largest_weight_does():
     weight = torch.randn(50, 96)
-    errors = [(qat.GRIDS[grid](weight) - weight).pow(2).mean().item() for grid in ("clip3", "int3")]
+    errors = [(qat.GRIDS[grid].nearest(weight) - weight).pow(2).mean().item() for grid in ("clip3", "int3")]
     assert errors[0] < 0.8 * errors[1]
 
 
@@ -286,7 +286,7 @@ def test_answers_on_disk_are_the_teachers(llama, tmp_path):
 
 
 def test_hits_sum_to_the_accuracy_and_the_interval_contains_the_ratio(llama, tokens):
-    hits = sequence_hits(llama, tokens)
+    hits = next_token_scores(llama, tokens).hits
     assert hits.shape == (5,) and hits.max() <= 11
     reference, files = torch.full((40,), 10), torch.arange(40) // 4
     kept = torch.randint(5, 10, (40,))
