@@ -44,14 +44,34 @@ def run(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Distill the student from random weights (over an hour).")
     ] = False,
+    remeasure: Annotated[
+        bool,
+        typer.Option("--remeasure", help="Measure the teacher anew instead of reading its shipped scores."),
+    ] = False,
 ) -> None:
     """Compress a model: distill, prune, fine-tune, quantize, save, reload, evaluate, and show the ledger."""
-    from minicompress.job import job as job_module
+    from minicompress.job import recipes
+    from minicompress.job.job import run as run_job
     from minicompress.lab import corpus, tables
     from minicompress.lab.machine import keep_freed_memory
 
     quiet_transformers()
     keep_freed_memory()
+    refuse_contradictions(teacher, text, student, from_scratch, remeasure)
+    effort = recipes.QUICK if quick else recipes.FULL
+    if teacher:
+        job = recipes.own_job(teacher, student, text, seed, effort)
+    else:
+        tables.say_corpus(corpus.describe())
+        make = recipes.from_scratch_job if from_scratch else recipes.embedded_job
+        job = make(seed, effort, remeasure)
+    tables.print_report(run_job(job, out, resume))
+
+
+def refuse_contradictions(
+    teacher: str | None, text: list[Path] | None, student: str | None, from_scratch: bool, remeasure: bool
+) -> None:
+    """Refuse options of `run` that do not go together."""
     if (teacher is None) != (not text):
         raise ValueError(
             "--teacher and --text belong together: give both for your own model, neither for the shipped one"
@@ -60,20 +80,15 @@ def run(
         raise ValueError("--student needs --teacher and --text")
     if teacher and from_scratch:
         raise ValueError("--from-scratch is for the shipped teacher; your own model is always distilled live")
-    if teacher:
-        job = job_module.own_job(teacher, student, text, seed, quick)
-    else:
-        tables.say_corpus(corpus.describe())
-        job = job_module.embedded_job(seed, quick, from_scratch)
-    result = job_module.run(job, out, seed, resume)
-    tables.print_report(result)
+    if teacher and remeasure:
+        raise ValueError("--remeasure is for the shipped teacher; your own model is always measured live")
 
 
 @app.command()
 def complete(file: Path, prompt: str, tokens: int = 48) -> None:
     """Complete PROMPT with a compressed FILE and the shipped tokenizer, nothing else."""
     from minicompress import pipeline
-    from minicompress.job import job as job_module
+    from minicompress.job import decode
     from minicompress.lab import corpus
 
     quiet_transformers()
@@ -85,7 +100,7 @@ def complete(file: Path, prompt: str, tokens: int = 48) -> None:
         raise ValueError(
             f"{file} has a vocabulary of {model.config.vocab_size}, the shipped tokenizer {tokenizer.get_vocab_size()}"
         )
-    print(prompt + tokenizer.decode(job_module.complete(model, tokenizer.encode(prompt).ids, tokens)))
+    print(prompt + tokenizer.decode(decode.complete(model, tokenizer.encode(prompt).ids, tokens)))
 
 
 @app.command()
@@ -96,10 +111,10 @@ def measure(
     ] = False,
 ) -> None:
     """Load a compressed FILE and print its speed and memory as JSON."""
-    from minicompress.job import job as job_module
+    from minicompress.job.measure import measure_file, measure_generation
 
     quiet_transformers()
-    print(json.dumps((job_module.measure_generation if generation else job_module.measure_file)(file)))
+    print(json.dumps((measure_generation if generation else measure_file)(file)))
 
 
 @app.command("corpus")

@@ -12,6 +12,15 @@ from torch import nn
 from minicompress.lab.modules import set_submodule
 from minicompress.quantization import QuantizedEmbedding, QuantizedLinear, QuantizedTensor, dequantize
 
+# Beginnings that show what a model writes.
+PROMPTS = (
+    "def read_lines(path):\n    with open(path) as",
+    "class Stack:\n    def __init__(self):\n        self.",
+    "    def close(self):\n        if self.",
+    "import os\n\ndef main():\n    parser = argparse.",
+    "    for name in names:\n        if name not in",
+)
+
 
 def dequantize_model(model: nn.Module) -> nn.Module:
     """Replace every quantized module by an fp32 Linear or Embedding of the same function, in place; tied ones
@@ -128,3 +137,17 @@ def greedy(model: nn.Module, prompt: list[int], new_tokens: int) -> list[int]:
             ids = decoder.step(ids).argmax(-1, keepdim=True)  # [1]
             written.append(ids)
         return torch.cat(written).tolist() if written else []
+
+
+def complete(model: torch.nn.Module, prompt: list[int], new_tokens: int = 32) -> list[int]:
+    """Greedy completion with a KV cache; returns the new tokens."""
+    ids = torch.tensor([prompt], device=next(iter(model.state_dict().values())).device)
+    with torch.no_grad():
+        answer = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=new_tokens,
+            do_sample=False,
+            pad_token_id=0,
+        )
+    return answer[0, len(prompt) :].tolist()

@@ -45,6 +45,18 @@ def quality_rows(stages: list[dict]) -> list[list[str]]:
     ]  # fmt: skip
 
 
+TRAINING_COLUMNS = ("stage", "training", "live updates", "why")
+
+
+def training_rows(stages: list[dict]) -> list[list[str]]:
+    """One row of strings a stage, in the order of `TRAINING_COLUMNS`: where its training took place, and why."""
+    accounts = [(record["name"], record["training"]) for record in stages]
+    return [
+        [name, account["training"], str(account["live_updates"] or "-"), account["why"]]
+        for name, account in accounts
+    ]
+
+
 def baseline_rows(baselines: list[dict]) -> list[list[str]]:
     """Name, file bytes, ratio, perplexity, top-1, kept."""
     return [
@@ -92,6 +104,9 @@ def print_report(report: dict) -> None:
     console.print(table(title, SIZE_COLUMNS[:-1], [row[:-1] for row in size_rows(stages)]))
     title = f"Ledger: {report['held_out_tokens']:,} held-out tokens of {report['held_out_files']} files, context {report['context_length']}"
     console.print(table(title, QUALITY_COLUMNS, quality_rows(stages)))
+    for name, training, updates, why in training_rows(stages):
+        live = f", {updates} live updates" if updates != "-" else ""
+        console.print(f"{name:>10}: {training}{live}: {why}", highlight=False)
     console.print(table("Baselines", BASELINE_COLUMNS, baseline_rows(report["baselines"])))
     for completion in report["completions"]:
         both = Table.grid(expand=True, padding=(0, 1))
