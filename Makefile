@@ -1,14 +1,18 @@
 # make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
 # make parity: beside llmcompressor, Torch-Pruning, TRL, torchao and compressed-tensors, which get their own environment
 PYTHON ?= python3
+WORKERS ?= 2
 BIN := .venv/bin
+TESTING := OMP_NUM_THREADS=1 MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 run: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/minicompress run
 
+# WORKERS processes, one thread each: two threads in each of two processes would wait for each other.
 test: .venv/ready
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m pytest
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(TESTING) --dist loadgroup
+	$(TESTING) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
