@@ -11,7 +11,7 @@ import hashlib
 import json
 import reprlib
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,9 +107,7 @@ def is_quantized(module: nn.Module) -> bool:
 def to_fp16(name: str, tensor: torch.Tensor) -> torch.Tensor:
     """Round to fp16. ValueError: an integer tensor, a number beyond fp16's largest."""
     if not tensor.is_floating_point():
-        raise ValueError(
-            f"{name} is {tensor.dtype}: only fp16 and the integers of quantized layers are stored"
-        )
+        raise ValueError(f"{name} is {tensor.dtype}: only floats and quantized layers can be stored")
     if tensor.abs().max() > torch.finfo(torch.float16).max:
         raise ValueError(f"{name} holds {tensor.abs().max().item():g}, beyond fp16's largest number, 65504")
     return tensor.half()
@@ -122,19 +120,20 @@ def stored_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def manifest_of(model: nn.Module) -> dict[str, dict]:
-    """What the configuration does not tell: two mappings. "encoded": layer -> [encoding, shape of the weight, group
-    size or None]; "low_rank": layer -> rank. The two factors of a low-rank layer are layers of their own.
+    """What the configuration does not tell about the layers.
+
+    "encoded": layer -> [encoding, shape of its weight], and the group size as a third where there are groups.
+    "low_rank": layer -> rank. The two factors of a low-rank layer are layers of their own.
     """
-    return {
-        "encoded": {
-            row.name: [row.encoding, list(row.tensor.shape), row.group_size]
-            for row in storage_plan(model)
-            if row.encoding != "fp16"
-        },
-        "low_rank": {
-            name: module.rank for name, module in model.named_modules() if isinstance(module, LowRankLinear)
-        },
-    }
+    encoded, low_rank = {}, {}
+    for name, tensor, encoding, group_size in storage_plan(model):
+        if encoding != "fp16":
+            groups = [] if group_size is None else [group_size]
+            encoded[name] = [encoding, list(tensor.shape), *groups]
+    for name, module in model.named_modules():
+        if isinstance(module, LowRankLinear):
+            low_rank[name] = module.rank
+    return {"encoded": encoded, "low_rank": low_rank}
 
 
 def predicted_bytes(model: nn.Module) -> int:
@@ -161,10 +160,8 @@ def save_compressed(model: nn.Module, path: str | Path) -> None:
         for key, value in model.config.to_diff_dict().items()
         if key not in ("transformers_version", "dtype", "_name_or_path")
     }
-    header, tensors = (
-        {"format": FORMAT, "config": config, "manifest": manifest_of(model)},
-        stored_tensors(model),
-    )
+    tensors = stored_tensors(model)
+    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
     header["sha256"] = checksum(header, tensors)
     entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
     with atomic_write(Path(path)) as temporary:
@@ -208,12 +205,11 @@ def read_file(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
         raise ValueError(
             f"{path} is no readable safetensors file (truncated or corrupted): {error}"
         ) from error
-    written = header.pop("format", None) if isinstance(header, dict) else None
-    if written != FORMAT:
+    found = header.get("format") if isinstance(header, dict) else None
+    if found != FORMAT:
         raise ValueError(
-            f"{path} was not written by this save_compressed: format {written!r}, not {FORMAT!r}"
+            f"{path} was not written by save_compressed in its format: {reprlib.repr(found)}, not {FORMAT!r}"
         )
-    header = {"format": FORMAT} | header
     if header.pop("sha256", None) != checksum(header, tensors):
         raise ValueError(f"{path} is corrupted: its checksum does not match its contents")
     return header, tensors
@@ -225,49 +221,61 @@ def read_file(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
 def build_model(header: dict, tensors: dict[str, torch.Tensor]) -> nn.Module:
     """Make the model that the header describes and put every stored tensor into its place.
 
-    It is built without memory first, on the meta device: only where every shape fits it is built again.
-    ValueError: a manifest, a configuration and tensors that do not fit each other.
+    The model is built twice. The first one, on the meta device, takes no memory: every name and shape of it
+    is compared with what is stored. ValueError: configuration, manifest and tensors do not fit together.
     """
     config, manifest = header.get("config"), checked_manifest(header.get("manifest"))
     state = decoded_state(manifest["encoded"], tensors)
-    with torch.device("meta"):
-        check_state(new_model(config, manifest, len(tensors)), state)
-    model = new_model(config, manifest, len(tensors))
-    model.load_state_dict(state, strict=False)  # a tied head is not stored
+    try:
+        check_counts(config, len(tensors))
+        with torch.random.fork_rng():  # the caller's random state stays as it is
+            with torch.device("meta"):
+                check_state(new_model(config, manifest), state)
+            model = new_model(config, manifest)
+        model.load_state_dict(state, strict=False)  # a tied head is not stored
+    except Exception as error:  # the library refuses a configuration with many types of error
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
+        raise ValueError(f"configuration, manifest and tensors do not fit together ({reason})") from error
     return model.eval()
 
 
 def checked_manifest(manifest: object) -> dict[str, dict]:
-    """Return a manifest as `manifest_of` makes them. ValueError: anything else."""
+    """Return a manifest that has the form which `manifest_of` describes. ValueError: another one."""
     match manifest:
-        case {"encoded": dict(encoded), "low_rank": dict(low_rank)} if len(manifest) == 2:
+        case {"encoded": dict(encoded), "low_rank": dict(low_rank), **others} if not others:
             pass
         case _:
-            raise ValueError(f"a manifest holds 'encoded' and 'low_rank', got {reprlib.repr(manifest)}")
+            raise ValueError(f"a manifest holds 'encoded' and 'low_rank', not {reprlib.repr(manifest)}")
     for layer, line in encoded.items():
-        match line:
-            case [str(name), [*shape], group_size] if name in ENCODINGS and are_sizes(
-                *shape, group_size or 1
-            ):
-                pass
-            case _:
-                raise ValueError(f"{layer!r} must be [encoding, shape, group size], got {reprlib.repr(line)}")
-    if not are_sizes(*low_rank.values()):
-        raise ValueError(f"a rank must be a positive integer, got {reprlib.repr(low_rank)}")
+        if not is_line(line):
+            said = reprlib.repr({layer: line})
+            raise ValueError(
+                f"an encoded layer has an encoding, a shape and perhaps a group size, not {said}"
+            )
+    if not are_sizes(low_rank.values()):
+        raise ValueError(f"ranks must be positive integers, not {reprlib.repr(low_rank)}")
     return manifest
 
 
-def are_sizes(*values: object) -> bool:
-    """Tell whether all values are positive integers (JSON's `true` is no integer, although Python's is)."""
+def is_line(line: object) -> bool:
+    """Tell whether this is [encoding, shape] or [encoding, shape, group size]."""
+    match line:
+        case [str(encoding), [_, *_] as shape, *groups]:
+            return encoding in ENCODINGS and len(groups) <= 1 and are_sizes([*shape, *groups])
+    return False
+
+
+def are_sizes(values: Iterable) -> bool:
+    """Tell whether all are positive integers (True is none, although Python counts it as one)."""
     return all(type(value) is int and value > 0 for value in values)
 
 
 def decoded_state(encoded: dict[str, list], tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Name in the model's state dict -> int8 or fp32 tensor; takes memory in proportion to the file's."""
+    """Name in the model's state dict -> int8 or fp32 tensor; the size of the file bounds their memory."""
     state, rest = {}, dict(tensors)
-    for layer, (encoding, shape, _) in encoded.items():
+    for layer, (encoding, shape, *_) in encoded.items():
         if layer not in rest:
-            raise ValueError(f"the manifest names {layer!r}, but no such tensor is stored")
+            raise ValueError(f"the manifest describes {layer!r}, but no such tensor is stored")
         part = "values" if ENCODINGS[encoding].is_integer else "weight"
         state[f"{layer}.{part}"] = decoded(layer, rest.pop(layer), encoding, shape)
     state |= {name: decoded(name, tensor, "fp16", tensor.shape) for name, tensor in rest.items()}
@@ -285,39 +293,41 @@ def decoded(name: str, tensor: torch.Tensor, encoding: str, shape: Sequence[int]
     return values.float() if values.is_floating_point() else values
 
 
-def new_model(config: dict, manifest: dict[str, dict], most: int) -> nn.Module:
-    """Make a model with the layers that configuration and manifest describe; its numbers mean nothing yet.
-
-    most: how many blocks a configuration may ask for. ValueError: no such model.
-    """
-    try:
-        check_counts(config, most)
-        with torch.random.fork_rng():  # the caller's random state stays as it is
-            model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config)).float()
-        for name, rank in manifest["low_rank"].items():
-            old = as_linear(model.get_submodule(name))
-            new = LowRankLinear(old.in_features, old.out_features, rank, old.bias is not None)
-            set_submodule(model, name, new)
-        for name, (encoding, _, group_size) in manifest["encoded"].items():
-            if ENCODINGS[encoding].is_integer:
-                new = empty_quantized(model.get_submodule(name), ENCODINGS[encoding].bits, group_size)
-                set_submodule(model, name, new)
-        tie_quantized(model)
-    except Exception as error:  # the library refuses a configuration by many types of error
-        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
-        raise ValueError(f"no model fits the configuration and the manifest ({reason})") from error
-    return model
-
-
 def check_counts(config: dict, most: int) -> None:
-    """Refuse absurd numbers of what the library makes one by one, before it begins."""
+    """Refuse absurd numbers of what the library makes one by one: it has no time to see that nothing fits."""
     blocks = CONFIG_MAPPING[config["model_type"]].attribute_map.get("num_hidden_layers")
     for key in ("num_hidden_layers", blocks, "num_labels"):
         if config.get(key, 0) > most:
             raise ValueError(f"{key} is {config[key]}, but only {most} tensors are stored")
 
 
-def empty_quantized(old: nn.Module, bits: int, group_size: int | None) -> nn.Module:
+def check_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Refuse tensors that are not exactly the model's, by name and shape, apart from a tied head."""
+    tied = tied_names(model)
+    wanted = {name: list(tensor.shape) for name, tensor in model.state_dict().items() if name not in tied}
+    stored = {name: list(tensor.shape) for name, tensor in state.items()}
+    for name in sorted(wanted.keys() | stored.keys()):
+        said, found = wanted.get(name, "absent"), stored.get(name, "absent")
+        if said != found:
+            raise ValueError(f"{name!r} is {said} in this model and {found} in the file")
+
+
+def new_model(config: dict, manifest: dict[str, dict]) -> nn.Module:
+    """Make a model with the layers that configuration and manifest describe; its numbers mean nothing yet."""
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config)).float()
+    for name, rank in manifest["low_rank"].items():
+        old = as_linear(model.get_submodule(name))
+        new = LowRankLinear(old.in_features, old.out_features, rank, old.bias is not None)
+        set_submodule(model, name, new)
+    for name, (encoding, _, *groups) in manifest["encoded"].items():
+        if ENCODINGS[encoding].is_integer:
+            new = empty_quantized(model.get_submodule(name), ENCODINGS[encoding].bits, *groups)
+            set_submodule(model, name, new)
+    tie_quantized(model)
+    return model
+
+
+def empty_quantized(old: nn.Module, bits: int, group_size: int | None = None) -> nn.Module:
     """A quantized module of the size of a Linear, Conv1D or Embedding; its numbers mean nothing yet."""
     rows, columns = as_linear(old).weight.shape
     if columns % (group_size or columns):
@@ -335,17 +345,6 @@ def tie_quantized(model: nn.Module) -> None:
     if model.config.tie_word_embeddings and is_quantized(embedding) and isinstance(head, nn.Linear):
         q = QuantizedTensor(embedding.values, embedding.scale, embedding.bits, embedding.group_size)
         model.set_output_embeddings(QuantizedLinear(q, head.bias))
-
-
-def check_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
-    """Refuse tensors that are not exactly the model's, by name and shape, apart from a tied head."""
-    tied = tied_names(model)
-    wanted = {name: list(tensor.shape) for name, tensor in model.state_dict().items() if name not in tied}
-    stored = {name: list(tensor.shape) for name, tensor in state.items()}
-    for name in sorted(wanted.keys() | stored.keys()):
-        if wanted.get(name) != stored.get(name):
-            said, found = wanted.get(name, "absent"), stored.get(name, "absent")
-            raise ValueError(f"{name!r} must be {said} in this model, and in the file it is {found}")
 
 
 # ---------------------------------------------------------------- the ledger
