@@ -199,18 +199,17 @@ def read_file(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
         raise ValueError(f"no file at {path}")
     try:
         with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get("minicompress", "{}"))
+            header = dict(json.loads((file.metadata() or {}).get("minicompress", "{}")))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{path} is no readable safetensors file (truncated or corrupted): {error}"
         ) from error
-    found = header.get("format") if isinstance(header, dict) else None
-    if found != FORMAT:
-        raise ValueError(
-            f"{path} was not written by save_compressed in its format: {reprlib.repr(found)}, not {FORMAT!r}"
-        )
-    if header.pop("sha256", None) != checksum(header, tensors):
+    if header.get("format") != FORMAT:
+        found = reprlib.repr(header.get("format"))
+        raise ValueError(f"{path} was not written by save_compressed as {FORMAT!r}: its format is {found}")
+    if said != computed:
         raise ValueError(f"{path} is corrupted: its checksum does not match its contents")
     return header, tensors
 
