@@ -1,32 +1,34 @@
 """Notebook 05: one file out, and the ledger of every stage on the way.
 
-A compressed model is one safetensors file. Each weight matrix stands there in its cheapest exact encoding
-(`minicompress.lab.encodings`), named by it: `model.layers.0.mlp.up_proj.int3` instead of `...weight`. Scales,
-norms and everything else are fp16. The one metadata entry holds the configuration and a checksum.
+A compressed model is one safetensors file. A weight stands there in its cheapest exact encoding
+(`minicompress.lab.encodings`) under the name of its layer, `model.layers.0.mlp.up_proj`. Scales, norms and
+everything else are fp16 under their own names. The one metadata entry holds the configuration, a manifest
+that says how each encoded layer is stored, and a checksum.
 """
 
 import copy
 import hashlib
 import json
-import math
-from collections.abc import Callable, Sequence
+import reprlib
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM
 
-from minicompress.lab import encodings
+from minicompress.lab.encodings import ENCODINGS, cheapest, decode, encode
 from minicompress.lab.files import atomic_write
-from minicompress.lab.modules import as_linear, is_conv1d, linear_layers, set_submodule
+from minicompress.lab.modules import as_linear, linear_layers, set_submodule
 from minicompress.low_rank import LowRankLinear
 from minicompress.pruning import bake_masks
 from minicompress.quantization import QuantizedEmbedding, QuantizedLinear, QuantizedTensor, quantize_symmetric
 
-FORMAT = "minicompress 1"
+FORMAT = "minicompress 2"
 
 
 def quantize_model(
@@ -53,69 +55,92 @@ def quantize_model(
     return model
 
 
-def storage_plan(model: nn.Module) -> list[tuple[str, str, torch.Tensor]]:
-    """Decide how each tensor is stored, tied tensors once: rows of (name, encoding, tensor)."""
-    quantized = {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, QuantizedLinear | QuantizedEmbedding)
-    }
-    rows, seen = [], set()
-    for name, tensor in model.state_dict().items():
-        owner, _, kind = name.rpartition(".")
-        identity = (tensor.data_ptr(), tensor.shape, tensor.stride())
-        if identity in seen or (kind in ("values", "scale") and is_tied_head(model, quantized.get(owner))):
-            continue
-        seen.add(identity)
-        if tensor.is_floating_point() and tensor.abs().max() > torch.finfo(torch.float16).max:
-            raise ValueError(
-                f"{name} holds {tensor.abs().max().item():g}, beyond fp16's largest number, 65504"
-            )
-        if owner in quantized and kind == "values":
-            rows.append((name, encodings.cheapest_encoding(tensor, quantized[owner].bits), tensor))
-        elif tensor.is_floating_point():
-            rows.append((name, encodings.cheapest_half(tensor), tensor.half()))
-        else:
-            rows.append((name, "raw", tensor))
-    return rows
+# ---------------------------------------------------------------- what stands in the file
 
 
-def is_tied_head(model: nn.Module, module: nn.Module | None) -> bool:
-    """Tell whether a quantized module is the head that repeats the quantized embedding: its integers are
-    stored once.
+class Stored(NamedTuple):
+    """One tensor of the file before it is encoded, int8 or fp16; integers have a group size (None: a row)."""
+
+    name: str
+    tensor: torch.Tensor
+    encoding: str = "fp16"
+    group_size: int | None = None
+
+
+def storage_plan(model: nn.Module) -> list[Stored]:
+    """Decide how each tensor is stored; a tied head is left out.
+
+    ValueError: a number that fp16 cannot hold, a tied head that differs from the embedding.
     """
-    return module is not None and module is model.get_output_embeddings() and model.config.tie_word_embeddings
+    state, tied, plan = model.state_dict(), tied_names(model), []
+    modules = dict(model.named_modules(remove_duplicate=False))
+    for name, tensor in state.items():
+        layer, _, part = name.rpartition(".")
+        if name in tied:
+            if not torch.equal(tensor, state[tied[name]]):
+                raise ValueError(f"the configuration ties {name} to {tied[name]}, but the two differ")
+        elif part == "values" and is_quantized(modules[layer]):
+            bits, group_size = modules[layer].bits, modules[layer].group_size
+            plan.append(Stored(layer, tensor, cheapest(tensor, bits), group_size))
+        else:
+            tensor = to_fp16(name, tensor)
+            encoding = cheapest(tensor, 16) if part == "weight" else "fp16"
+            plan.append(Stored(name if encoding == "fp16" else layer, tensor, encoding))
+    return plan
+
+
+def tied_names(model: nn.Module) -> dict[str, str]:
+    """Tensor of the head -> tensor of the embedding that it repeats, where the configuration ties the two."""
+    if not model.config.tie_word_embeddings:
+        return {}
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    names = {module: name for name, module in model.named_modules()}
+    shared = head.state_dict().keys() & embedding.state_dict().keys()
+    return {f"{names[head]}.{part}": f"{names[embedding]}.{part}" for part in shared}
+
+
+def is_quantized(module: nn.Module) -> bool:
+    """Tell whether a module holds integers and a scale."""
+    return isinstance(module, QuantizedLinear | QuantizedEmbedding)
+
+
+def to_fp16(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """Round to fp16. ValueError: an integer tensor, a number beyond fp16's largest."""
+    if not tensor.is_floating_point():
+        raise ValueError(f"{name} is {tensor.dtype}: only floats and quantized layers can be stored")
+    if tensor.abs().max() > torch.finfo(torch.float16).max:
+        raise ValueError(f"{name} holds {tensor.abs().max().item():g}, beyond fp16's largest number, 65504")
+    return tensor.half()
 
 
 def stored_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Name -> tensor as it will stand in the file.
+    """Name -> tensor as it will stand in the file, uint8 [bytes] or fp16."""
+    encoded = {row.name: encode(row.tensor, row.encoding) for row in storage_plan(model)}
+    return {name: tensor.cpu().contiguous() for name, tensor in encoded.items()}
 
-    An encoded matrix is named by its encoding instead of `values`.
+
+def manifest_of(model: nn.Module) -> dict[str, dict]:
+    """What the configuration does not tell about the layers.
+
+    "encoded": layer -> [encoding, shape of its weight], and the group size as a third where there are groups.
+    "low_rank": layer -> rank. The two factors of a low-rank layer are layers of their own.
     """
-    tensors = {}
-    for name, encoding, tensor in storage_plan(model):
-        if encoding == "half-bitmask":
-            kept = tensor.flatten() != 0
-            tensors |= {
-                f"{name}.bits": encodings.pack_bits(kept, 1),
-                f"{name}.nonzeros": tensor.flatten()[kept],
-            }
-        elif encoding in ("half", "raw"):
-            tensors[name] = tensor
-        else:
-            tensors[f"{name.removesuffix('values')}{encoding}"] = encodings.encode(tensor, encoding)
-    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    encoded, low_rank = {}, {}
+    for name, tensor, encoding, group_size in storage_plan(model):
+        if encoding != "fp16":
+            groups = [] if group_size is None else [group_size]
+            encoded[name] = [encoding, list(tensor.shape), *groups]
+    for name, module in model.named_modules():
+        if isinstance(module, LowRankLinear):
+            low_rank[name] = module.rank
+    return {"encoded": encoded, "low_rank": low_rank}
 
 
 def predicted_bytes(model: nn.Module) -> int:
-    """Predict the tensor bytes of the file from shapes, bit widths and counts of non-zeros, by the formulas
-    alone.
-    """
+    """Predict the tensor bytes of the file from the shapes and the counts of non-zeros alone."""
     return sum(
-        tensor.numel() * tensor.element_size()
-        if encoding == "raw"
-        else encodings.encoded_bytes(encoding, tensor.numel(), int(tensor.count_nonzero()))
-        for _, encoding, tensor in storage_plan(model)
+        ENCODINGS[row.encoding].size(row.tensor.numel(), int(row.tensor.count_nonzero()))
+        for row in storage_plan(model)
     )
 
 
@@ -123,147 +148,190 @@ def save_compressed(model: nn.Module, path: str | Path) -> None:
     """Write the model to one safetensors file, all or nothing. Masks are baked in first (the model is
     modified in that).
 
-    The same model gives the same bytes: one metadata entry, "minicompress", holds sorted JSON with the keys
-    format, config (`model.config.to_diff_dict()`, what differs from the defaults, without the keys
-    transformers_version, dtype and _name_or_path) and sha256 (see `checksum`). ValueError: a number that fp16
-    cannot hold.
+    The same model gives the same bytes. One metadata entry, "minicompress", holds sorted JSON with the keys
+    format (`FORMAT`), config (`model.config.to_diff_dict()`, what differs from the defaults, without the keys
+    transformers_version, dtype and _name_or_path), manifest (`manifest_of`) and sha256, the `checksum` of the
+    other three and the tensors. ValueError: as in `storage_plan`.
     """
     raise NotImplementedError("Exercise 5.4 save_compressed")
 
 
 def load_compressed(path: str | Path) -> nn.Module:
-    """Read a file that `save_compressed` wrote; the model comes in fp32 (integers stay int8), in eval mode,
-    on the CPU.
+    """Read a file that `save_compressed` wrote: the model in fp32 (integers stay int8), in eval mode, on the
+    CPU.
 
     Round the model in memory to what is stored, and its logits are equal to those of the model read here.
-    Nothing is unpickled.
-    ValueError: no such file, a truncated or corrupted one, one that another program wrote, or one whose
-    tensors do not fit its configuration, for which `build_model` raises KeyError, TypeError, AttributeError,
-    RuntimeError, IndexError or StrictDataclassError.
+    Nothing is unpickled. ValueError: no such file, or one that `read_file` or `build_model` refuses.
     """
     raise NotImplementedError("Exercise 5.4 load_compressed")
 
 
-def build_model(config: dict, tensors: dict[str, torch.Tensor]) -> nn.Module:
-    """Make the model that the configuration describes and put every stored tensor into its place."""
-    with (
-        torch.random.fork_rng()
-    ):  # the initial weights are thrown away; leave the caller's random state alone
-        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config)).float().eval()
-    install_low_rank(model, tensors)
-    missing = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    shapes = dict(missing)
-    for name, tensor in tensors.items():
-        owner, _, kind = name.rpartition(".")
-        if name in shapes:
-            fill(model, name, tensor.float() if tensor.is_floating_point() else tensor)
-            missing.pop(name)
-        elif kind == "bits":  # before it stands a whole name: `...weight.bits`
-            fill(model, owner, unpack_floats(tensor, tensors[f"{owner}.nonzeros"], shapes[owner]))
-            missing.pop(owner)
-        elif kind not in ("scale", "nonzeros"):
-            install_quantized(model, owner, tensor, kind, tensors[f"{owner}.scale"].float())
-            missing.pop(f"{owner}.weight")
-    if model.config.tie_word_embeddings:
-        embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
-        if isinstance(embedding, QuantizedEmbedding):
-            q = QuantizedTensor(embedding.values, embedding.scale, embedding.bits, embedding.group_size)
-            model.set_output_embeddings(QuantizedLinear(q, head.bias))
-        missing = {
-            name: shape
-            for name, shape in missing.items()
-            if model.get_submodule(name.rpartition(".")[0]) is not model.get_output_embeddings()
-        }
-    if missing:
-        raise KeyError(f"nothing stored for {', '.join(missing)}")
-    return model.eval()  # the quantized modules, too
-
-
-def install_low_rank(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    """Put a LowRankLinear in the place of every layer of which the file holds two factors, `...U.` and
-    `...V.`.
-
-    The configuration does not tell the ranks, the first factor [rank, in] does: by its shape, by its scales
-    (one row a rank), or by its bitmask (rank * in bits, in whole bytes).
-    """
-    for name, tensor in tensors.items():
-        owner, _, kind = name.rpartition(".U.")
-        if owner and kind in ("weight", "scale", "weight.bits"):
-            old = as_linear(model.get_submodule(owner))
-            rank = 8 * len(tensor) // old.in_features if kind == "weight.bits" else tensor.shape[0]
-            set_submodule(
-                model, owner, LowRankLinear(old.in_features, old.out_features, rank, old.bias is not None)
-            )
-
-
-def checksum(config: dict, tensors: dict[str, torch.Tensor]) -> str:
-    """sha256 over the configuration and all tensors' names, types, shapes and bytes, in sorted order."""
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+def checksum(header: dict, tensors: dict[str, torch.Tensor]) -> str:
+    """sha256 over the header and all tensors' names, types, shapes and bytes, in sorted order."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
-        digest.update(
-            f"{name} {tensor.dtype} {list(tensor.shape)}".encode()
-            + tensor.flatten().view(torch.uint8).numpy().tobytes()
-        )
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
 def read_file(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
-    """Read and verify a compressed file: (header, tensors)."""
+    """Read a file and compare its checksum: (header without the checksum, tensors as they are stored).
+
+    ValueError: no such file, a truncated or corrupted one, another format.
+    """
     if not path.is_file():
         raise ValueError(f"no file at {path}")
     try:
         with safe_open(path, "pt") as file:
             header = dict(json.loads((file.metadata() or {}).get("minicompress", "{}")))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{path} is no readable safetensors file (truncated or corrupted): {error}"
         ) from error
     if header.get("format") != FORMAT:
-        raise ValueError(
-            f"{path} was not written by save_compressed: its format is {header.get('format')!r}, expected {FORMAT!r}"
-        )
-    if header.get("sha256") != checksum(header.get("config"), tensors):
+        found = reprlib.repr(header.get("format"))
+        raise ValueError(f"{path} was not written by save_compressed as {FORMAT!r}: its format is {found}")
+    if said != computed:
         raise ValueError(f"{path} is corrupted: its checksum does not match its contents")
     return header, tensors
 
 
-def unpack_floats(bits: torch.Tensor, nonzeros: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
-    """Undo what `stored_tensors` does to floats with many zeros: fp32 of `shape`."""
-    weight = torch.zeros(math.prod(shape))
-    weight[encodings.unpack_bits(bits, 1, len(weight)).bool()] = nonzeros.float()
-    return weight.view(shape)
+# ---------------------------------------------------------------- from the file to the model
 
 
-def fill(model: nn.Module, name: str, value: torch.Tensor) -> None:
-    """Copy a value into the parameter or buffer of that name (under both names of a tied one, since they
-    share it).
+def build_model(header: dict, tensors: dict[str, torch.Tensor]) -> nn.Module:
+    """Make the model that the header describes and put every stored tensor into its place.
+
+    The model is built twice. The first one, on the meta device, takes no memory: every name and shape of it
+    is compared with what is stored. ValueError: configuration, manifest and tensors do not fit together.
     """
-    place = model.state_dict(keep_vars=True)[name]
-    if place.shape != value.shape:
-        raise KeyError(f"{name} is {list(value.shape)}, expected {list(place.shape)}")
-    with torch.no_grad():
-        place.copy_(value)
+    config, manifest = header.get("config"), checked_manifest(header.get("manifest"))
+    state = decoded_state(manifest["encoded"], tensors)
+    try:
+        check_counts(config, len(tensors))
+        with torch.random.fork_rng():  # the caller's random state stays as it is
+            with torch.device("meta"):
+                check_state(new_model(config, manifest), state)
+            model = new_model(config, manifest)
+        model.load_state_dict(state, strict=False)  # a tied head is not stored
+    except Exception as error:  # the library refuses a configuration with many types of error
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
+        raise ValueError(f"configuration, manifest and tensors do not fit together ({reason})") from error
+    return model.eval()
 
 
-def install_quantized(
-    model: nn.Module, name: str, packed: torch.Tensor, encoding: str, scale: torch.Tensor
-) -> None:
-    """Put a quantized module in the place of the Linear, Conv1D or Embedding called `name`."""
-    old = model.get_submodule(name)
-    shape = tuple(old.weight.shape[::-1]) if is_conv1d(old) else tuple(old.weight.shape)
-    group_size = None if scale.shape[1] == 1 else shape[1] // scale.shape[1]
-    q = QuantizedTensor(
-        encodings.decode(packed, encoding, shape), scale, encodings.bits_of(encoding), group_size
-    )
-    bias = getattr(old, "bias", None)
-    set_submodule(
-        model,
-        name,
-        QuantizedEmbedding(q)
-        if isinstance(old, nn.Embedding)
-        else QuantizedLinear(q, None if bias is None else bias.detach()),
-    )
+def checked_manifest(manifest: object) -> dict[str, dict]:
+    """Return a manifest that has the form which `manifest_of` describes. ValueError: another one."""
+    match manifest:
+        case {"encoded": dict(encoded), "low_rank": dict(low_rank), **others} if not others:
+            pass
+        case _:
+            raise ValueError(f"a manifest holds 'encoded' and 'low_rank', not {reprlib.repr(manifest)}")
+    for layer, line in encoded.items():
+        if not is_line(line):
+            said = reprlib.repr({layer: line})
+            raise ValueError(
+                f"an encoded layer has an encoding, a shape and perhaps a group size, not {said}"
+            )
+    if not are_sizes(low_rank.values()):
+        raise ValueError(f"ranks must be positive integers, not {reprlib.repr(low_rank)}")
+    return manifest
+
+
+def is_line(line: object) -> bool:
+    """Tell whether this is [encoding, shape] or [encoding, shape, group size]."""
+    match line:
+        case [str(encoding), [_, *_] as shape, *groups]:
+            return encoding in ENCODINGS and len(groups) <= 1 and are_sizes([*shape, *groups])
+    return False
+
+
+def are_sizes(values: Iterable) -> bool:
+    """Tell whether all are positive integers (True is none, although Python counts it as one)."""
+    return all(type(value) is int and value > 0 for value in values)
+
+
+def decoded_state(encoded: dict[str, list], tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Name in the model's state dict -> int8 or fp32 tensor; the size of the file bounds their memory."""
+    state, rest = {}, dict(tensors)
+    for layer, (encoding, shape, *_) in encoded.items():
+        if layer not in rest:
+            raise ValueError(f"the manifest describes {layer!r}, but no such tensor is stored")
+        part = "values" if ENCODINGS[encoding].is_integer else "weight"
+        state[f"{layer}.{part}"] = decoded(layer, rest.pop(layer), encoding, shape)
+    state |= {name: decoded(name, tensor, "fp16", tensor.shape) for name, tensor in rest.items()}
+    if len(state) < len(tensors):
+        raise ValueError("a weight is stored twice, under its layer's name and under its own")
+    return state
+
+
+def decoded(name: str, tensor: torch.Tensor, encoding: str, shape: Sequence[int]) -> torch.Tensor:
+    """Decode one stored tensor, fp16 to fp32. ValueError names the tensor."""
+    try:
+        values = decode(tensor, encoding, shape)
+    except ValueError as error:
+        raise ValueError(f"{name!r} is {error}") from error
+    return values.float() if values.is_floating_point() else values
+
+
+def check_counts(config: dict, most: int) -> None:
+    """Refuse absurd numbers of what the library makes one by one: it has no time to see that nothing fits."""
+    blocks = CONFIG_MAPPING[config["model_type"]].attribute_map.get("num_hidden_layers")
+    for key in ("num_hidden_layers", blocks, "num_labels"):
+        if config.get(key, 0) > most:
+            raise ValueError(f"{key} is {config[key]}, but only {most} tensors are stored")
+
+
+def check_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Refuse tensors that are not exactly the model's, by name and shape, apart from a tied head."""
+    tied = tied_names(model)
+    wanted = {name: list(tensor.shape) for name, tensor in model.state_dict().items() if name not in tied}
+    stored = {name: list(tensor.shape) for name, tensor in state.items()}
+    for name in sorted(wanted.keys() | stored.keys()):
+        said, found = wanted.get(name, "absent"), stored.get(name, "absent")
+        if said != found:
+            raise ValueError(f"{name!r} is {said} in this model and {found} in the file")
+
+
+def new_model(config: dict, manifest: dict[str, dict]) -> nn.Module:
+    """Make a model with the layers that configuration and manifest describe; its numbers mean nothing yet."""
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config)).float()
+    for name, rank in manifest["low_rank"].items():
+        old = as_linear(model.get_submodule(name))
+        new = LowRankLinear(old.in_features, old.out_features, rank, old.bias is not None)
+        set_submodule(model, name, new)
+    for name, (encoding, _, *groups) in manifest["encoded"].items():
+        if ENCODINGS[encoding].is_integer:
+            new = empty_quantized(model.get_submodule(name), ENCODINGS[encoding].bits, *groups)
+            set_submodule(model, name, new)
+    tie_quantized(model)
+    return model
+
+
+def empty_quantized(old: nn.Module, bits: int, group_size: int | None = None) -> nn.Module:
+    """A quantized module of the size of a Linear, Conv1D or Embedding; its numbers mean nothing yet."""
+    rows, columns = as_linear(old).weight.shape
+    if columns % (group_size or columns):
+        raise ValueError(f"groups of {group_size} do not divide {columns} inputs")
+    scale = torch.empty(rows, columns // (group_size or columns))
+    q = QuantizedTensor(torch.empty(rows, columns, dtype=torch.int8), scale, bits, group_size)
+    if isinstance(old, nn.Embedding):
+        return QuantizedEmbedding(q)
+    return QuantizedLinear(q, None if old.bias is None else old.bias.detach())
+
+
+def tie_quantized(model: nn.Module) -> None:
+    """Let a plain head that the configuration ties to a quantized embedding share its integers, in place."""
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    if model.config.tie_word_embeddings and is_quantized(embedding) and isinstance(head, nn.Linear):
+        q = QuantizedTensor(embedding.values, embedding.scale, embedding.bits, embedding.group_size)
+        model.set_output_embeddings(QuantizedLinear(q, head.bias))
+
+
+# ---------------------------------------------------------------- the ledger
 
 
 def file_bytes(path: Path) -> tuple[int, int, int]:
@@ -293,9 +361,9 @@ def compress(
     where it is missing, with its parents.
 
     A record is what `measure` returns (name, artefact, which is a file name in `out`, parameters, nonzeros,
-    tensor_bytes_predicted, tensor_bytes_measured, header_bytes, file_bytes, and whatever `evaluate(model)`
-    returned) and the
-    ratio: the teacher's file_bytes over this one's. ValueError: no stage, or two stages of one name.
+    tensor_bytes_predicted, tensor_bytes_measured, manifest_bytes, header_bytes, file_bytes, and whatever
+    `evaluate(model)` returned) and the ratio: the teacher's file_bytes over this one's. ValueError: no stage,
+    or two stages of one name.
     """
     names = [name for name, _ in stages]
     if not stages or len({"teacher", *names}) != len(names) + 1:
@@ -312,15 +380,24 @@ def measure(name: str, model: nn.Module, path: Path, evaluate: Callable[[nn.Modu
     save_compressed(model, path)
     reloaded = load_compressed(path)
     measured, header, size = file_bytes(path)
-    tensors = {
-        tensor.untyped_storage().data_ptr(): tensor
-        for key, tensor in reloaded.state_dict().items()
-        if not key.endswith(".scale")
-    }
+    weights = weights_of(reloaded)
     return {
         "name": name, "artefact": path.name,
-        "parameters": sum(tensor.numel() for tensor in tensors.values()),
-        "nonzeros": sum(int(tensor.count_nonzero()) for tensor in tensors.values()),
+        "parameters": sum(weight.numel() for weight in weights),
+        "nonzeros": sum(int(weight.count_nonzero()) for weight in weights),
         "tensor_bytes_predicted": predicted, "tensor_bytes_measured": measured,
-        "header_bytes": header, "file_bytes": size,
+        "manifest_bytes": manifest_bytes(reloaded), "header_bytes": header, "file_bytes": size,
     } | evaluate(reloaded)  # fmt: skip
+
+
+def weights_of(model: nn.Module) -> list[torch.Tensor]:
+    """Every tensor of the model but the scales, tied ones once."""
+    scales = {f"{name}.scale" for name, module in model.named_modules() if is_quantized(module)}
+    unwanted = scales | tied_names(model).keys()
+    return [tensor for name, tensor in model.state_dict().items() if name not in unwanted]
+
+
+def manifest_bytes(model: nn.Module) -> int:
+    """Bytes of the manifest in the header, where a string holds it: each quote stands behind a backslash."""
+    text = json.dumps(manifest_of(model), separators=(",", ":"))
+    return len(json.dumps(text)) - len('""')

@@ -1,28 +1,62 @@
-"""Bits and bytes: exact encodings of integer weights, and the formulas that predict their size.
+"""Bits and bytes: exact encodings of weights, and the formulas that predict their size.
 
-An encoding turns an int8 matrix into one uint8 tensor and back, without loss. `cheapest_encoding` picks the
-smallest one that can hold the values; `encoded_bytes` predicts its size from the shape, the bit width and the
-number of non-zeros alone, and must agree with what is measured.
+An encoding turns a matrix into the one tensor that stands in the file, and back, without loss. `ENCODINGS` is
+the table of all of them, `cheapest` picks from it, `encode` and `decode` use it.
 
-| encoding    | holds                                    | bits a weight             |
-|-------------|------------------------------------------|---------------------------|
-| `int`b      | integers of b = 2..8 bits                | b                         |
-| `ternary`   | -1, 0, 1: five of them in a byte (3^5 <= 256) | 1.6                  |
-| `septenary` | -3 .. 3: seventeen of them in six bytes (7^17 <= 2^48) | 2.82        |
-| `sign24`    | -1, 0, 1 with two non-zeros in every four | 1.25: 6 places x 4 signs = 24 <= 2^5 |
-| `bitmask`b  | zeros in a bitmask, the rest b bits each | 1 + b * share of non-zeros |
-| `half`      | fp16 numbers                             | 16                        |
-| `half-bitmask` | zeros in a bitmask, the rest fp16     | 1 + 16 * share of non-zeros |
+| encoding       | holds                                     | bits a weight                    |
+|----------------|-------------------------------------------|----------------------------------|
+| `int2..8`      | integers of that many bits, b             | b                                |
+| `bitmask2..8`  | zeros in a bitmask, the rest b bits each  | 1 + b * share of non-zeros       |
+| `ternary`      | -1, 0, 1: five in a byte                  | 1.6: 3^5 <= 2^8                  |
+| `septenary`    | -3 .. 3: seventeen in six bytes           | 2.82: 7^17 <= 2^48               |
+| `sign24`       | -1, 0, 1, two non-zeros in every four     | 1.25: 6 places * 4 signs <= 2^5  |
+| `fp16`         | fp16 numbers, as they are                 | 16                               |
+| `fp16-bitmask` | zeros in a bitmask, the rest fp16         | 1 + 16 * share of non-zeros      |
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 
 
+class Encoding(NamedTuple):
+    """One way to store weights. `encode` and `decode` check what its functions take for granted.
+
+    bits: of one integer, 16 for fp16. size: (numel, nonzeros) -> bytes. holds: can it store these values?
+    pack: values -> what stands in the file, uint8 [bytes] (`fp16`: the values). unpack: undo it, given the
+    shape; flat or shaped, any integer type or fp16. ValueError: another number of bytes.
+    """
+
+    bits: int
+    size: Callable[[int, int], int]
+    holds: Callable[[torch.Tensor], bool]
+    pack: Callable[[torch.Tensor], torch.Tensor]
+    unpack: Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
+
+    @property
+    def is_integer(self) -> bool:
+        """Tell whether it stores integers, which need a scale."""
+        return self.bits < 16
+
+
+def divided_up(numerator: int, denominator: int) -> int:
+    """Divide and round up; exact for integers of any size."""
+    return -(-numerator // denominator)
+
+
+def check_bytes(packed: torch.Tensor, size: int) -> None:
+    """Refuse anything but uint8 [size]."""
+    if packed.dtype != torch.uint8 or list(packed.shape) != [size]:
+        raise ValueError(f"{packed.dtype} {list(packed.shape)} instead of torch.uint8 [{size}]")
+
+
+# ---------------------------------------------------------------- bits
+
+
 def pack_bits(codes: torch.Tensor, bits: int) -> torch.Tensor:
-    """Pack unsigned codes of `bits` bits each into bytes, least significant bit first; uint8 [ceil(numel *
-    bits / 8)].
+    """Pack unsigned codes of `bits` bits each, least significant bit first; uint8 [ceil(numel * bits / 8)].
 
     Example: codes [1, 2, 3] at 2 bits are the bits 10 01 11, read from the lowest: byte 0b00111001 = 57.
     """
@@ -32,46 +66,119 @@ def pack_bits(codes: torch.Tensor, bits: int) -> torch.Tensor:
             f"codes must lie in 0..{2**bits - 1} for {bits} bits, got {int(codes.min())}..{int(codes.max())}"
         )
     stream = (codes[:, None] >> torch.arange(bits, device=codes.device)) & 1  # [numel, bits]
-    stream = torch.nn.functional.pad(stream.flatten(), (0, -codes.numel() * bits % 8))  # whole bytes
+    stream = torch.nn.functional.pad(stream.flatten(), (0, -codes.numel() * bits % 8))  # [bytes * 8]
     return (stream.view(-1, 8) << torch.arange(8, device=codes.device)).sum(1).to(torch.uint8)  # [bytes]
 
 
 def unpack_bits(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
-    """Undo `pack_bits`: int64 [count]."""
+    """Undo `pack_bits`: int64 [count]. ValueError: another number of bytes."""
+    check_bytes(packed, divided_up(count * bits, 8))
     stream = (packed.to(torch.int64)[:, None] >> torch.arange(8, device=packed.device)) & 1  # [bytes, 8]
     codes = stream.flatten()[: count * bits].view(count, bits)  # [count, bits]
-    return (codes << torch.arange(bits, device=packed.device)).sum(1)
+    return (codes << torch.arange(bits, device=packed.device)).sum(1)  # [count]
 
 
-# Symmetric integers have an odd number of levels, which wastes a part of a bit: base, digits, bytes
-# (base^digits <= 256^bytes).
-DIGITS = {"ternary": (3, 5, 1), "septenary": (7, 17, 6)}
+def holds_integers(values: torch.Tensor, lowest: int, highest: int) -> bool:
+    """Tell whether the values are integers in lowest..highest."""
+    return not values.is_floating_point() and bool(((values >= lowest) & (values <= highest)).all())
 
 
-def pack_digits(values: torch.Tensor, encoding: str) -> torch.Tensor:
-    """Pack symmetric integers as digits of one number a group, lowest digit and lowest byte first; uint8
-    [groups * bytes].
+def integers(bits: int) -> Encoding:
+    """Every integer at `bits` bits."""
+    offset = 2 ** (bits - 1)
+    return Encoding(
+        bits,
+        size=lambda numel, nonzeros: divided_up(numel * bits, 8),
+        holds=lambda values: holds_integers(values, -offset, offset - 1),
+        pack=lambda values: pack_bits(values.to(torch.int64) + offset, bits),
+        unpack=lambda packed, shape: unpack_bits(packed, bits, math.prod(shape)) - offset,
+    )
+
+
+# ---------------------------------------------------------------- a bitmask and the non-zeros
+
+
+def split_bitmask(packed: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(places of the non-zeros, bool [count]; the bytes behind the bitmask)."""
+    mask_bytes = divided_up(count, 8)
+    return unpack_bits(packed[:mask_bytes], 1, count).bool(), packed[mask_bytes:]
+
+
+def sparse_integers(bits: int) -> Encoding:
+    """A bitmask of the non-zeros, then the non-zeros at `bits` bits each."""
+    dense = integers(bits)
+
+    def size(numel: int, nonzeros: int) -> int:
+        return divided_up(numel, 8) + dense.size(nonzeros, nonzeros)
+
+    def pack(values: torch.Tensor) -> torch.Tensor:
+        kept = values != 0
+        return torch.cat([pack_bits(kept, 1), dense.pack(values[kept])])
+
+    def unpack(packed: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+        kept, rest = split_bitmask(packed, math.prod(shape))
+        values = torch.zeros(len(kept), dtype=torch.int64, device=packed.device)
+        values[kept] = dense.unpack(rest, [int(kept.sum())])
+        return values
+
+    return Encoding(bits, size, dense.holds, pack, unpack)
+
+
+def pack_sparse_fp16(values: torch.Tensor) -> torch.Tensor:
+    """Pack a bitmask of the non-zeros, then the non-zeros, two bytes each."""
+    kept = values != 0
+    return torch.cat([pack_bits(kept, 1), values[kept].view(torch.uint8)])
+
+
+def unpack_sparse_fp16(packed: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Undo `pack_sparse_fp16`: fp16 [count]."""
+    kept, rest = split_bitmask(packed, math.prod(shape))
+    check_bytes(rest, 2 * int(kept.sum()))
+    values = torch.zeros(len(kept), dtype=torch.float16, device=packed.device)
+    values[kept] = rest.clone().view(torch.float16)  # the clone starts at an even address
+    return values
+
+
+def unpack_fp16(stored: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Return fp16 numbers as they are. ValueError: another type or shape."""
+    if stored.dtype != torch.float16 or list(stored.shape) != list(shape):
+        raise ValueError(f"{stored.dtype} {list(stored.shape)} instead of torch.float16 {list(shape)}")
+    return stored
+
+
+# ---------------------------------------------------------------- symmetric integers, two signs in every four
+
+
+def digits(bits: int, base: int, count: int, size: int) -> Encoding:
+    """Symmetric integers as digits: `count` of them make one number of `size` bytes, the lowest digit and the
+    lowest byte first. base ** count must not exceed 256 ** size.
 
     Example: ternary [1, 0, -1, -1, -1] has the digits 2, 1, 0, 0, 0: byte 2 + 1 * 3 = 5.
     """
-    base, digits, size = DIGITS[encoding]
-    codes = torch.nn.functional.pad(
-        values.flatten().to(torch.int64) + base // 2, (0, -values.numel() % digits)
+    largest = base // 2
+
+    def pack(values: torch.Tensor) -> torch.Tensor:
+        codes = values.flatten().to(torch.int64) + largest
+        codes = torch.nn.functional.pad(codes, (0, -len(codes) % count)).view(-1, count)  # [groups, count]
+        numbers = (codes * base ** torch.arange(count, device=values.device)).sum(1, keepdim=True)
+        octets = numbers >> 8 * torch.arange(size, device=values.device) & 255  # [groups, size]
+        return octets.to(torch.uint8).flatten()  # [groups * size]
+
+    def unpack(packed: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+        numel = math.prod(shape)
+        check_bytes(packed, divided_up(numel, count) * size)
+        octets = packed.view(-1, size).to(torch.int64)  # [groups, size]
+        numbers = (octets << 8 * torch.arange(size, device=packed.device)).sum(1, keepdim=True)
+        codes = numbers // base ** torch.arange(count, device=packed.device) % base  # [groups, count]
+        return codes.flatten()[:numel] - largest  # [numel]
+
+    return Encoding(
+        bits,
+        size=lambda numel, nonzeros: divided_up(numel, count) * size,
+        holds=lambda values: holds_integers(values, -largest, largest),
+        pack=pack,
+        unpack=unpack,
     )
-    numbers = (codes.view(-1, digits) * base ** torch.arange(digits, device=values.device)).sum(1)  # [groups]
-    return (
-        (numbers[:, None] >> 8 * torch.arange(size, device=values.device) & 255).to(torch.uint8).flatten()
-    )  # [groups, bytes]
-
-
-def unpack_digits(packed: torch.Tensor, encoding: str, count: int) -> torch.Tensor:
-    """Undo `pack_digits`: int64 [count]."""
-    base, digits, size = DIGITS[encoding]
-    numbers = (packed.view(-1, size).to(torch.int64) << 8 * torch.arange(size, device=packed.device)).sum(
-        1
-    )  # [groups]
-    codes = numbers[:, None] // base ** torch.arange(digits, device=packed.device) % base  # [groups, digits]
-    return codes.flatten()[:count] - base // 2
 
 
 # The 24 ways to fill four places with two signs: rows of -1, 0, 1, in lexicographic order.
@@ -79,109 +186,93 @@ SIGN24 = torch.cartesian_prod(*[torch.tensor([-1, 0, 1])] * 4)
 SIGN24 = SIGN24[(SIGN24 != 0).sum(1) == 2]  # [24, 4]
 
 
-def fits_sign24(values: torch.Tensor) -> bool:
-    """Tell whether the values are -1, 0, 1 with exactly two non-zeros in every four along the last dimension."""
-    if values.shape[-1] % 4 or values.abs().max() > 1:
+def holds_sign24(values: torch.Tensor) -> bool:
+    """Tell whether the values are -1, 0, 1 with exactly two non-zeros in every four of the last dimension."""
+    if values.shape[-1] % 4 or not holds_integers(values, -1, 1):
         return False
-    return bool(((values.reshape(-1, 4) != 0).sum(1) == 2).all())
+    return bool(((values.reshape(-1, 4) != 0).sum(1) == 2).all())  # of [groups, 4]
 
 
 def pack_sign24(values: torch.Tensor) -> torch.Tensor:
     """Pack two signs in every four places as one 5-bit code; uint8 [ceil(numel / 4 * 5 / 8)]."""
     place = 3 ** torch.arange(3, -1, -1, device=values.device)
-    number = lambda rows: ((rows.to(torch.int64) + 1) * place).sum(1)  # noqa: E731  (0..80, unique for each row)
-    codes = torch.searchsorted(number(SIGN24.to(values.device)), number(values.reshape(-1, 4)))  # [groups]
-    return pack_bits(codes, 5)
+    rows = values.reshape(-1, 4).to(torch.int64)  # [groups, 4]
+    known = ((SIGN24.to(values.device) + 1) * place).sum(1)  # [24], ascending numbers in 0..80
+    return pack_bits(torch.searchsorted(known, ((rows + 1) * place).sum(1)), 5)  # codes [groups]
 
 
-def unpack_sign24(packed: torch.Tensor, count: int) -> torch.Tensor:
-    """Undo `pack_sign24`: int64 [count]."""
-    return SIGN24.to(packed.device)[unpack_bits(packed, 5, count // 4)].flatten()
+def unpack_sign24(packed: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Undo `pack_sign24`: int64 [count]. ValueError: a code beyond 23, columns that 4 does not divide."""
+    if shape[-1] % 4:
+        raise ValueError(f"two non-zeros in every four need a multiple of 4 columns, got {shape[-1]}")
+    codes = unpack_bits(packed, 5, math.prod(shape) // 4)
+    if (codes >= len(SIGN24)).any():
+        raise ValueError(f"code {int(codes.max())} stands for no pattern, there are {len(SIGN24)}")
+    return SIGN24.to(packed.device)[codes].flatten()  # [groups, 4] -> [count]
 
 
-def pack_bitmask(values: torch.Tensor, bits: int) -> torch.Tensor:
-    """Pack a bitmask of the non-zeros, then the non-zeros at `bits` bits each."""
-    kept = values.flatten() != 0
-    return torch.cat(
-        [pack_bits(kept, 1), pack_bits(values.flatten()[kept].to(torch.int64) + 2 ** (bits - 1), bits)]
-    )
+# ---------------------------------------------------------------- the table
 
 
-def unpack_bitmask(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
-    """Undo `pack_bitmask`: int64 [count]."""
-    mask_bytes = math.ceil(count / 8)
-    kept = unpack_bits(packed[:mask_bytes], 1, count).bool()
-    values = torch.zeros(count, dtype=torch.int64, device=packed.device)
-    values[kept] = unpack_bits(packed[mask_bytes:], bits, int(kept.sum())) - 2 ** (bits - 1)
-    return values
+ENCODINGS: dict[str, Encoding] = {
+    **{f"int{bits}": integers(bits) for bits in range(2, 9)},
+    **{f"bitmask{bits}": sparse_integers(bits) for bits in range(2, 9)},
+    "ternary": digits(bits=2, base=3, count=5, size=1),
+    "septenary": digits(bits=3, base=7, count=17, size=6),
+    "sign24": Encoding(
+        bits=2,
+        size=lambda numel, nonzeros: divided_up(numel // 4 * 5, 8),
+        holds=holds_sign24,
+        pack=pack_sign24,
+        unpack=unpack_sign24,
+    ),
+    "fp16": Encoding(
+        bits=16,
+        size=lambda numel, nonzeros: 2 * numel,
+        holds=lambda values: values.dtype == torch.float16,
+        pack=lambda values: values,
+        unpack=unpack_fp16,
+    ),
+    "fp16-bitmask": Encoding(
+        bits=16,
+        size=lambda numel, nonzeros: divided_up(numel, 8) + 2 * nonzeros,
+        holds=lambda values: values.dtype == torch.float16,
+        pack=pack_sparse_fp16,
+        unpack=unpack_sparse_fp16,
+    ),
+}
 
 
-def encoded_bytes(encoding: str, numel: int, nonzeros: int) -> int:
-    """Predict the bytes of one encoding of a matrix from its counts alone."""
-    if encoding == "half":
-        return 2 * numel
-    if encoding == "half-bitmask":
-        return math.ceil(numel / 8) + 2 * nonzeros
-    if encoding in DIGITS:
-        _, digits, size = DIGITS[encoding]
-        return math.ceil(numel / digits) * size
-    if encoding == "sign24":
-        return math.ceil(numel // 4 * 5 / 8)
-    bits = int(encoding[-1])
-    if encoding.startswith("bitmask"):
-        return math.ceil(numel / 8) + math.ceil(nonzeros * bits / 8)
-    return math.ceil(numel * bits / 8)
+def cheapest(values: torch.Tensor, bits: int) -> str:
+    """Name the encoding of `bits` bits that holds these values in the fewest bytes (the first among equals).
+
+    ValueError: none holds them.
+    """
+    numel, nonzeros = values.numel(), int(values.count_nonzero())
+    possible = {
+        name: encoding.size(numel, nonzeros)
+        for name, encoding in ENCODINGS.items()
+        if encoding.bits == bits and encoding.holds(values)
+    }
+    if not possible:
+        raise ValueError(f"no encoding of {bits} bits holds these {values.dtype} values")
+    return min(possible, key=possible.__getitem__)
 
 
-def cheapest_encoding(values: torch.Tensor, bits: int) -> str:
-    """Name the encoding that holds these integers exactly in the fewest bytes."""
-    possible = [f"int{bits}", f"bitmask{bits}"]
-    possible += (
-        [{2: "ternary", 3: "septenary"}[bits]]
-        if bits in (2, 3) and values.min() >= 1 - 2 ** (bits - 1)
-        else []
-    )
-    possible += ["sign24"] if bits == 2 and fits_sign24(values) else []
-    return min(
-        possible, key=lambda encoding: encoded_bytes(encoding, values.numel(), int(values.count_nonzero()))
-    )
+def encode(values: torch.Tensor, name: str) -> torch.Tensor:
+    """Encode integers or fp16 numbers; uint8 [bytes] (`fp16`: the values). ValueError: they do not fit."""
+    if not ENCODINGS[name].holds(values):
+        raise ValueError(f"the encoding {name!r} cannot hold these {values.dtype} values")
+    return ENCODINGS[name].pack(values)
 
 
-def cheapest_half(weight: torch.Tensor) -> str:
-    """Name the cheaper way to store an fp16 tensor: as it is, or as a bitmask and its non-zeros."""
-    numel, nonzeros = weight.numel(), int(weight.half().count_nonzero())
-    return min("half", "half-bitmask", key=lambda encoding: encoded_bytes(encoding, numel, nonzeros))
-
-
-def encode(values: torch.Tensor, encoding: str) -> torch.Tensor:
-    """Encode an integer matrix; uint8 [bytes]."""
-    if encoding in DIGITS:
-        return pack_digits(values, encoding)
-    if encoding == "sign24":
-        return pack_sign24(values)
-    bits = int(encoding[-1])
-    if encoding.startswith("bitmask"):
-        return pack_bitmask(values, bits)
-    return pack_bits(values.to(torch.int64) + 2 ** (bits - 1), bits)
-
-
-def decode(packed: torch.Tensor, encoding: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """Undo `encode`: int8 of `shape`. ValueError when the bytes do not fit."""
-    count = math.prod(shape)
+def decode(stored: torch.Tensor, name: str, shape: Sequence[int]) -> torch.Tensor:
+    """Undo `encode`: int8 or fp16 of `shape`. ValueError: what is stored does not fit, found before memory
+    is taken.
+    """
+    encoding = ENCODINGS[name]
     try:
-        if encoding in DIGITS:
-            values = unpack_digits(packed, encoding, count)
-        elif encoding == "sign24":
-            values = unpack_sign24(packed, count)
-        elif encoding.startswith("bitmask"):
-            values = unpack_bitmask(packed, int(encoding[-1]), count)
-        else:
-            values = unpack_bits(packed, int(encoding[-1]), count) - 2 ** (int(encoding[-1]) - 1)
-        return values.to(torch.int8).view(shape)
-    except (RuntimeError, IndexError, ValueError) as error:
-        raise ValueError(f"{len(packed)} bytes are no {encoding!r} encoding of {list(shape)}") from error
-
-
-def bits_of(encoding: str) -> int:
-    """Bit width of the integers that an encoding holds."""
-    return {"ternary": 2, "sign24": 2, "septenary": 3}.get(encoding) or int(encoding[-1])
+        values = encoding.unpack(stored, shape)
+    except ValueError as error:
+        raise ValueError(f"no {name!r} encoding of {list(shape)}: {error}") from error
+    return (values.to(torch.int8) if encoding.is_integer else values).view(tuple(shape))
