@@ -1,9 +1,10 @@
-"""Every figure quoted in this repository: `python -m benchmarks [bench|parity|trained]`, `bench` by default.
+"""Every figure quoted in this repository: `python -m benchmarks [SET ...]`, `bench` by default.
 
-    bench    what the learner's environment can measure (`make bench`); then the tables of README.md are written
+    bench    what the learner's environment can measure (`make bench`)
     parity   what stands beside other libraries, in their own environment (`make parity`)
     trained  what needs the long trainings of `benchmarks/train_models.sh`
 
+Then the tables of README.md are written.
 Each benchmark runs in a process of its own, so that none finds another's threads and memory.
 """
 

@@ -1,4 +1,4 @@
-"""Timing: in turns, so that a disturbance hits all alike, and in CPU seconds, which other programs do not take."""
+"""Timing: in turns, so that a disturbance hits all alike, and in CPU seconds."""
 
 import contextlib
 import statistics

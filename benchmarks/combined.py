@@ -1,6 +1,6 @@
 """What notebook 05 cannot measure live: `python -m benchmarks.combined [PART ...]`.
 
-    singles       the map's single methods on the teacher, swept over their strength: accuracy kept against file bytes
+    singles       the map's single methods on the teacher: accuracy kept against file bytes
     combinations  the map's combinations: two or three methods in one shot, and the shipped files
     speeds        forward passes of one model a method, against the teacher's
     order         the same stages in another order, at equal updates
@@ -18,7 +18,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import torch
 from torch import nn
 from tqdm import tqdm
 
@@ -69,7 +68,7 @@ class Scale:
         return {"held_out_tokens": self.tokens[:, 1:].numel()}
 
     def row(self, method: str, strength: str, path: Path) -> dict:
-        """One file: its bytes, and the share of the teacher's top-1 accuracy that the reloaded model keeps."""
+        """One file: its bytes, and the share of the teacher's accuracy that the reloaded model keeps."""
         hits = next_token_scores(pipeline.load_compressed(path), self.tokens).hits
         kept, size = accuracy_kept(hits, self.reference, self.files), path.stat().st_size
         row = {"method": method, "strength": strength, "file_bytes": size, "ratio": teacher_bytes() / size}
@@ -229,8 +228,13 @@ def runtime(repeats: int = 5) -> dict:
         for _ in tqdm(range(repeats), desc="runtime")
     ]
     keys = turns[0]["teacher"]
-    middle = lambda name, key: statistics.median(turn[name][key] for turn in turns)  # noqa: E731
-    ratio = lambda key: statistics.median(turn["artefact"][key] / turn["teacher"][key] for turn in turns)  # noqa: E731
+
+    def middle(name: str, key: str) -> float:
+        return statistics.median(turn[name][key] for turn in turns)
+
+    def ratio(key: str) -> float:
+        return statistics.median(turn["artefact"][key] / turn["teacher"][key] for turn in turns)
+
     sizes = {name: path.stat().st_size for name, path in files.items()}
     result = {"repeats": repeats, "file_bytes": sizes}
     result |= {name: {key: middle(name, key) for key in keys} for name in files}

@@ -81,7 +81,7 @@ def main(name: str, parts: Mapping[str, Part], facts: Callable[[], dict] = dict)
 def run_oracle(script: str, *words: object, **environment: str) -> dict:
     """Run `benchmarks/oracle_<script>.py` in a fresh process of `.venv-oracles`; its last line is the answer.
 
-    ValueError: that environment is not there. RuntimeError: the script failed; the message ends with its errors.
+    ValueError: that environment is not there. RuntimeError: the script failed.
     """
     python = ORACLES / "bin" / "python"
     if not python.is_file():

@@ -1,6 +1,6 @@
 """What notebook 03 cannot measure live: `python -m benchmarks.distillation [PART ...]`.
 
-    halves      half the layers of the medium model: from its layers or random, distilled or on labels alone (test)
+    halves      half the layers of the medium model: four ways to begin and to learn (test)
     sweep       two students against temperature and alpha (validation)
     fly         a student taught on the corpus' text, on the teacher's and on its own (validation)
     summaries   one task, without a true answer and with (test)
@@ -36,7 +36,9 @@ from minicompress.lab import bert, corpus, paths, summaries
 from minicompress.lab.evaluation import next_token_scores
 from minicompress.lab.loops import evaluation_mode, take_steps, training_mode, validation_score
 from minicompress.lab.models import shipped_model
-from minicompress.train.runs import BERT_LENGTH, BERT_ROWS, RECIPES, load_run, training_folder
+from minicompress.train.masked import BERT_LENGTH, BERT_ROWS
+from minicompress.train.recipes import RECIPES
+from minicompress.train.runs import load_run, training_folder
 
 HALVES = ("kd", "kd-random", "labels", "labels-random")  # of a student with half the layers
 TEMPERATURES, ALPHAS = (1.0, 2.0, 3.0, 5.0), (0.3, 0.7, 1.0)
@@ -330,7 +332,7 @@ def trl_row(beta: float, given: dict, theirs: dict) -> dict:
 
 
 def trl() -> dict:
-    """`generalized_jsd` beside TRL's function: values and gradients, logits [4, 9, 2048], some rows masked."""
+    """`generalized_jsd` beside TRL's function: values and gradients, some rows masked."""
     folder = paths.OUT / "bench-distillation"
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)

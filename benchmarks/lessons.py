@@ -57,7 +57,7 @@ def learn(
     loss_of: Callable[[nn.Module, dict], torch.Tensor],
     optimizer: torch.optim.Optimizer,
 ) -> list[float]:
-    """One optimizer step a batch on `loss_of(model, batch)`, in training mode, in place; return the losses."""
+    """One optimizer step a batch on `loss_of(model, batch)`, in training mode, in place; the losses."""
     with modes_kept(model):
         model.train()
         return take_steps(batches, lambda batch: loss_of(model, batch), optimizer)

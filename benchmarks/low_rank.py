@@ -1,7 +1,7 @@
 """The figures of notebook 04 that take too long to run live: `python -m benchmarks.low_rank [PART ...]`.
 
-    spectra      singular values of the teacher's matrices, of random ones of their shapes, and of the whitened ones
-    curves       perplexity against parameters kept: plain, whitened, and both fine-tuned on the teacher's logits
+    spectra      singular values of the teacher's matrices, of random ones, and of the whitened ones
+    curves       perplexity against parameters kept: plain, whitened, and both fine-tuned
     accuracy     the article's measure, at half the parameters and at 90%
     allocation   ranks by energy at a fixed budget, against the same share for every layer
     embedding    low rank on the teacher's tied embedding
@@ -15,6 +15,7 @@ fine-tuning use training files. Parts that are not asked for keep what was measu
 import copy
 import statistics
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -93,7 +94,7 @@ def random_spectra(dense: Dense) -> Spectra:
 
 
 def spectra(block: int = 3) -> dict:
-    """Singular values over the largest one in one block, and the rank that 90% of the energy needs anywhere."""
+    """Singular values over the largest one in one block, and the rank for 90% of the energy in each layer."""
     dense = dense_teacher()
     every = {
         "weight": plain_spectra(dense),
@@ -124,7 +125,7 @@ def factorized(dense: Dense, ranks: dict[str, int], covariances: Tensors | None 
 
 
 def fine_tuned(model: nn.Module, teacher: nn.Module) -> nn.Module:
-    """Train all parameters on the teacher's logits alone, T = 1, in place: no gain can come from the labels."""
+    """Train all parameters on the teacher's logits, T = 1, in place: no gain can come from the labels."""
     tokens, _ = corpus.load_tokens("train", CONTEXT)
     generator = torch.Generator().manual_seed(SEED)
     draws = [torch.randint(len(tokens), (ROWS,), generator=generator) for _ in range(UPDATES)]
@@ -312,7 +313,7 @@ def embedding_of(name: str, shares: list[float]) -> dict:
 
 
 def embedding() -> dict:
-    """What the tied embedding costs when it is decomposed plainly, by how often tokens come, or as the head."""
+    """What the tied embedding costs, decomposed plainly, by how often tokens come, or as the head."""
     return {name: embedding_of(name, [0.3, 0.5, 0.7, 0.9]) for name in ("teacher", "student")}
 
 
@@ -330,7 +331,7 @@ def randomized_rows(weight: torch.Tensor, rank: int, full: float) -> dict:
     """Time over the full decomposition's, and error over the best, for three settings."""
     best, rows = torch.linalg.svdvals(weight)[rank:].norm().item(), []
     for oversampling, iterations, repeats in ((0, 0, 1), (64, 1, 1), (64, 3, 3)):
-        work = lambda how=(oversampling, iterations): low_rank.randomized_decompose(weight, rank, *how)  # noqa: E731
+        work = partial(low_rank.randomized_decompose, weight, rank, oversampling, iterations)
         seconds = statistics.median(cpu_seconds(work) for _ in range(repeats))
         rows.append({
             "oversampling": oversampling,

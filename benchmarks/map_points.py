@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import nn
 
 from benchmarks.common import SEED
@@ -114,7 +113,7 @@ def single_methods(teacher: nn.Module) -> list[Point]:
 
 
 def one_shot_combinations(teacher: nn.Module) -> list[Point]:
-    """Two or three methods, none of them followed by training: on the teacher, and on the distilled students."""
+    """Two or three methods, none followed by training: on the teacher, and on the distilled students."""
     make = Maker(teacher)
     bits = pipeline.quantize_model
     points = [

@@ -1,7 +1,7 @@
 """What runs in llmcompressor's own environment (`.venv-oracles`), started by `benchmarks.parity`; each
 command ends with one line of JSON.
 
-`masks FOLDER`               prune the layers in FOLDER/layers.safetensors with llmcompressor's reference functions
+`masks FOLDER`               prune the layers in FOLDER/layers.safetensors with llmcompressor's functions
 `prune FOLDER TOOL METHOD`   prune a whole model with `minicompress` or `oneshot`, and say what it took
 """
 

@@ -1,8 +1,9 @@
 """Quantization by torchao and compressed-tensors, run in the oracles' environment (`.venv-oracles`) by
 `benchmarks.quantization`.
 
-`python -m benchmarks.oracle_quantization FILE` reads matrices [out, in] from FILE (safetensors), writes the integers and scales
-of both libraries beside it, 8 bits a row and 4 bits a group of 32, and prints one line of JSON.
+`python -m benchmarks.oracle_quantization FILE` reads matrices [out, in] from FILE (safetensors). It writes
+the integers and scales of both libraries beside it, 8 bits a row and 4 bits a group of 32, and prints one
+line of JSON.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """TRL's generalized JSD, run in the oracles' environment (`.venv-oracles`) by `benchmarks.distillation`.
 
-`python -m benchmarks.oracle_trl FILE` reads FILE (safetensors: student, teacher, labels), writes values and gradients beside
-it, and prints one line of JSON.
+`python -m benchmarks.oracle_trl FILE` reads FILE (safetensors: student, teacher, labels), writes values and
+gradients beside it, and prints one line of JSON.
 """
 
 import sys

@@ -132,9 +132,10 @@ def masks() -> dict:
 
 
 NOTES = (
-    "llmcompressor's SparseGPT prunes every score <= sorted[k], so k + 1 entries (and all ties) of each block of "
-    "128 columns at 50%; ours prunes k; `matched` is ours with k + 1. Their Wanda prunes int(columns * sparsity) "
-    "of a row, as ours does. At 2:4 their topk leaves the order of ties open; ours prunes the lowest index."
+    "llmcompressor's SparseGPT prunes every score <= sorted[k], so k + 1 entries (and all ties) of each "
+    "block of 128 columns at 50%; ours prunes k; `matched` is ours with k + 1. Their Wanda prunes "
+    "int(columns * sparsity) of a row, as ours does. At 2:4 their topk leaves the order of ties open; ours "
+    "prunes the lowest index."
 )
 
 
@@ -229,12 +230,13 @@ def speed() -> dict:
 
 
 MEMORY_NOTES = (
-    "extra_bytes: peak resident memory above what was resident before the call, with the C library's usual way of "
-    "keeping freed memory; extra_bytes_in_use: the same where every tensor above 64 KB goes back to the system "
-    "when freed, so nearly what is in use at the peak. calibration_bytes: the hidden states that enter a block, "
-    "for all calibration tokens. Both hold temporaries beside these: a batch's activations inside the block; for "
-    "Wanda, scores and ranks of a layer; for SparseGPT, a Hessian [in, in] for each distinct input of a block's "
-    "layers (28 MB a block, the largest of them 21 MB) and the copies that its Cholesky factors take."
+    "extra_bytes: peak resident memory above what was resident before the call, with the C library's usual "
+    "way of keeping freed memory; extra_bytes_in_use: the same where every tensor above 64 KB goes back to "
+    "the system when freed, so nearly what is in use at the peak. calibration_bytes: the hidden states that "
+    "enter a block, for all calibration tokens. Both hold temporaries beside these: a batch's activations "
+    "inside the block; for Wanda, scores and ranks of a layer; for SparseGPT, a Hessian [in, in] for each "
+    "distinct input of a block's layers (28 MB a block, the largest of them 21 MB) and the copies that its "
+    "Cholesky factors take."
 )
 
 
@@ -276,7 +278,7 @@ PARTS = {"masks": masks, "speed": speed, "magnitude": magnitude}
 
 
 def main(wanted: list[str]) -> None:
-    """Without `keep_freed_memory`: the times and bytes are those of a program that does nothing of the kind."""
+    """Without `keep_freed_memory`: the times and bytes are those of a plain program."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     common.measure_parts("parity", PARTS, wanted)
 

@@ -38,7 +38,7 @@ from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers, parameter_count
 from minicompress.lab.paths import OUT
 from minicompress.train.loop import Plan, train
-from minicompress.train.shapes import new_model
+from minicompress.train.shapes import SHAPES, new_model
 
 SPARSITIES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 FINAL = 0.9  # of iterative pruning
@@ -174,7 +174,7 @@ def calibration() -> dict:
 def prune_in_steps(
     model: nn.Module, steps: int, batches: Batches, fine_tune: Callable[[nn.Module, Batches], object]
 ) -> list[dict]:
-    """Prune to 90% in place; after each step fine-tune on the next share of the batches. Return the records."""
+    """Prune to 90% in place, fine-tuning after each step on the next share of the batches; the records."""
     rest, share = iter(batches), len(batches) // steps
     learn_on = lambda model: fine_tune(model, list(islice(rest, share)))  # noqa: E731
     return pruning.iterative_pruning(model, learn_on, perplexity, FINAL, steps)
@@ -188,8 +188,11 @@ def iterative(updates: int = 120, rows: int = 8) -> dict:
     def trial(steps: int) -> list[dict]:
         model = shipped_model("teacher")
         optimizer = torch.optim.AdamW(model.parameters(), lr=5e-4, weight_decay=0.0)
-        taught = lambda model, batches: distillation.distill(model, dense, batches, optimizer, 1.0, 0.7)  # noqa: E731
-        return prune_in_steps(model, steps, batches, taught)
+
+        def on_logits(model: nn.Module, batches: Batches) -> None:
+            distillation.distill(model, dense, batches, optimizer, T=1.0, alpha=0.7)
+
+        return prune_in_steps(model, steps, batches, on_logits)
 
     return {"updates": updates, "rows": rows, "ten steps": trial(10), "one step": trial(1)}
 
@@ -203,7 +206,10 @@ def budgets(sizes: tuple[int, ...] = (40, 160, 640), seeds: int = 2, rows: int =
             training_batches(updates, rows, np.random.default_rng(seed)),
         )
         optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.0)
-        on_labels = lambda model, batches: learn(model, batches, label_loss, optimizer)  # noqa: E731
+
+        def on_labels(model: nn.Module, batches: Batches) -> None:
+            learn(model, batches, label_loss, optimizer)
+
         return prune_in_steps(model, steps, batches, on_labels)[-1]["score"]
 
     ways = {"ten steps": 10, "one step": 1}
@@ -225,7 +231,7 @@ def trained_student(steps: int, rows: int) -> nn.Module:
         chosen = np.random.default_rng((SEED, step)).integers(len(tokens), size=rows)
         return next_token_loss(model, tokens[torch.from_numpy(chosen)])
 
-    model = new_model("student", SEED)
+    model = new_model(SHAPES["student"], SEED)
     train(model, loss_of, Plan(steps), OUT / "bench-pruning" / f"student-{steps}")
     return model
 

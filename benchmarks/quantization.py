@@ -1,8 +1,8 @@
 """The quantization figures of notebook 05: `python -m benchmarks.quantization [PART ...]`.
 
-    bits    perplexity and top-1 accuracy of teacher and student at 8, 6, 4, 3, 2 bits, one scale a tensor, row, group
-    int8    one layer and the whole teacher in fp32, with torch's int8 kernels, and with our dequantize-and-multiply
-    oracle  the integers and scales of torchao and compressed-tensors beside ours (needs `make parity`'s environment)
+    bits    perplexity and top-1 accuracy of two models at 8 to 2 bits, one scale a tensor, a row or a group
+    int8    one layer and the whole teacher in fp32, with torch's int8 kernels, and with our QuantizedLinear
+    oracle  the integers and scales of torchao and compressed-tensors beside ours (`make parity`)
 
 Writes `results/quantization.json`. Quality is that of validation files at context 256. Parts that are not
 asked for keep what was measured before.

@@ -1,4 +1,4 @@
-"""The ways from the dense student to a number of bytes that `benchmarks.structured_pruning recipe` compares."""
+"""The ways from the dense student to a number of bytes that `structured_pruning recipe` compares."""
 
 import copy
 from collections.abc import Callable
@@ -93,7 +93,7 @@ def neurons_for(model: nn.Module, target: int) -> int:
 
 
 def sparsity_before(model: nn.Module, target: int) -> float:
-    """The global sparsity of the whole model that leaves just over `target` bytes once the neurons are gone."""
+    """The global sparsity that leaves just over `target` bytes once the neurons are gone."""
     low, high = 0.0, 1.0
     for _ in range(12):
         middle, pruned = (low + high) / 2, copy.deepcopy(model)

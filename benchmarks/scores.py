@@ -78,7 +78,7 @@ def task_text(pairs: Sequence[summaries.Pair], examples: int) -> dict:
 
 
 def task_score(model: nn.Module, pairs: Sequence[summaries.Pair], examples: int, longest: int) -> dict:
-    """Token accuracy on the true answers, ROUGE-L of what the model writes greedily, and its first answers."""
+    """Token accuracy on the true answers, ROUGE-L of greedily written ones, and the first of these."""
     written = [
         text
         for batch in summaries.prompt_batches(pairs, 64)

@@ -1,10 +1,10 @@
 """The figures of notebook 02: `python -m benchmarks.structured_pruning [PART ...]`.
 
-    oracle    which slices go, and what is left: Torch-Pruning 1.6.1 in `.venv-oracles` against our functions
-    speed     tokens/s, bytes and FLOPs of the teacher without neurons and heads, beside a mask; its MLPs alone
+    oracle    which slices go, and what is left, beside Torch-Pruning 1.6.1 (`make parity`)
+    speed     tokens/s, bytes and FLOPs of the teacher without neurons and heads, beside a mask; an MLP alone
     quality   one-shot perplexity of the teacher against neurons, heads and blocks removed (validation)
-    recipe    unstructured and structured pruning, the article's order, its reverse, each alone, at equal bytes (test)
-    recovery  the teacher without most of its neurons, trained on labels or on its old self's probabilities (test)
+    recipe    unstructured and structured pruning in both orders and each alone, at equal bytes (test)
+    recovery  the teacher without most neurons, trained on labels or on its old self's probabilities (test)
 
 Writes `results/structured_pruning.json`. Context 256 everywhere. Parts that are not asked for keep what was
 measured before. The arms of `recipe` stand in `recipe_arms.py`.
@@ -269,7 +269,10 @@ def signed_importance(model: nn.Module, batches: list[dict]) -> torch.Tensor:
 
 def head_orders(dense: nn.Module, importance: torch.Tensor, batches: list[dict]) -> dict[str, torch.Tensor]:
     """Name -> scores [layers, heads] by which heads may go, the lowest first."""
-    random = lambda seed: torch.rand(importance.shape, generator=torch.Generator().manual_seed(seed))  # noqa: E731
+
+    def random(seed: int) -> torch.Tensor:
+        return torch.rand(importance.shape, generator=torch.Generator().manual_seed(seed))
+
     return {
         "importance": importance,
         "signed sum": signed_importance(dense, batches),
@@ -303,8 +306,11 @@ def neuron_curves(dense: nn.Module) -> dict:
         "random": lambda kept: random_neurons(dense, kept),
         "mask": lambda kept: masked_mlps(dense, 1 - kept / full),
     }
-    curve = lambda name: [perplexity(ways[name](kept)) for kept in tqdm(every, desc=f"neurons: {name}")]  # noqa: E731
-    return {"kept": every} | {name: curve(name) for name in ways}
+    curves = {
+        name: [perplexity(remove(kept)) for kept in tqdm(every, desc=f"neurons: {name}")]
+        for name, remove in ways.items()
+    }
+    return {"kept": every} | curves
 
 
 def without_block(dense: nn.Module, block: int) -> nn.Module:
@@ -344,7 +350,7 @@ def quality() -> dict:
 
 
 def recipe(updates: int = 100, rows: int = 8, rate: float = 1e-3, seeds: int = 3) -> dict:
-    """Both orders and each kind alone, the student, equal bytes and equal training; perplexity of every seed."""
+    """Both orders and each kind alone, from the student, at equal bytes and equal training."""
     held_out, _ = corpus.load_tokens("test", per_file=2)
     start = shipped_model("student")
     target = smallest_target(start)
