@@ -18,19 +18,10 @@ lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
 bench: .venv/ready
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.run
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.pruning
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.structured_pruning speed quality recipe recovery
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.distillation sweep fly summaries
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.low_rank
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.quantization bits int8
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.combined
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks bench
 
 parity: .venv/ready .venv-oracles/ready
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.parity
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.structured_pruning oracle
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.distillation trl
-	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.quantization oracle
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks parity
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,195 +1,58 @@
-"""What notebook 05 cannot measure live: `python -m benchmarks.combined
-[singles|combinations|speeds|order|tasks|runtime]`.
+"""What notebook 05 cannot measure live: `python -m benchmarks.combined [PART ...]`.
 
-    singles       the map's single methods on the teacher, swept over their strength: accuracy kept against real file bytes
+    singles       the map's single methods on the teacher: accuracy kept against file bytes
     combinations  the map's combinations: two or three methods in one shot, and the shipped files
     speeds        forward passes of one model a method, against the teacher's
     order         the same stages in another order, at equal updates
     tasks         the second task, code summarization, before and after
-    runtime       a file in a fresh process: load time, resident memory, and tokens/s of generation, against the teacher's
+    runtime       a file in a fresh process: load time, resident memory and tokens/s, against the teacher's
 
 Writes `results/combined.json`. The map and the orders are measured on validation files, tasks on test files.
-Parts that are not asked for keep what was measured before.
+Parts that are not asked for keep what was measured before. The map's points stand in `map_points.py`.
 """
 
 import copy
 import json
 import statistics
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import torch
 from torch import nn
 from tqdm import tqdm
 
-from benchmarks.distillation import task_score
-from benchmarks.pruning import calibration_batches
-from benchmarks.quantization import against, in_int8
-from benchmarks.run import RESULTS, ROOT, SEED, write
-from minicompress import low_rank, pipeline, pruning, run
+from benchmarks import common
+from benchmarks.clocks import against, one_thread
+from benchmarks.lessons import CALIBRATION, CONTEXT
+from benchmarks.map_points import (
+    RATE,
+    ROWS,
+    UPDATES,
+    Point,
+    map_files,
+    on_grid,
+    one_shot_combinations,
+    single_methods,
+    tune,
+)
+from benchmarks.quantization import in_int8
+from benchmarks.scores import artefact, shipped_files, task_score, task_text, teacher_bytes
+from minicompress import low_rank, pipeline, pruning
+from minicompress.job.measure import measure_alone
+from minicompress.job.recipes import NEURONS
 from minicompress.lab import corpus, summaries
-from minicompress.lab.calibration import input_covariances
-from minicompress.lab.evaluation import bootstrap_ratio, sequence_hits
-from minicompress.lab.machine import commit, hardware, keep_freed_memory
+from minicompress.lab.evaluation import accuracy_kept, next_token_scores
+from minicompress.lab.machine import hardware
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers
+from minicompress.lab.paths import OUT
 from minicompress.lab.qat import bake_fake_quantize
 from minicompress.lab.ranks import uniform_ranks
-from minicompress.train import put_on_grids
+from minicompress.structured_pruning import prune_neurons
 
-UPDATES, ROWS, RATE = 100, 8, 3e-4  # of the tuning that a single method gets
-MADE = ROOT / "out" / "bench-combined"
-
-
-def teacher_bytes() -> int:
-    return (run.ASSETS / "teacher" / "model.safetensors").stat().st_size
-
+MADE = OUT / "bench-combined"
 
 # ---------------------------------------------------------------- the map
-
-
-def tune(
-    model: nn.Module,
-    teacher: nn.Module,
-    what: str,
-    updates: int = UPDATES,
-    rate: float = RATE,
-    seed: int = SEED,
-) -> nn.Module:
-    """Train on the teacher's logits, T = 1, and the labels; in place."""
-    return run.teach(model, teacher, corpus.load_tokens("train")[0], updates, ROWS, seed, rate, what)
-
-
-def on_grid(model: nn.Module, grid: str) -> nn.Module:
-    """Let blocks, embedding and head live on a grid from now on, in place."""
-    put_on_grids(model, grid, grid)
-    return model
-
-
-def single_methods(teacher: nn.Module) -> list[tuple[str, str, Callable[[], nn.Module]]]:
-    """(method, strength, maker) of every point that uses one method only, on the teacher; `tuned` ones get
-    UPDATES updates.
-    """
-    batches = calibration_batches(64)
-    covariances = input_covariances(teacher, batches)
-    shapes = {name: tuple(layer.weight.shape) for name, layer in linear_layers(teacher).items()}
-
-    def quantized(bits: int, group: int | None) -> nn.Module:
-        return pipeline.quantize_model(copy.deepcopy(teacher), bits, bits, group)
-
-    def ternary() -> nn.Module:
-        model = tune(on_grid(copy.deepcopy(teacher), "ternary"), teacher, "ternary")
-        bake_fake_quantize(model)
-        return pipeline.quantize_model(model, 2, 2)
-
-    def pruned(sparsity: float, pattern: tuple[int, int] | None = None) -> nn.Module:
-        model = copy.deepcopy(teacher)
-        pruning.wanda_prune(model, batches, sparsity, pattern)
-        return model
-
-    def tuned_zeros(sparsity: float) -> nn.Module:
-        model = pruned(sparsity)
-        run.keep_zeros(model)
-        return tune(model, teacher, f"{sparsity:.0%} zeros")
-
-    def factorized(share: float) -> nn.Module:
-        model = copy.deepcopy(teacher)
-        low_rank.factorize(model, uniform_ranks(shapes, share), covariances)
-        return model
-
-    narrow = lambda neurons: run.prune_neurons(copy.deepcopy(teacher), neurons)  # noqa: E731
-    points = [
-        ("quantization", f"{bits} bits, groups of 32", lambda b=bits: quantized(b, 32))
-        for bits in (8, 6, 5, 4, 3, 2)
-    ]
-    points += [("quantization, trained on the grid", "ternary", ternary)]
-    points += [
-        ("pruning (Wanda)", f"{s:.0%} zeros", lambda s=s: pruned(s)) for s in (0.3, 0.5, 0.6, 0.7, 0.8)
-    ]
-    points += [("pruning (Wanda)", "2:4", lambda: pruned(0.5, (2, 4)))]
-    points += [("pruning (Wanda), tuned", f"{s:.0%} zeros", lambda s=s: tuned_zeros(s)) for s in (0.7, 0.9)]
-    points += [("MLP neurons", f"{n} of 896 kept", lambda n=n: narrow(n)) for n in (672, 448, 224)]
-    points += [
-        ("MLP neurons, tuned", f"{n} of 896 kept", lambda n=n: tune(narrow(n), teacher, f"{n} neurons"))
-        for n in (448, 112)
-    ]
-    points += [
-        ("low rank (whitened)", f"{s:.0%} of the blocks", lambda s=s: factorized(s))
-        for s in (0.9, 0.7, 0.5, 0.3)
-    ]
-    points += [
-        (
-            "low rank (whitened), tuned",
-            f"{s:.0%} of the blocks",
-            lambda s=s: tune(factorized(s), teacher, f"{s:.0%}"),
-        )
-        for s in (0.5, 0.2)
-    ]
-    points += [
-        ("distillation", name, lambda name=name: shipped_model(name)) for name in ("medium", "student")
-    ]
-    return points
-
-
-def one_shot_combinations(teacher: nn.Module) -> list[tuple[str, str, Callable[[], nn.Module]]]:
-    """Two or three methods, none of them followed by training: on the teacher, and on the distilled students."""
-    batches = calibration_batches(64)
-    shapes = {name: tuple(layer.weight.shape) for name, layer in linear_layers(teacher).items()}
-
-    def zeros_and_bits(sparsity: float, bits: int) -> nn.Module:
-        model = copy.deepcopy(teacher)
-        pruning.wanda_prune(model, batches, sparsity)
-        return pipeline.quantize_model(model, bits, bits, 32)
-
-    def narrow_and_bits(model: nn.Module, neurons: int, bits: int) -> nn.Module:
-        return pipeline.quantize_model(run.prune_neurons(model, neurons), bits, bits)
-
-    def ranks_and_bits(share: float, bits: int) -> nn.Module:
-        model = copy.deepcopy(teacher)
-        low_rank.factorize(model, uniform_ranks(shapes, share), input_covariances(teacher, batches))
-        return pipeline.quantize_model(model, bits, bits)
-
-    points = [
-        ("pruned and quantized", f"{s:.0%} zeros, {b} bits", lambda s=s, b=b: zeros_and_bits(s, b))
-        for s in (0.3, 0.5)
-        for b in (8, 4)
-    ]
-    narrow = lambda neurons: narrow_and_bits(copy.deepcopy(teacher), neurons, 4)  # noqa: E731
-    points += [
-        ("pruned and quantized", f"{n} of 896 neurons, 4 bits", lambda n=n: narrow(n)) for n in (672, 448)
-    ]
-    points += [
-        ("low rank and quantized", f"{s:.0%} of the blocks, 4 bits", lambda s=s: ranks_and_bits(s, 4))
-        for s in (0.9, 0.5)
-    ]
-    for name in ("medium", "student"):
-        for bits in (8, 6, 5, 4, 3):
-            made = lambda name=name, bits=bits: pipeline.quantize_model(shipped_model(name), bits, bits)  # noqa: E731
-            points.append(("distilled and quantized", f"{name}, {bits} bits", made))
-    trio = lambda: narrow_and_bits(shipped_model("medium"), 272, 5)  # noqa: E731
-    return points + [("distilled, pruned and quantized", "medium, 272 of 312 neurons, 5 bits", trio)]
-
-
-def shipped_files() -> list[tuple[str, str, Path]]:
-    """(method, name, file) of what is shipped in one file."""
-    trained = "distilled, pruned, trained on the grid"
-    method = {
-        "tiny": "distillation",
-        "small-clip4": "distilled, trained on the grid",
-        "student-labels": "no teacher: a student on labels alone",
-    }
-    files = sorted(
-        [*(run.ASSETS / "frontier").glob("*.safetensors"), *(run.ASSETS / "baselines").glob("*.safetensors")]
-    )
-    found = [(method.get(path.stem, trained), path.stem, path) for path in files]
-    return found + [
-        (
-            trained,
-            "the pipeline's artefact",
-            ROOT / json.loads((RESULTS / "ledger.json").read_text())["artefact"],
-        )
-    ]
 
 
 class Scale:
@@ -198,108 +61,139 @@ class Scale:
     """
 
     def __init__(self):
-        self.tokens, self.files = corpus.load_tokens("validation", 256, per_file=2)
-        self.reference = sequence_hits(shipped_model("teacher"), self.tokens)
+        self.tokens, self.files = corpus.load_tokens("validation", CONTEXT, per_file=2)
+        self.reference = next_token_scores(shipped_model("teacher"), self.tokens).hits
 
-    def point(self, method: str, strength: str, path: Path) -> dict:
-        """One file: its bytes, and the share of the teacher's top-1 accuracy that the reloaded model keeps."""
-        hits = sequence_hits(pipeline.load_compressed(path), self.tokens)
-        found = {
-            "method": method, "strength": strength, "file_bytes": path.stat().st_size, "ratio": teacher_bytes() / path.stat().st_size,
-            "accuracy_kept": hits.sum().item() / self.reference.sum().item(),
-            "interval": list(bootstrap_ratio(hits, self.reference, self.files)),
-        }  # fmt: skip
-        print(json.dumps(found), flush=True)
-        return found
+    def facts(self) -> dict:
+        return {"held_out_tokens": self.tokens[:, 1:].numel()}
 
-    def points(self, makers: list[tuple[str, str, Callable[[], nn.Module]]]) -> dict:
+    def row(self, method: str, strength: str, path: Path) -> dict:
+        """One file: its bytes, and the share of the teacher's accuracy that the reloaded model keeps."""
+        hits = next_token_scores(pipeline.load_compressed(path), self.tokens).hits
+        kept, size = accuracy_kept(hits, self.reference, self.files), path.stat().st_size
+        row = {"method": method, "strength": strength, "file_bytes": size, "ratio": teacher_bytes() / size}
+        row |= {"accuracy_kept": kept["accuracy_kept"], "interval": kept["accuracy_kept_interval"]}
+        print(json.dumps(row), flush=True)
+        return row
+
+    def rows(self, points: list[Point]) -> list[dict]:
         """Make, save, reload and measure one model after the other."""
         MADE.mkdir(parents=True, exist_ok=True)
         path, rows = MADE / "point.safetensors", []
-        for method, strength, make in tqdm(makers, desc="map"):
-            pipeline.save_compressed(make(), path)
-            rows.append(self.point(method, strength, path))
-        return {"held_out_tokens": self.tokens[:, 1:].numel(), "points": rows}
+        for point in tqdm(points, desc="map"):
+            pipeline.save_compressed(point.make(), path)
+            rows.append(self.row(point.method, point.strength, path))
+        return rows
 
 
 def singles() -> dict:
     """The map's single methods."""
-    tuning = {"updates": UPDATES, "rows": ROWS, "rate": RATE, "calibration_sequences": 64}
-    return {"tuning": tuning} | Scale().points(single_methods(shipped_model("teacher")))
+    tuning = {"updates": UPDATES, "rows": ROWS, "rate": RATE, "calibration_sequences": CALIBRATION}
+    scale = Scale()
+    points = scale.rows(single_methods(shipped_model("teacher")))
+    return {"tuning": tuning} | scale.facts() | {"points": points}
 
 
 def combinations() -> dict:
     """The map's combinations, and the shipped files beside them."""
     scale = Scale()
-    found = scale.points(one_shot_combinations(shipped_model("teacher")))
-    return found | {"points": found["points"] + [scale.point(*file) for file in shipped_files()]}
+    points = scale.rows(one_shot_combinations(shipped_model("teacher")))
+    points += [scale.row(*file) for file in map_files()]
+    return scale.facts() | {"points": points}
 
 
+# ---------------------------------------------------------------- speed
+
+
+def with_half_zeros(teacher: nn.Module) -> nn.Module:
+    model = copy.deepcopy(teacher)
+    for layer in linear_layers(model).values():
+        layer.weight.data.masked_fill_(~pruning.magnitude_mask(layer.weight.detach(), 0.5), 0)
+    return model
+
+
+def at_half_ranks(teacher: nn.Module) -> nn.Module:
+    model = copy.deepcopy(teacher)
+    shapes = {name: tuple(layer.weight.shape) for name, layer in linear_layers(teacher).items()}
+    low_rank.factorize(model, uniform_ranks(shapes, 0.5))
+    return model
+
+
+@one_thread()
 def speeds() -> dict:
     """Forward passes of 4 x 256 tokens beside the teacher's, in turns: CPU seconds on one thread, so other
     programs do not count.
     """
-    torch.set_num_threads(1)
-    teacher, tokens = shipped_model("teacher"), corpus.load_tokens("validation", 256, per_file=1)[0][:4]
-    shapes = {name: tuple(layer.weight.shape) for name, layer in linear_layers(teacher).items()}
+    teacher, tokens = shipped_model("teacher"), corpus.load_tokens("validation", CONTEXT, per_file=1)[0][:4]
     models = {
         "int8, integer kernels": in_int8(teacher),
-        "50% zeros": copy.deepcopy(teacher),
-        "low rank, half the parameters": copy.deepcopy(teacher),
+        "50% zeros": with_half_zeros(teacher),
+        "low rank, half the parameters": at_half_ranks(teacher),
+        "448 of 896 neurons": prune_neurons(copy.deepcopy(teacher), 448),
     }
-    for layer in linear_layers(models["50% zeros"]).values():
-        layer.weight.data.masked_fill_(~pruning.magnitude_mask(layer.weight.detach(), 0.5), 0)
-    low_rank.factorize(models["low rank, half the parameters"], uniform_ranks(shapes, 0.5))
-    models["448 of 896 neurons"] = run.prune_neurons(copy.deepcopy(teacher), 448)
     models |= {name: shipped_model(name) for name in ("half", "medium", "student")}
-    calls = {
-        name: lambda model=model: model(input_ids=tokens, use_cache=False) for name, model in models.items()
-    }
-    found = against(lambda: teacher(input_ids=tokens, use_cache=False), calls, 1)
-    return {"batch": list(tokens.shape), "threads": 1, "hardware": hardware()} | {"models": found}
+    call = lambda model: partial(model, input_ids=tokens, use_cache=False)  # noqa: E731
+    taken = against(call(teacher), {name: call(model) for name, model in models.items()}, times=1)
+    return {"batch": list(tokens.shape), "threads": 1, "hardware": hardware(), "models": taken}
 
 
 # ---------------------------------------------------------------- the order of the stages
+
+Stage = Callable[[nn.Module, int], nn.Module]  # (model, seed) -> model
+
+
+def fewer_neurons(model: nn.Module, seed: int) -> nn.Module:
+    return prune_neurons(model, NEURONS)
+
+
+def onto_grid(model: nn.Module, seed: int) -> nn.Module:
+    return on_grid(model, "clip3")
+
+
+def off_grid(model: nn.Module, seed: int) -> nn.Module:
+    """Leave the grid with the weights on it: pruning neurons needs plain matrices."""
+    bake_fake_quantize(model)
+    return model
+
+
+def orders(train: Stage) -> dict[str, list[Stage]]:
+    """Name -> stages. Every order trains twice."""
+    prune, grid, off = fewer_neurons, onto_grid, off_grid
+    return {
+        "prune, train, to 3 bits, train": [prune, train, grid, train],
+        "to 3 bits, train, prune, train": [grid, train, off, prune, grid, train],
+        "prune and to 3 bits at once, train twice as long": [prune, grid, train, train],
+        "prune, train twice as long, to 3 bits in one shot": [prune, train, train, grid],
+        "to 3 bits, train twice as long, prune in one shot": [grid, train, train, off, prune, grid],
+    }
+
+
+def staged(stages: list[Stage], seed: int) -> nn.Module:
+    """The shipped student after all the stages, as a 3-bit model."""
+    model = shipped_model("student")
+    for number, stage in enumerate(stages):
+        model = stage(model, 10 * seed + number)
+    bake_fake_quantize(model)
+    return pipeline.quantize_model(model, 3, 3)
 
 
 def order(updates: int = 150, seeds: int = 2, rate: float = 1e-3) -> dict:
     """The shipped student to 208 neurons and 3 bits, `2 * updates` updates in every order; the medium model
     is the live teacher.
     """
-    teacher, held_out = shipped_model("medium"), corpus.load_tokens("validation", 256, per_file=2)[0]
-    arms: dict[str, list[Callable[[nn.Module, int], nn.Module]]] = {}
-    prune = lambda model, seed: run.prune_neurons(model, run.NEURONS)  # noqa: E731
-    train = lambda model, seed: tune(model, teacher, "tuning", updates, rate, seed)  # noqa: E731
-    grid = lambda model, seed: on_grid(model, "clip3")  # noqa: E731
+    teacher, held_out = shipped_model("medium"), corpus.load_tokens("validation", CONTEXT, per_file=2)[0]
+    dense = next_token_scores(shipped_model("teacher"), held_out).top1_accuracy
 
-    def off(model: nn.Module, seed: int) -> nn.Module:
-        """Leave the grid with the weights on it: pruning neurons needs plain matrices."""
-        bake_fake_quantize(model)
-        return model
+    def train(model: nn.Module, seed: int) -> nn.Module:
+        return tune(model, teacher, "tuning", updates, rate, seed)
 
-    arms["prune, train, to 3 bits, train"] = [prune, train, grid, train]
-    arms["to 3 bits, train, prune, train"] = [grid, train, off, prune, grid, train]
-    arms["prune and to 3 bits at once, train twice as long"] = [prune, grid, train, train]
-    arms["prune, train twice as long, to 3 bits in one shot"] = [prune, train, train, grid]
-    arms["to 3 bits, train twice as long, prune in one shot"] = [grid, train, train, off, prune, grid]
-    result = {
-        "updates": 2 * updates,
-        "rows": ROWS,
-        "rate": rate,
-        "held_out_tokens": held_out[:, 1:].numel(),
-        "arms": {},
-    }
-    dense = sequence_hits(shipped_model("teacher"), held_out).sum().item()
-    for name, steps in arms.items():
-        for seed in range(seeds):
-            model = shipped_model("student")
-            for number, step in enumerate(steps):
-                model = step(model, 10 * seed + number)
-            bake_fake_quantize(model)
-            hits = sequence_hits(pipeline.quantize_model(model, 3, 3), held_out).sum().item()
-            result["arms"].setdefault(name, []).append({"seed": seed, "accuracy_kept": hits / dense})
-            print(name, result["arms"][name][-1], flush=True)
-    return result
+    def row(stages: list[Stage], seed: int) -> dict:
+        accuracy = next_token_scores(staged(stages, seed), held_out).top1_accuracy
+        return {"seed": seed, "accuracy_kept": accuracy / dense}
+
+    arms = {name: [row(stages, seed) for seed in range(seeds)] for name, stages in orders(train).items()}
+    settings = {"updates": 2 * updates, "rows": ROWS, "rate": rate}
+    return settings | {"held_out_tokens": held_out[:, 1:].numel(), "arms": arms}
 
 
 # ---------------------------------------------------------------- the second task
@@ -310,27 +204,13 @@ def tasks(examples: int = 5, longest: int = 24) -> dict:
     functions.
     """
     held_out = summaries.load_pairs("test")
-    wanted = [corpus.load_tokenizer().decode(answer) for _, answer in held_out]
-    names = [summaries.name_as_summary(prompt) for prompt, _ in held_out]
-    files = {
-        name: path
-        for _, name, path in shipped_files()
-        if name not in ("small-clip4", "student-labels", "tiny")
-    }
-    models = {name: lambda name=name: shipped_model(name) for name in ("teacher", "medium", "student")}
-    models |= {name: lambda path=path: pipeline.load_compressed(path) for name, path in files.items()}
-    result = {
-        "held_out_pairs": len(held_out),
-        "name_as_summary": statistics.mean(summaries.rouge_l(names, wanted)),
-        "models": {},
-    }
-    result |= {
-        "functions": [corpus.load_tokenizer().decode(prompt) for prompt, _ in held_out[:examples]],
-        "wanted": wanted[:examples],
-    }
-    for name, make in tqdm(models.items(), desc="tasks"):
-        result["models"][name] = task_score(make(), held_out, examples, longest)
-    return result
+    made = {name: partial(shipped_model, name) for name in ("teacher", "medium", "student")}
+    files = {path.stem: path for path in shipped_files("frontier")} | {"the pipeline's artefact": artefact()}
+    made |= {name: partial(pipeline.load_compressed, path) for name, path in files.items()}
+    models = {}
+    for name, make in tqdm(made.items(), desc="tasks"):
+        models[name] = task_score(make(), held_out, examples, longest)
+    return task_text(held_out, examples) | {"models": models}
 
 
 # ---------------------------------------------------------------- it runs small
@@ -341,25 +221,24 @@ def runtime(repeats: int = 5) -> dict:
     ratios of neighbours.
     """
     MADE.mkdir(parents=True, exist_ok=True)
-    teacher_file, artefact = (
-        MADE / "teacher.safetensors",
-        ROOT / json.loads((RESULTS / "ledger.json").read_text())["artefact"],
-    )
-    pipeline.save_compressed(shipped_model("teacher"), teacher_file)
-    pairs = [
-        (run.measure_alone(teacher_file, True), run.measure_alone(artefact, True))
+    files = {"teacher": MADE / "teacher.safetensors", "artefact": artefact()}
+    pipeline.save_compressed(shipped_model("teacher"), files["teacher"])
+    turns = [
+        {name: measure_alone(path, generation=True) for name, path in files.items()}
         for _ in tqdm(range(repeats), desc="runtime")
     ]
-    result = {
-        "repeats": repeats,
-        "file_bytes": {"teacher": teacher_file.stat().st_size, "artefact": artefact.stat().st_size},
-    }
-    for place, name in enumerate(("teacher", "artefact")):
-        result[name] = {key: statistics.median(pair[place][key] for pair in pairs) for key in pairs[0][0]}
-    result["ratios"] = {
-        key: statistics.median(small[key] / large[key] for large, small in pairs) for key in pairs[0][0]
-    }
-    return result
+    keys = turns[0]["teacher"]
+
+    def middle(name: str, key: str) -> float:
+        return statistics.median(turn[name][key] for turn in turns)
+
+    def ratio(key: str) -> float:
+        return statistics.median(turn["artefact"][key] / turn["teacher"][key] for turn in turns)
+
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    result = {"repeats": repeats, "file_bytes": sizes}
+    result |= {name: {key: middle(name, key) for key in keys} for name in files}
+    return result | {"ratios": {key: ratio(key) for key in keys}}
 
 
 PARTS = {
@@ -371,15 +250,5 @@ PARTS = {
     "runtime": runtime,
 }
 
-
-def main(parts: list[str]) -> None:
-    keep_freed_memory()
-    for part in parts or PARTS:
-        found = {part: {"commit": commit()} | PARTS[part]()}
-        path = RESULTS / "combined.json"
-        before = json.loads(path.read_text()) if path.exists() else {}
-        write("combined", {name: before[name] for name in PARTS if name in before} | found)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    common.main("combined", PARTS)

@@ -10,27 +10,25 @@ import base64
 import io
 import os
 import sys
+from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.run import ROOT
+from benchmarks import common
 from minicompress.lab.files import atomic_write
+from minicompress.lab.paths import ROOT
 
 COLOURS, WIDGET = 32, "application/vnd.jupyter.widget-view+json"
 
 
 def smaller_picture(encoded: str) -> str:
     """A PNG in base64, with a palette instead of 24 bits a pixel."""
-    picture = (
-        Image.open(io.BytesIO(base64.b64decode(encoded)))
-        .convert("RGB")
-        .quantize(COLOURS, dither=Image.Dither.NONE)
-    )
+    picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -47,20 +45,24 @@ def clean(cell: nbformat.NotebookNode) -> None:
             output.data["image/png"] = smaller_picture(output.data["image/png"])
 
 
+def run(path: Path) -> None:
+    """Execute one notebook and write it back, all or nothing."""
+    notebook = nbformat.read(path, as_version=4)
+    resources = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=1200, kernel_name="python3", resources=resources).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            clean(cell)
+    with atomic_write(path) as temporary:
+        nbformat.write(notebook, temporary)
+
+
 def main(wanted: list[str]) -> None:
     os.environ["MINICOMPRESS_SOLUTIONS"] = "1"
-    folder = ROOT / "notebooks"
-    paths = [path for path in sorted(folder.glob("[0-9]*.ipynb")) if not wanted or path.name[:2] in wanted]
-    for path in tqdm(paths, desc="notebooks"):
-        notebook = nbformat.read(path, as_version=4)
-        NotebookClient(
-            notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-        ).execute()
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                clean(cell)
-        with atomic_write(path) as temporary:
-            nbformat.write(notebook, temporary)
+    every = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))}
+    chosen = [common.choose(every, number, "notebook") for number in wanted or every]
+    for path in tqdm(chosen, desc="notebooks"):
+        run(path)
 
 
 if __name__ == "__main__":

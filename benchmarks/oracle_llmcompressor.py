@@ -1,14 +1,11 @@
 """What runs in llmcompressor's own environment (`.venv-oracles`), started by `benchmarks.parity`; each
 command ends with one line of JSON.
 
-`masks FOLDER`               prune the layers in FOLDER/layers.safetensors with llmcompressor's reference functions
+`masks FOLDER`               prune the layers in FOLDER/layers.safetensors with llmcompressor's functions
 `prune FOLDER TOOL METHOD`   prune a whole model with `minicompress` or `oneshot`, and say what it took
 """
 
 import ctypes
-import importlib.metadata
-import json
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +13,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+
+from benchmarks.oracle_answer import answer
 
 BLOCK_SIZE, DAMPING = 128, 0.01  # the defaults of both tools
 LLAMA = {
@@ -32,12 +31,6 @@ TINY = {
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
 }
-
-
-def environment() -> dict:
-    names = ("torch", "transformers", "llmcompressor", "compressed-tensors", "safetensors")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
-
 
 # ---------------------------------------------------------------- the same layers
 
@@ -158,28 +151,22 @@ def prune(folder: Path, tool: str, method: str) -> dict:
     before, started = resident("VmRSS"), time.perf_counter()
     pruner(model, tokens)
     seconds, extra = time.perf_counter() - started, resident("VmHWM") - before
-    weights = {
-        name: layer.weight
-        for name, layer in model.model.layers.named_modules()
-        if isinstance(layer, torch.nn.Linear)
-    }
-    save_file(
-        {name: weight == 0 for name, weight in weights.items()}, folder / f"{tool}-{method}.safetensors"
-    )
-    block, total = (
-        sum(parameter.numel() for parameter in part.parameters()) for part in (model.model.layers[0], model)
-    )
+    inside = model.model.layers.named_modules()
+    zeros = {name: layer.weight == 0 for name, layer in inside if isinstance(layer, torch.nn.Linear)}
+    save_file(zeros, folder / f"{tool}-{method}.safetensors")
+    size = lambda module: sum(parameter.numel() for parameter in module.parameters())  # noqa: E731
     return {
         "seconds": seconds,
         "extra_bytes": extra,
-        "parameters": total,
-        "block_bytes": 4 * block,
+        "parameters": size(model),
+        "block_bytes": 4 * size(model.model.layers[0]),
         "calibration_bytes": 4 * tokens.numel() * model.config.hidden_size,
         "threads": torch.get_num_threads(),
     }
 
 
+PACKAGES = ("torch", "transformers", "llmcompressor", "compressed-tensors", "safetensors")
+
 if __name__ == "__main__":
     command, folder, *rest = sys.argv[1:]
-    result = {"masks": masks, "prune": prune}[command](Path(folder), *rest)
-    print(json.dumps(result | {"environment": environment()}))
+    answer({"masks": masks, "prune": prune}[command](Path(folder), *rest), *PACKAGES)

@@ -1,5 +1,4 @@
-"""The curves of notebook 01, which take too long to run live: `python -m benchmarks.pruning [PART ...]`, all
-parts by default.
+"""The curves of notebook 01, which take too long to run live: `python -m benchmarks.pruning [PART ...]`.
 
     curves        perplexity against sparsity, for every method
     calibration   how many calibration sequences are enough
@@ -12,233 +11,254 @@ comes from training files. Parts that are not asked for keep what was measured b
 """
 
 import copy
-import json
-import sys
+from collections.abc import Callable, Mapping
+from itertools import islice
 
 import numpy as np
 import torch
+from torch import nn
 from tqdm import tqdm
 
-from benchmarks.run import RESULTS, ROOT, SEED, write
+from benchmarks import common
+from benchmarks.common import SEED
+from benchmarks.lessons import (
+    CALIBRATION,
+    CONTEXT,
+    calibration_batches,
+    label_loss,
+    learn,
+    training_batches,
+    validation_facts,
+    validation_tokens,
+)
 from minicompress import distillation, metrics, pruning
 from minicompress.lab import corpus
-from minicompress.lab.machine import keep_freed_memory
+from minicompress.lab.loops import next_token_loss
 from minicompress.lab.models import shipped_model
-from minicompress.lab.modules import linear_layers
-from minicompress.train import STUDENT, Plan, new_model, next_token_loss
-from minicompress.train import train as train_model
+from minicompress.lab.modules import linear_layers, parameter_count
+from minicompress.lab.paths import OUT
+from minicompress.train.loop import Plan, train
+from minicompress.train.shapes import SHAPES, new_model
 
 SPARSITIES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
-CALIBRATION = 64  # sequences of 256 tokens
+FINAL = 0.9  # of iterative pruning
+
+Batches = list[dict]
 
 
-def calibration_batches(sequences: int, seed: int = SEED) -> list[dict]:
-    """Random training sequences, 16 a batch."""
-    tokens, _ = corpus.load_tokens("train")
-    chosen = np.random.default_rng(seed).choice(len(tokens), sequences, replace=False)
-    return [{"input_ids": rows} for rows in tokens[torch.from_numpy(chosen)].split(16)]
+def perplexity(model: nn.Module) -> float:
+    return metrics.perplexity(model, validation_tokens())
 
 
-def by_layer(model: torch.nn.Module, scores: dict[str, torch.Tensor], sparsity: float) -> None:
-    """Prune each layer to the same sparsity, ranking its scores over the whole layer, in place."""
-    for name, layer in linear_layers(model).items():
-        layer.weight.data.masked_fill_(~pruning.magnitude_mask(scores[name], sparsity), 0)
+# ---------------------------------------------------------------- the methods compared
 
 
-def prune(model: torch.nn.Module, method: str, sparsity: float, batches: list[dict]) -> None:
-    """Prune a model by one of the methods compared, in place. 'dense norms' are the input norms of the
-    unpruned model.
-    """
+def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Name -> weight of every layer inside the blocks."""
+    return {name: layer.weight.detach() for name, layer in linear_layers(model).items()}
+
+
+def zero_out(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
+    """Set to zero what the masks of the named layers prune, in place."""
     layers = linear_layers(model)
-    weights = {name: layer.weight.detach() for name, layer in layers.items()}
-    if method == "magnitude, per layer":
-        by_layer(model, weights, sparsity)
-    elif method == "magnitude, global":
-        for name, mask in pruning.global_magnitude_masks(weights, sparsity).items():
-            layers[name].weight.data.masked_fill_(~mask, 0)
-    elif method == "magnitude, per row":
-        for weight in weights.values():
-            weight.masked_fill_(~pruning.wanda_mask(weight, torch.ones(weight.shape[1]), sparsity), 0)
-    elif method == "magnitude x norm, per layer":
-        norms = pruning.input_norms(model, batches)
-        by_layer(model, {name: weight.abs() * norms[name] for name, weight in weights.items()}, sparsity)
-    elif method == "Wanda":
-        pruning.wanda_prune(model, batches, sparsity)
-    elif method == "SparseGPT":
-        pruning.sparsegpt_prune(model, batches, sparsity)
-    else:
-        raise ValueError(f"unknown method {method!r}")
+    for name, mask in masks.items():
+        layers[name].weight.data.masked_fill_(~mask, 0)
 
 
-METHODS = (
-    "magnitude, per layer",
-    "magnitude, global",
-    "magnitude, per row",
-    "magnitude x norm, per layer",
-    "Wanda",
-    "SparseGPT",
-)
+def magnitude_per_layer(model: nn.Module, sparsity: float, batches: Batches) -> None:
+    masks = {name: pruning.magnitude_mask(weight, sparsity) for name, weight in weights_of(model).items()}
+    zero_out(model, masks)
 
 
-def curves(held_out: torch.Tensor) -> dict:
-    """Perplexity of the teacher, and of the medium student, against sparsity, one shot, for every method."""
-    batches = calibration_batches(CALIBRATION)
-    result = {"calibration_sequences": CALIBRATION}
-    for name, sparsities in (("teacher", SPARSITIES), ("medium", [0.3, 0.5, 0.7])):
-        dense = shipped_model(name)
-        result[name] = {"dense": metrics.perplexity(dense, held_out), "sparsities": sparsities, "methods": {}}
-        for method in tqdm(METHODS, desc=f"{name}: curves"):
-            values = []
-            for sparsity in sparsities:
-                model = copy.deepcopy(dense)
-                prune(model, method, sparsity, batches)
-                values.append(metrics.perplexity(model, held_out))
-            result[name]["methods"][method] = values
-        result[name]["2:4"] = {}
-        for method, run in (("Wanda", pruning.wanda_prune), ("SparseGPT", pruning.sparsegpt_prune)):
-            model = copy.deepcopy(dense)
-            run(model, batches, pattern=(2, 4))
-            result[name]["2:4"][method] = metrics.perplexity(model, held_out)
-        model = copy.deepcopy(dense)
-        for layer in linear_layers(model).values():
-            layer.weight.data.masked_fill_(~pruning.nm_mask(layer.weight.abs()), 0)
-        result[name]["2:4"]["magnitude"] = metrics.perplexity(model, held_out)
-        norms = pruning.input_norms(dense, batches)
-        result[name]["largest_norm_over_median"] = {
-            key: (norm.max() / norm.median()).item() for key, norm in norms.items()
-        }
-    return result
+def magnitude_global(model: nn.Module, sparsity: float, batches: Batches) -> None:
+    zero_out(model, pruning.global_magnitude_masks(weights_of(model), sparsity))
 
 
-def calibration(held_out: torch.Tensor) -> dict:
+def magnitude_per_row(model: nn.Module, sparsity: float, batches: Batches) -> None:
+    """Wanda's comparison within each row, without Wanda's norms."""
+    alike = lambda weight: pruning.wanda_mask(weight, torch.ones(weight.shape[1]), sparsity)  # noqa: E731
+    zero_out(model, {name: alike(weight) for name, weight in weights_of(model).items()})
+
+
+def magnitude_by_norm_per_layer(model: nn.Module, sparsity: float, batches: Batches) -> None:
+    """Wanda's scores, ranked over the whole layer; the norms are those of the unpruned model's inputs."""
+    norms = pruning.input_norms(model, batches)
+    scores = {name: weight.abs() * norms[name] for name, weight in weights_of(model).items()}
+    zero_out(model, {name: pruning.magnitude_mask(score, sparsity) for name, score in scores.items()})
+
+
+def wanda(model: nn.Module, sparsity: float, batches: Batches) -> None:
+    pruning.wanda_prune(model, batches, sparsity)
+
+
+def sparsegpt(model: nn.Module, sparsity: float, batches: Batches) -> None:
+    pruning.sparsegpt_prune(model, batches, sparsity)
+
+
+METHODS: dict[str, Callable[[nn.Module, float, Batches], None]] = {
+    "magnitude, per layer": magnitude_per_layer,
+    "magnitude, global": magnitude_global,
+    "magnitude, per row": magnitude_per_row,
+    "magnitude x norm, per layer": magnitude_by_norm_per_layer,
+    "Wanda": wanda,
+    "SparseGPT": sparsegpt,
+}
+
+
+def pruned(dense: nn.Module, method: str, sparsity: float, batches: Batches) -> nn.Module:
+    """A copy, pruned by one of the methods. ValueError: there is no such method."""
+    prune, model = common.choose(METHODS, method, "method"), copy.deepcopy(dense)
+    prune(model, sparsity, batches)
+    return model
+
+
+def loudness(model: nn.Module, batches: Batches) -> dict[str, float]:
+    """For every layer, the largest norm of an input feature over the median one."""
+    norms = pruning.input_norms(model, batches)
+    return {name: (norm.max() / norm.median()).item() for name, norm in norms.items()}
+
+
+# ---------------------------------------------------------------- one shot
+
+
+def two_of_four(dense: nn.Module, batches: Batches) -> dict[str, float]:
+    """Perplexity at 2:4."""
+    by_wanda, by_sparsegpt, by_magnitude = (copy.deepcopy(dense) for _ in range(3))
+    pruning.wanda_prune(by_wanda, batches, pattern=(2, 4))
+    pruning.sparsegpt_prune(by_sparsegpt, batches, pattern=(2, 4))
+    zero_out(by_magnitude, {name: pruning.nm_mask(w.abs()) for name, w in weights_of(dense).items()})
+    return {
+        "Wanda": perplexity(by_wanda),
+        "SparseGPT": perplexity(by_sparsegpt),
+        "magnitude": perplexity(by_magnitude),
+    }
+
+
+def curves_of(name: str, sparsities: list[float], batches: Batches) -> dict:
+    """One model's perplexity against sparsity for every method, at 2:4, and how uneven its inputs are."""
+    dense = shipped_model(name)
+    curve = lambda method: [perplexity(pruned(dense, method, s, batches)) for s in sparsities]  # noqa: E731
+    return {
+        "dense": perplexity(dense),
+        "sparsities": sparsities,
+        "methods": {method: curve(method) for method in tqdm(METHODS, desc=f"{name}: curves")},
+        "2:4": two_of_four(dense, batches),
+        "largest_norm_over_median": loudness(dense, batches),
+    }
+
+
+def curves() -> dict:
+    """The teacher, and the medium student, one shot."""
+    batches = calibration_batches()
+    return {
+        "calibration_sequences": CALIBRATION,
+        "teacher": curves_of("teacher", SPARSITIES, batches),
+        "medium": curves_of("medium", [0.3, 0.5, 0.7], batches),
+    }
+
+
+def calibration() -> dict:
     """Perplexity of the teacher at 50% against the number of calibration sequences, two draws each."""
-    dense, result = shipped_model("teacher"), {"sequences": [1, 4, 16, 64, 128], "Wanda": [], "SparseGPT": []}
-    for sequences in tqdm(result["sequences"], desc="calibration"):
-        for method in ("Wanda", "SparseGPT"):
-            values = []
-            for seed in range(2):
-                model = copy.deepcopy(dense)
-                prune(model, method, 0.5, calibration_batches(sequences, seed))
-                values.append(metrics.perplexity(model, held_out))
-            result[method].append(values)
+    dense, sizes, methods = shipped_model("teacher"), [1, 4, 16, 64, 128], ("Wanda", "SparseGPT")
+    result = {"sequences": sizes} | {method: [] for method in methods}
+    for sequences in tqdm(sizes, desc="calibration"):
+        draws = [calibration_batches(sequences, seed) for seed in range(2)]
+        for method in methods:
+            result[method].append([perplexity(pruned(dense, method, 0.5, draw)) for draw in draws])
     return result
 
 
-def iterative(held_out: torch.Tensor, steps: int = 10, updates: int = 12) -> dict:
-    """The teacher to 90%, in ten steps with fine-tuning after each, and in one, with as many updates
-    altogether.
-    """
-    train, _ = corpus.load_tokens("train")
+# ---------------------------------------------------------------- step by step
 
-    def trial(steps: int, updates: int) -> list[dict]:
-        model, generator = shipped_model("teacher"), np.random.default_rng(SEED)
-        dense = shipped_model("teacher")
+
+def prune_in_steps(
+    model: nn.Module, steps: int, batches: Batches, fine_tune: Callable[[nn.Module, Batches], object]
+) -> list[dict]:
+    """Prune to 90% in place, fine-tuning after each step on the next share of the batches; the records."""
+    rest, share = iter(batches), len(batches) // steps
+    learn_on = lambda model: fine_tune(model, list(islice(rest, share)))  # noqa: E731
+    return pruning.iterative_pruning(model, learn_on, perplexity, FINAL, steps)
+
+
+def iterative(updates: int = 120, rows: int = 8) -> dict:
+    """The teacher to 90%, taught by its dense self, with as many updates altogether."""
+    dense = shipped_model("teacher")
+    batches = training_batches(updates, rows, np.random.default_rng(SEED))
+
+    def trial(steps: int) -> list[dict]:
+        model = shipped_model("teacher")
         optimizer = torch.optim.AdamW(model.parameters(), lr=5e-4, weight_decay=0.0)
 
-        def fine_tune(model: torch.nn.Module) -> None:
-            batches = [
-                {"input_ids": train[torch.from_numpy(generator.integers(len(train), size=8))]}
-                for _ in range(updates)
-            ]
+        def on_logits(model: nn.Module, batches: Batches) -> None:
             distillation.distill(model, dense, batches, optimizer, T=1.0, alpha=0.7)
 
-        return pruning.iterative_pruning(
-            model, fine_tune, lambda model: metrics.perplexity(model, held_out), 0.9, steps
-        )
+        return prune_in_steps(model, steps, batches, on_logits)
 
-    return {
-        "updates": steps * updates,
-        "rows": 8,
-        "ten steps": trial(steps, updates),
-        "one step": trial(1, steps * updates),
-    }
+    return {"updates": updates, "rows": rows, "ten steps": trial(10), "one step": trial(1)}
 
 
-def budgets(held_out: torch.Tensor) -> dict:
-    """The student to 90% in ten steps and in one, with as many updates altogether: perplexity for each budget
-    and seed.
-    """
-    train, _ = corpus.load_tokens("train")
-    result = {"updates": [40, 160, 640], "seeds": 2, "rows": 8, "ten steps": [], "one step": []}
+def budgets(sizes: tuple[int, ...] = (40, 160, 640), seeds: int = 2, rows: int = 8) -> dict:
+    """The student to 90% on labels, with as many updates altogether: perplexity for each budget and seed."""
 
     def trial(steps: int, updates: int, seed: int) -> float:
-        model, generator = shipped_model("student"), np.random.default_rng(seed)
+        model, batches = (
+            shipped_model("student"),
+            training_batches(updates, rows, np.random.default_rng(seed)),
+        )
         optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.0)
 
-        def fine_tune(model: torch.nn.Module) -> None:
-            for _ in range(updates):
-                optimizer.zero_grad()
-                next_token_loss(
-                    model, train[torch.from_numpy(generator.integers(len(train), size=result["rows"]))]
-                ).backward()
-                optimizer.step()
+        def on_labels(model: nn.Module, batches: Batches) -> None:
+            learn(model, batches, label_loss, optimizer)
 
-        return pruning.iterative_pruning(
-            model, fine_tune, lambda model: metrics.perplexity(model, held_out), 0.9, steps
-        )[-1]["score"]
+        return prune_in_steps(model, steps, batches, on_labels)[-1]["score"]
 
-    for updates in tqdm(result["updates"], desc="budgets"):
-        for name, steps in (("ten steps", 10), ("one step", 1)):
-            result[name].append([trial(steps, updates // steps, seed) for seed in range(result["seeds"])])
+    ways = {"ten steps": 10, "one step": 1}
+    result = {"updates": list(sizes), "seeds": seeds, "rows": rows} | {name: [] for name in ways}
+    for updates in tqdm(sizes, desc="budgets"):
+        for name, steps in ways.items():
+            result[name].append([trial(steps, updates, seed) for seed in range(seeds)])
     return result
 
 
-def training(held_out: torch.Tensor) -> dict:
-    """The student's shape, from random weights on labels alone, for more and more steps; each model pruned to
-    50% by every method.
-    """
-    train, _ = corpus.load_tokens("train")
-    batches = calibration_batches(CALIBRATION)
-    result = {
-        "parameters": 0,
-        "tokens": [],
-        "dense": [],
-        "methods": {method: [] for method in METHODS},
-        "largest_norm_over_median": [],
-    }
-    for steps in tqdm([100, 400, 1600], desc="training"):
+# ---------------------------------------------------------------- longer and longer training
 
-        def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
-            return next_token_loss(
-                model,
-                train[torch.from_numpy(np.random.default_rng((SEED, step)).integers(len(train), size=16))],
-            )
 
-        dense = new_model(STUDENT, SEED)
-        train_model(dense, loss_of, Plan(steps), ROOT / "out" / "bench-pruning" / f"student-{steps}")
-        result["parameters"] = sum(parameter.numel() for parameter in dense.parameters())
-        result["tokens"].append(steps * 16 * train.shape[1])
-        result["dense"].append(metrics.perplexity(dense, held_out))
-        norms = pruning.input_norms(dense, batches)
-        result["largest_norm_over_median"].append(
-            [(norm.max() / norm.median()).item() for norm in norms.values()]
-        )
+def trained_student(steps: int, rows: int) -> nn.Module:
+    """The student's shape, from random weights, on labels alone."""
+    tokens, _ = corpus.load_tokens("train", CONTEXT)
+
+    def loss_of(model: nn.Module, step: int) -> torch.Tensor:
+        chosen = np.random.default_rng((SEED, step)).integers(len(tokens), size=rows)
+        return next_token_loss(model, tokens[torch.from_numpy(chosen)])
+
+    model = new_model(SHAPES["student"], SEED)
+    train(model, loss_of, Plan(steps), OUT / "bench-pruning" / f"student-{steps}")
+    return model
+
+
+def training(lengths: tuple[int, ...] = (100, 400, 1600), rows: int = 16) -> dict:
+    """Each model pruned to 50% by every method."""
+    batches = calibration_batches()
+    result = {"parameters": 0, "tokens": [], "dense": [], "methods": {method: [] for method in METHODS}}
+    result["largest_norm_over_median"] = []
+    for steps in tqdm(lengths, desc="training"):
+        dense = trained_student(steps, rows)
+        result["parameters"] = parameter_count(dense)
+        result["tokens"].append(steps * rows * CONTEXT)
+        result["dense"].append(perplexity(dense))
+        result["largest_norm_over_median"].append(list(loudness(dense, batches).values()))
         for method in METHODS:
-            model = copy.deepcopy(dense)
-            prune(model, method, 0.5, batches)
-            result["methods"][method].append(metrics.perplexity(model, held_out))
+            result["methods"][method].append(perplexity(pruned(dense, method, 0.5, batches)))
     return result
 
 
-def main(parts: list[str]) -> None:
-    keep_freed_memory()
-    place = RESULTS / "pruning.json"
-    result = json.loads(place.read_text()) if place.is_file() else {}
-    held_out, _ = corpus.load_tokens("validation", per_file=1)
-    every = {
-        "curves": curves,
-        "calibration": calibration,
-        "iterative": iterative,
-        "budgets": budgets,
-        "training": training,
-    }
-    for part in parts or every:
-        result[part] = every[part](held_out)
-        measured = {name: result[name] for name in every if name in result}
-        write(
-            "pruning", measured | {"held_out_tokens": held_out[:, 1:].numel(), "context": held_out.shape[1]}
-        )
-
+PARTS = {
+    "curves": curves,
+    "calibration": calibration,
+    "iterative": iterative,
+    "budgets": budgets,
+    "training": training,
+}
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    common.main("pruning", PARTS, validation_facts)

@@ -3,85 +3,115 @@
 A test fails on drift.
 """
 
-import json
 from collections.abc import Iterable
 
 from minicompress.grading.course import exercises
 from minicompress.lab import tables
-from minicompress.lab.paths import ROOT
+from minicompress.lab.files import atomic_write
+from minicompress.lab.paths import ROOT, results
 
 
-def results(name: str) -> dict:
-    return json.loads((ROOT / "results" / f"{name}.json").read_text())
+def span(interval: list[float]) -> str:
+    """An interval of shares, in percent."""
+    low, high = interval
+    return f"{low:.1%}-{high:.1%}"
 
 
 def ledger_text() -> str:
+    """What the last file is, the ledger, the baselines, and where it was measured."""
     ledger = results("ledger")
     stages, last = ledger["stages"], ledger["stages"][-1]
+    machine, versions = ledger["hardware"], ledger["versions"]
     low, high = last["accuracy_kept_interval"]
     return "\n\n".join([
-        f"The last file is **{last['ratio']:.1f}x** smaller than the teacher's and keeps **{last['accuracy_kept']:.1%}** of its "
-        f"top-1 accuracy (95% interval over files: {low:.1%} to {high:.1%}), on {ledger['held_out_tokens']:,} held-out tokens of "
-        f"{ledger['held_out_files']} test files at context {ledger['context_length']}.",
+        f"The last file is **{last['ratio']:.1f}x** smaller than the teacher's and keeps "
+        f"**{last['accuracy_kept']:.1%}** of its top-1 accuracy (95% interval over files: {low:.1%} to "
+        f"{high:.1%}), on {ledger['held_out_tokens']:,} held-out tokens of {ledger['held_out_files']} test "
+        f"files at context {ledger['context_length']}.",
         "Bytes on disk, and the bytes of all tensors as predicted and as measured:",
         tables.markdown_table(tables.SIZE_COLUMNS, tables.size_rows(stages)),
-        "What it does, and what it costs to run (8 x 256 tokens a forward pass; memory includes Python and torch):",
+        "What it does, and what it costs to run (8 x 256 tokens a forward pass; memory includes Python and "
+        "torch):",
         tables.markdown_table(tables.QUALITY_COLUMNS, tables.quality_rows(stages)),
         "Beside it, on the same tokens:",
         tables.markdown_table(tables.BASELINE_COLUMNS, tables.baseline_rows(ledger["baselines"])),
-        f"Measured on {ledger['hardware']['cpu']}, {ledger['hardware']['cores']} cores (shared), Python {ledger['versions']['python']}, "
-        f"torch {ledger['versions']['torch']}, in {ledger['minutes']:.1f} minutes, at commit {ledger['commit']}. The tokenizer "
-        f"({ledger['tokenizer_bytes']:,} bytes) is shared by both sides and counted on neither.",
+        f"Measured on {machine['cpu']}, {machine['cores']} cores (shared), Python {versions['python']}, "
+        f"torch {versions['torch']}, in {ledger['minutes']:.1f} minutes, at commit {ledger['commit']}. The "
+        f"tokenizer ({ledger['tokenizer_bytes']:,} bytes) is shared by both sides and counted on neither.",
     ])  # fmt: skip
 
 
 def models_text() -> str:
-    found = results("models")
-    teacher, half = found["teacher"], found["half"]
-    low, high = found["gap_points_interval"]
+    """The teacher beside its rival of half the size."""
+    models = results("models")
+    teacher, half = models["teacher"], models["half"]
+    low, high = models["gap_points_interval"]
     return (
-        f"The teacher has {teacher['parameters']:,} parameters, perplexity {teacher['perplexity']:.2f} and top-1 accuracy "
-        f"{teacher['top1_accuracy']:.2%} on the test files. A rival of {half['parameters']:,} parameters, trained on the very same "
-        f"batches, reaches {half['perplexity']:.2f} and {half['top1_accuracy']:.2%}: {found['gap_points']:.2f} points less "
+        f"The teacher has {teacher['parameters']:,} parameters, perplexity {teacher['perplexity']:.2f} and "
+        f"top-1 accuracy {teacher['top1_accuracy']:.2%} on the test files. A rival of {half['parameters']:,} "
+        f"parameters, trained on the very same batches, reaches {half['perplexity']:.2f} and "
+        f"{half['top1_accuracy']:.2%}: {models['gap_points']:.2f} points less "
         f"(95% interval {low:.2f} to {high:.2f})."
     )
 
 
 def frontier_text() -> str:
-    found = results("frontier")
-    rows = [
-        [row["name"], f"{row['file_bytes']:,}", f"{row['ratio']:.1f}x", f"{row['perplexity']:.2f}", f"{row['accuracy_kept']:.1%}",
-         "{:.1%}-{:.1%}".format(*row["accuracy_kept_interval"])]
-        for row in found["rows"]
-    ]  # fmt: skip
-    goals = [
-        [f"{goal['ratio']}x", f"{goal['goal']:.0%}" if goal["goal"] else "-", goal["best"], f"{goal['kept']:.1%}",
-         "{:.1%}-{:.1%}".format(*goal["interval"]), "" if not goal["goal"] else "reached" if goal["kept"] >= goal["goal"] else "**missed**"]
-        for goal in found["goals"]
-    ]  # fmt: skip
-    smallest = [
-        f"The smallest file that keeps {kept} on the validation files is {row['best']}: {row['file_bytes']:,} bytes, {row['ratio']:.0f}x; "
-        f"on the test files it keeps {row['kept']:.1%}."
-        for kept, row in found["smallest"].items()
-    ]
+    """Every file, the goals, and the smallest files that keep enough."""
+    frontier = results("frontier")
+    columns = ("file", "bytes", "ratio", "perplexity", "kept", "95% interval")
+    goal_columns = ("at least", "goal", "best file", "kept", "95% interval", "")
     return "\n\n".join([
-        tables.markdown_table(("file", "bytes", "ratio", "perplexity", "kept", "95% interval"), rows),
-        "For each goal, the best file that is at least that much smaller, chosen on the validation files, quoted on the test files:",
-        tables.markdown_table(("at least", "goal", "best file", "kept", "95% interval", ""), goals),
-        " ".join(smallest),
+        tables.markdown_table(columns, [file_row(row) for row in frontier["rows"]]),
+        "For each goal, the best file that is at least that much smaller, chosen on the validation files, "
+        "quoted on the test files:",
+        tables.markdown_table(goal_columns, [goal_row(goal) for goal in frontier["goals"]]),
+        " ".join(smallest_text(kept, row) for kept, row in frontier["smallest"].items()),
     ])  # fmt: skip
+
+
+def file_row(row: dict) -> list[str]:
+    return [
+        row["name"],
+        f"{row['file_bytes']:,}",
+        f"{row['ratio']:.1f}x",
+        f"{row['perplexity']:.2f}",
+        f"{row['accuracy_kept']:.1%}",
+        span(row["accuracy_kept_interval"]),
+    ]
+
+
+def goal_row(goal: dict) -> list[str]:
+    wanted, verdict = "-", ""
+    if goal["goal"]:
+        wanted = f"{goal['goal']:.0%}"
+        verdict = "reached" if goal["kept"] >= goal["goal"] else "**missed**"
+    return [f"{goal['ratio']}x", wanted, goal["best"], f"{goal['kept']:.1%}", span(goal["interval"]), verdict]
+
+
+def smallest_text(kept: str, row: dict) -> str:
+    return (
+        f"The smallest file that keeps {kept} on the validation files is {row['best']}: "
+        f"{row['file_bytes']:,} bytes, {row['ratio']:.0f}x; on the test files it keeps {row['kept']:.1%}."
+    )
 
 
 def course_map() -> str:
     """The syllabus as a table: every exercise, what it asks for, and what it takes."""
+    columns = ("id", "exercise", "you write", "in", "points", "minutes", "difficulty", "builds on")
     rows = [
-        [task.id, task.title, ", ".join(f"`{name}`" for name in task.names), f"`{task.module}.py`", str(task.points), str(task.minutes),
-         task.stars, ", ".join(task.prerequisites)]
+        [
+            task.id,
+            task.title,
+            ", ".join(f"`{name}`" for name in task.names),
+            f"`{task.module}.py`",
+            str(task.points),
+            str(task.minutes),
+            task.stars,
+            ", ".join(task.prerequisites),
+        ]
         for task in exercises().values()
-    ]  # fmt: skip
-    return tables.markdown_table(
-        ("id", "exercise", "you write", "in", "points", "minutes", "difficulty", "builds on"), rows
-    )
+    ]
+    return tables.markdown_table(columns, rows)
 
 
 PARTS = {"ledger": ledger_text, "models": models_text, "frontier": frontier_text, "course": course_map}
@@ -98,7 +128,9 @@ def filled(text: str, parts: Iterable[str] = PARTS) -> str:
 
 def main() -> None:
     path = ROOT / "README.md"
-    path.write_text(filled(path.read_text()))
+    text = filled(path.read_text(encoding="utf-8"))
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
