@@ -5,6 +5,7 @@ something to do.
 import ast
 import json
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -29,17 +30,11 @@ def fresh_package(tmp_path):
     for name in ("solutions", "course.toml", "assets", "tests", "results"):
         (tmp_path / name).symlink_to(ROOT / name)
     package = tmp_path / "minicompress"
-    package.mkdir()
-    for path in (ROOT / "minicompress").iterdir():
-        if path.is_dir() and path.name in ("lab", "grading"):
-            (package / path.name).mkdir()
-            for file in path.glob("*.py"):
-                (package / path.name / file.name).write_text(file.read_text())
-        elif path.suffix == ".py":
-            solution = ROOT / "solutions" / path.name
-            (package / path.name).write_text(
-                stubs.stub(path.stem, solution.read_text()) if solution.is_file() else path.read_text()
-            )
+    shutil.copytree(
+        ROOT / "minicompress", package, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile
+    )
+    for solution in (ROOT / "solutions").glob("*.py"):
+        (package / solution.name).write_text(stubs.stub(solution.stem, solution.read_text()))
     return tmp_path
 
 
