@@ -74,7 +74,10 @@ def imitation_loss(student: nn.Module, teacher: nn.Module, tokens: torch.Tensor)
     with torch.no_grad():
         theirs = teacher(input_ids=tokens, use_cache=False).logits[:, :-1]  # [B, T-1, V]
     ours = student(input_ids=tokens, use_cache=False).logits[:, :-1]  # [B, T-1, V]
-    log_student, log_teacher = (x.float().flatten(0, 1).log_softmax(-1) for x in (ours, theirs))  # [B*(T-1), V]
+    log_student, log_teacher = (
+        logits.float().flatten(0, 1).log_softmax(-1)  # [B*(T-1), V]
+        for logits in (ours, theirs)
+    )
     return F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
 
 

@@ -20,10 +20,11 @@ STYLES = ("k-o", "k--s", "k:^", "k-.D", "k-x", "k--v", "k:P")  # told apart by m
 
 @contextlib.contextmanager
 def panels(rows: int, columns: int, size: tuple[float, float], sharey: bool = False) -> Iterator[np.ndarray]:
-    """Yield `rows` x `columns` axes, row by row, to draw on; show the figure afterwards. `size` is in inches."""
-    figure, grid = plt.subplots(
-        rows, columns, figsize=size, dpi=DOTS_PER_INCH, sharey=sharey, squeeze=False
-    )
+    """Yield `rows` x `columns` axes, row by row, to draw on; show the figure afterwards.
+
+    size: width and height in inches.
+    """
+    figure, grid = plt.subplots(rows, columns, figsize=size, dpi=DOTS_PER_INCH, sharey=sharey, squeeze=False)
     yield grid.flatten()  # [rows * columns]
     figure.tight_layout()
     plt.show()
@@ -62,6 +63,13 @@ def level(axes: Axes, value: float, text: str, x: float) -> None:
     """Draw a dashed horizontal line, with a word on it at `x`."""
     axes.axhline(value, **DASHED)
     axes.annotate(text, (x, value), xytext=(0, 4), textcoords="offset points")
+
+
+def gray_arrow(axes: Axes, text: str, point: tuple[float, float], up: float) -> None:
+    """Point in gray at somebody else's figure, from `up` points above it, or below it when negative."""
+    arrow = {"arrowstyle": "-|>", "color": "gray", "linewidth": 0.6}
+    style = {"color": "gray", "fontsize": 7, "ha": "center", "arrowprops": arrow}
+    axes.annotate(text, point, xytext=(0, up), textcoords="offset points", **style)
 
 
 def log_ticks(axes: Axes, places: Sequence[float]) -> None:
@@ -124,7 +132,7 @@ def _draw_stages(axes: Axes, ledger: list[dict]) -> None:
     style = {"fmt": "o-", "color": "black", "capsize": 3, "linewidth": 0.8}
     axes.errorbar(kilobytes, kept, yerr=[low, high], label="stages, 95% interval over files", **style)
     for number, record in enumerate(ledger):
-        above_or_below = (6, 8) if number % 2 == 0 else (6, -16)  # in turns, so that neighbours do not collide
+        beside = (6, 8 if number % 2 == 0 else -16)  # above and below in turns: neighbours do not collide
         label = f"{record['name']} ({record['ratio']:.0f}x)"
         place = (kilobytes[number], kept[number])
-        axes.annotate(label, place, xytext=above_or_below, textcoords="offset points")
+        axes.annotate(label, place, xytext=beside, textcoords="offset points")

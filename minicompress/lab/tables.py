@@ -79,9 +79,9 @@ def plain(
     left: Collection[int] = (0,),
     gap: int = 2,
 ) -> Table:
-    """A table without lines, for a notebook: numbers to the right, the columns numbered in `left` to the left.
+    """A table without lines, for a notebook: numbers to the right, the columns with these places to the left.
 
-    gap: spaces on both sides of a cell.
+    left: places of the columns of words. gap: spaces on both sides of a cell.
     """
     made = Table(title=title, box=None, padding=(0, gap))
     for number, column in enumerate(columns):
