@@ -66,6 +66,21 @@ def next_token_loss(model: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
     return F.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten())  # [B*(T-1), V]
 
 
+def imitation_loss(student: nn.Module, teacher: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+    """Mean KL(teacher || student) of the next token in nats; tokens int64 [B, T].
+
+    The teacher receives no gradient. This is the distillation loss of notebook 03 without labels, at T = 1.
+    """
+    with torch.no_grad():
+        theirs = teacher(input_ids=tokens, use_cache=False).logits[:, :-1]  # [B, T-1, V]
+    ours = student(input_ids=tokens, use_cache=False).logits[:, :-1]  # [B, T-1, V]
+    log_student, log_teacher = (
+        logits.float().flatten(0, 1).log_softmax(-1)  # [B*(T-1), V]
+        for logits in (ours, theirs)
+    )
+    return F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
+
+
 def validation_score(model: nn.Module, tokens: torch.Tensor, batch_size: int = 16) -> dict:
     """Mean next-token NLL in nats and top-1 accuracy."""
     loss, hits, count = 0.0, 0, 0

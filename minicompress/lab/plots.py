@@ -1,51 +1,117 @@
-"""Plots for the command line and the notebooks: labelled, readable without colour."""
+"""Plots for the command line and the notebooks: one size of dots, labelled, readable without colour."""
 
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-matplotlib.use("Agg", force=False)
-import matplotlib.pyplot as plt  # noqa: E402
+from minicompress.lab.files import atomic_write
 
-from minicompress.lab.files import atomic_write  # noqa: E402
+DOTS_PER_INCH = 80  # small enough that a notebook with all its pictures stays below 300 kB
+BARS = {"color": "lightgray", "edgecolor": "black"}
+DASHED = {"color": "black", "linestyle": "--", "linewidth": 0.8}
+STYLES = ("k-o", "k--s", "k:^", "k-.D", "k-x", "k--v", "k:P")  # told apart by marker and dashes
+
+
+@contextlib.contextmanager
+def panels(rows: int, columns: int, size: tuple[float, float], sharey: bool = False) -> Iterator[np.ndarray]:
+    """Yield `rows` x `columns` axes, row by row, to draw on; show the figure afterwards.
+
+    size: width and height in inches.
+    """
+    figure, grid = plt.subplots(rows, columns, figsize=size, dpi=DOTS_PER_INCH, sharey=sharey, squeeze=False)
+    yield grid.flatten()  # [rows * columns]
+    figure.tight_layout()
+    plt.show()
+
+
+@contextlib.contextmanager
+def chart(
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    size: tuple[float, float] = (7, 3.4),
+    legend: Mapping[str, object] | None = None,
+    **settings: object,
+) -> Iterator[Axes]:
+    """Yield axes to draw on; afterwards label them, explain what has a label, and show the figure.
+
+    legend: what `Axes.legend` takes, for instance its place. settings: what `Axes.set` takes, for instance
+    `yscale="log"`; they are applied after the drawing, so that a limit of None is the drawing's own.
+    """
+    with panels(1, 1, size) as (axes,):
+        yield axes
+        axes.set(title=title, xlabel=xlabel, ylabel=ylabel, **settings)
+        if axes.get_legend_handles_labels()[1]:
+            axes.legend(**legend or {})
+
+
+def curves(
+    axes: Axes, x: Sequence[float], named: Mapping[str, Sequence[float]], styles: Iterable[str] = STYLES
+) -> None:
+    """Draw one labelled line a name over the same `x`; the styles are used in turn."""
+    for (name, values), style in zip(named.items(), itertools.cycle(styles), strict=False):
+        axes.plot(x, values, style, markersize=5, linewidth=1, label=name)
+
+
+def level(axes: Axes, value: float, text: str, x: float) -> None:
+    """Draw a dashed horizontal line, with a word on it at `x`."""
+    axes.axhline(value, **DASHED)
+    axes.annotate(text, (x, value), xytext=(0, 4), textcoords="offset points")
+
+
+def gray_arrow(axes: Axes, text: str, point: tuple[float, float], up: float) -> None:
+    """Point in gray at somebody else's figure, from `up` points above it, or below it when negative."""
+    arrow = {"arrowstyle": "-|>", "color": "gray", "linewidth": 0.6}
+    style = {"color": "gray", "fontsize": 7, "ha": "center", "arrowprops": arrow}
+    axes.annotate(text, point, xytext=(0, up), textcoords="offset points", **style)
+
+
+def log_ticks(axes: Axes, places: Sequence[float]) -> None:
+    """Make the x axis logarithmic, with ticks at these places only, written as plain numbers."""
+    axes.set(xscale="log", xticks=places, xticklabels=places)
+    axes.minorticks_off()
+
+
+def short_name(name: str) -> str:
+    """A layer's name as it fits under a tick: "model.layers.0.self_attn.q_proj" becomes "0.q"."""
+    for part in ("model.layers.", "self_attn.", "mlp.", "_proj"):
+        name = name.replace(part, "")
+    return name
+
+
+def layer_ticks(axes: Axes, names: Iterable[str]) -> None:
+    """Name the places 0, 1, 2, ... of the x axis after layers."""
+    shorter = [short_name(name) for name in names]
+    axes.set_xticks(range(len(shorter)), shorter, rotation=60, ha="right", fontsize=8)
+
+
+def matrix(axes: Axes, shades: np.ndarray, texts: Sequence[Sequence[str]], darkest: float) -> None:
+    """Draw a matrix as gray squares, from white at 0 to black at `darkest`, with a text in each.
+
+    shades: [rows, columns], an array or a tensor; texts: as many strings.
+    """
+    axes.imshow(shades, cmap="Greys", vmin=0, vmax=darkest)
+    for row, line in enumerate(texts):
+        for column, text in enumerate(line):
+            axes.text(column, row, text, ha="center", va="center", fontsize=9)
 
 
 def plot_ledger(ledger: list[dict], path: Path) -> None:
-    """Accuracy kept against file bytes, one labelled point a stage, with the 95% interval; the goal as a
+    """Write a picture of a ledger: accuracy kept, with its 95% interval, against file bytes; the goal is a
     dashed cross.
     """
-    teacher = ledger[0]
-    figure, axes = plt.subplots(figsize=(8, 4.6))
-    kilobytes = [record["file_bytes"] / 1000 for record in ledger]
-    kept = [100 * record["accuracy_kept"] for record in ledger]
-    low = [k - 100 * record["accuracy_kept_interval"][0] for k, record in zip(kept, ledger, strict=True)]
-    high = [100 * record["accuracy_kept_interval"][1] - k for k, record in zip(kept, ledger, strict=True)]
-    axes.errorbar(
-        kilobytes,
-        kept,
-        yerr=[low, high],
-        fmt="o-",
-        color="black",
-        capsize=3,
-        linewidth=0.8,
-        label="stages, 95% interval over files",
-    )
-    for number, record in enumerate(ledger):
-        offset = (6, 8) if number % 2 == 0 else (6, -16)
-        axes.annotate(
-            f"{record['name']} ({record['ratio']:.0f}x)",
-            (kilobytes[number], kept[number]),
-            xytext=offset,
-            textcoords="offset points",
-        )
-    axes.axhline(90, linestyle="--", color="gray", linewidth=0.8)
-    axes.axvline(
-        teacher["file_bytes"] / 80_000,
-        linestyle="--",
-        color="gray",
-        linewidth=0.8,
-        label="goal: 80x smaller, 90% kept",
-    )
+    figure = Figure(figsize=(8, 4.6))
+    axes = figure.subplots()
+    _draw_stages(axes, ledger)
+    goal = {"linestyle": "--", "color": "gray", "linewidth": 0.8}
+    axes.axhline(90, **goal)
+    axes.axvline(ledger[0]["file_bytes"] / 80_000, **goal, label="goal: 80x smaller, 90% kept")
     axes.set_xscale("log")
     axes.set_xlabel("file size in kB (log scale)")
     axes.set_ylabel("share of the teacher's top-1 accuracy, %")
@@ -55,4 +121,18 @@ def plot_ledger(ledger: list[dict], path: Path) -> None:
     figure.tight_layout()
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
-    plt.close(figure)
+
+
+def _draw_stages(axes: Axes, ledger: list[dict]) -> None:
+    """One point a stage with its interval, and its name and ratio beside it."""
+    kilobytes = [record["file_bytes"] / 1000 for record in ledger]
+    kept = [100 * record["accuracy_kept"] for record in ledger]
+    low = [k - 100 * record["accuracy_kept_interval"][0] for k, record in zip(kept, ledger, strict=True)]
+    high = [100 * record["accuracy_kept_interval"][1] - k for k, record in zip(kept, ledger, strict=True)]
+    style = {"fmt": "o-", "color": "black", "capsize": 3, "linewidth": 0.8}
+    axes.errorbar(kilobytes, kept, yerr=[low, high], label="stages, 95% interval over files", **style)
+    for number, record in enumerate(ledger):
+        beside = (6, 8 if number % 2 == 0 else -16)  # above and below in turns: neighbours do not collide
+        label = f"{record['name']} ({record['ratio']:.0f}x)"
+        place = (kilobytes[number], kept[number])
+        axes.annotate(label, place, xytext=beside, textcoords="offset points")

@@ -5,6 +5,7 @@ something to do.
 import ast
 import json
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,6 +22,21 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 pytestmark = pytest.mark.slow
 
 
+def code_cells(path: Path) -> list[str]:
+    """The sources of a notebook's code cells."""
+    cells = json.loads(path.read_text())["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def parsed(source: str) -> ast.Module:
+    """A code cell without its magics."""
+    return ast.parse(re.sub(r"^%.*$", "", source, flags=re.M))
+
+
+def errors(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [output for output in cell.get("outputs", []) if output.output_type == "error"]
+
+
 @pytest.fixture
 def fresh_package(tmp_path):
     """A copy of the package whose exercises are all stubs, as on a fresh clone (a learner's own may be
@@ -29,17 +45,9 @@ def fresh_package(tmp_path):
     for name in ("solutions", "course.toml", "assets", "tests", "results"):
         (tmp_path / name).symlink_to(ROOT / name)
     package = tmp_path / "minicompress"
-    package.mkdir()
-    for path in (ROOT / "minicompress").iterdir():
-        if path.is_dir() and path.name in ("lab", "grading"):
-            (package / path.name).mkdir()
-            for file in path.glob("*.py"):
-                (package / path.name / file.name).write_text(file.read_text())
-        elif path.suffix == ".py":
-            solution = ROOT / "solutions" / path.name
-            (package / path.name).write_text(
-                stubs.stub(path.stem, solution.read_text()) if solution.is_file() else path.read_text()
-            )
+    shutil.copytree(ROOT / "minicompress", package, ignore=shutil.ignore_patterns("__pycache__"))
+    for solution in (ROOT / "solutions").glob("*.py"):
+        (package / solution.name).write_text(stubs.stub(solution.stem, solution.read_text()))
     return tmp_path
 
 
@@ -50,27 +58,50 @@ def test_with_stubs_a_notebook_stops_at_the_first_exercise_with_one_line_that_sa
     monkeypatch.setenv("MINICOMPRESS_SOLUTIONS", "")
     monkeypatch.setenv("PYTHONPATH", str(fresh_package))
     notebook = nbformat.read(path, as_version=4)
-    asking = [
-        number
-        for number, cell in enumerate(notebook.cells)
-        if re.search(r"^(check|require)\(", cell.source, re.M)
-    ]
-    exercise = re.search(r'^(?:check|require)\("([\d.]+)"', notebook.cells[asking[0]].source, re.M)[1]
+    asking = next(cell for cell in notebook.cells if re.search(r"^(check|require)\(", cell.source, re.M))
+    exercise = re.search(r'^(?:check|require)\("([\d.]+)"', asking.source, re.M)[1]
     client = NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(fresh_package)}}
     )
     with pytest.raises(CellExecutionError) as stopped:
         client.execute()
-    failed = [
-        number
-        for number, cell in enumerate(notebook.cells)
-        for output in cell.get("outputs", [])
-        if output.output_type == "error"
-    ]
-    assert failed == [asking[0]], f"it stopped in cell {failed}, expected {asking[0]}: {stopped.value}"
-    error = next(output for output in notebook.cells[asking[0]].outputs if output.output_type == "error")
+    failed = [cell for cell in notebook.cells if errors(cell)]
+    assert failed == [asking], f"it stopped in {[cell.id for cell in failed]}: {stopped.value}"
+    (error,) = errors(asking)
     assert error.ename == "Unsolved" and len(error.traceback) == 1 and "\n" not in error.traceback[0].strip()
     assert f"Exercise {exercise} " in error.evalue and course.exercise(exercise).names[0] in error.evalue
+
+
+def chapter_modules(path: Path) -> set[str]:
+    """The modules whose exercises a notebook asks for."""
+    chapter = str(int(path.stem[:2]))
+    return {task.module for key, task in course.exercises().items() if key.split(".")[0] == chapter}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_imports_only_what_it_teaches_the_four_numbers_and_what_is_given(path):
+    allowed = {"lab", "grading", "metrics"} | chapter_modules(path)
+    if path.stem.startswith("05"):
+        allowed.add("job")  # the finale runs the whole pipeline
+    for cell in code_cells(path):
+        for node in ast.walk(parsed(cell)):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "minicompress":
+                inside = node.module.split(".")[1:2] or [name.name for name in node.names]
+                assert set(inside) <= allowed, f"{ast.unparse(node)}: allowed are {sorted(allowed)}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_says_first_where_its_long_figures_come_from_and_what_measures_them_again(path):
+    opening = "".join(json.loads(path.read_text())["cells"][0]["source"])
+    calls = [line for cell in code_cells(path) for line in cell.splitlines() if "paths.results" in line]
+    for name in re.findall(r'"(\w+)"', "\n".join(line.split("paths.results")[1] for line in calls)):
+        if (ROOT / "results" / f"{name}.json").is_file():
+            assert f"{name}.json`" in opening and f"benchmarks.{name}`" in opening
+
+
+def test_the_article_is_named_in_the_first_notebook_and_beside_the_notebooks():
+    for path in (NOTEBOOKS[0], ROOT / "notebooks" / "README.md"):
+        assert path.read_text().count("LLM Inference Optimization #10: Model Compression") == 1
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -81,27 +112,27 @@ def test_a_notebook_is_committed_whole_small_and_without_errors(path):
     assert all(cell["execution_count"] for cell in code), "run it with the solutions before committing"
     assert not [output for cell in code for output in cell["outputs"] if output["output_type"] == "error"]
     assert str(Path.home()) + "/" not in path.read_text()
-    for cell in code:
-        source = "".join(cell["source"])
-        assert len(source.splitlines()) <= 20, f"a cell is too long to be read at a glance: {source[:60]}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_code_cell_can_be_read_at_a_glance_20_lines_of_110_characters(path):
+    for source in code_cells(path):
+        lines = source.splitlines()
+        assert len(lines) <= 20, f"{len(lines)} lines: {source[:60]}"
+        assert max(map(len, lines)) <= 110, f"{max(lines, key=len)[:60]}... is too long"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_checks_every_exercise_of_its_chapter_once_and_asserts_no_time(path):
-    source = [
-        "".join(cell["source"])
-        for cell in json.loads(path.read_text())["cells"]
-        if cell["cell_type"] == "code"
-    ]
+    source = code_cells(path)
     checked = re.findall(r'check\("([\d.]+)"\)', "\n".join(source))
     chapter = str(int(path.stem[:2]))
     assert checked == [key for key in course.exercises() if key.split(".")[0] == chapter]
     for cell in source:
-        for node in ast.walk(ast.parse(re.sub(r"^%.*$", "", cell, flags=re.M))):
+        for node in ast.walk(parsed(cell)):
             if isinstance(node, ast.Assert):
-                assert not re.search(r"second|speed|timed|throughput|milli", ast.unparse(node)), (
-                    "never assert on time"
-                )
+                timed = re.search(r"second|speed|timed|throughput|milli", ast.unparse(node))
+                assert not timed, "never assert on time"
 
 
 def headings(path: Path) -> set[str]:
