@@ -70,15 +70,13 @@ def teacher_layers() -> dict[str, torch.Tensor]:
     """
     tokens, _ = corpus.load_tokens("train", per_file=1)
     chosen = tokens[torch.randperm(len(tokens), generator=torch.Generator().manual_seed(SEED))[:16]]
-    model, tensors = shipped_model("teacher"), {}
+    model = shipped_model("teacher")
     layers = {
         name: layer for name, layer in linear_layers(model).items() if name.split(".")[2] in ("0", "3", "5")
     }
-    with (
-        torch.no_grad(),
-        watch_inputs(layers, lambda name, x: tensors.__setitem__(f"{name}.input", x.clone())),
-    ):
+    with torch.no_grad(), watch_inputs(layers) as inputs:
         model(input_ids=chosen)
+    tensors = {f"{name}.input": x.clone() for name, x in inputs}
     return tensors | {f"{name}.weight": layer.weight.detach().clone() for name, layer in layers.items()}
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from minicompress.lab.calibration import Batch, check_batches, real_tokens, walk_blocks, watch_inputs
+from minicompress.lab.calibration import Batch, check_batches, layer_inputs, walk_blocks
 from minicompress.lab.checks import (
     check_bits,
     check_pattern,
@@ -19,7 +19,6 @@ from minicompress.lab.checks import (
     check_sparsity,
     check_weight,
 )
-from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.modules import is_conv1d, linear_layers, owners
 
 
@@ -333,7 +332,7 @@ def sparsegpt_prune(
     `wanda_prune`.
 
     The Hessian of a layer is the sum of x x^T over its calibration tokens (the paper's factor 2 changes
-    nothing: damping is relative). `block.groups()` names the layers that share one.
+    nothing: damping is relative). `block.shared_inputs()` says which layers share one.
     Source: Frantar & Alistarh 2023, arXiv 2301.00774.
 
     ValueError: as for `wanda_prune`; block_size < 1 or not divisible by m; damping < 0.

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from minicompress.lab.calibration import Batch, check_batches, check_examples, record_inputs, watch_blocks
+from minicompress.lab.calibration import Batch, block_states, check_batches, check_examples, record_inputs
 from minicompress.lab.checks import check_keep, check_weight
 from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.modules import (

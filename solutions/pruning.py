@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from minicompress.lab.calibration import Batch, check_batches, real_tokens, walk_blocks, watch_inputs
+from minicompress.lab.calibration import Batch, check_batches, layer_inputs, walk_blocks
 from minicompress.lab.checks import (
     check_bits,
     check_pattern,
@@ -19,7 +19,6 @@ from minicompress.lab.checks import (
     check_sparsity,
     check_weight,
 )
-from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.modules import is_conv1d, linear_layers, owners
 
 
@@ -341,15 +340,8 @@ def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.T
     layers = linear_layers(model)
     ### BEGIN SOLUTION
     squares = dict.fromkeys(layers, 0.0)
-    device = next(model.parameters()).device
-    with evaluation_mode(model):
-        for batch in batches:
-
-            def see(name: str, x: torch.Tensor, batch: Batch = batch) -> None:
-                squares[name] += real_tokens(x, batch).float().pow(2).sum(0)  # [tokens, in] -> [in]
-
-            with watch_inputs(layers, see):
-                model(**{name: tensor.to(device) for name, tensor in batch.items()})
+    for name, x in layer_inputs(model, batches):
+        squares[name] += x.float().pow(2).sum(0)  # [tokens, in] -> [in]
     return {name: total.sqrt() for name, total in squares.items()}
     ### END SOLUTION
 
@@ -415,11 +407,8 @@ def wanda_prune(
     ### BEGIN SOLUTION
     for block in walk_blocks(model, batches):
         squares = dict.fromkeys(block.layers, 0.0)
-
-        def see(name: str, x: torch.Tensor, squares: dict = squares) -> None:
+        for name, x in block.inputs():
             squares[name] += x.float().pow(2).sum(0)  # [tokens, in] -> [in]
-
-        block.show(see)
         for name, layer in block.layers.items():
             weight = matrix(layer)
             weight.masked_fill_(~wanda_mask(weight, squares[name].sqrt(), sparsity, pattern), 0)
@@ -488,7 +477,7 @@ def sparsegpt_prune(
     `wanda_prune`.
 
     The Hessian of a layer is the sum of x x^T over its calibration tokens (the paper's factor 2 changes
-    nothing: damping is relative). `block.groups()` names the layers that share one.
+    nothing: damping is relative). `block.shared_inputs()` says which layers share one.
     Source: Frantar & Alistarh 2023, arXiv 2301.00774.
 
     ValueError: as for `wanda_prune`; block_size < 1 or not divisible by m; damping < 0.
@@ -503,21 +492,12 @@ def sparsegpt_prune(
         raise ValueError(f"damping must not be negative, got {damping}")
     ### BEGIN SOLUTION
     for block in walk_blocks(model, batches):
-        groups = {
-            names[0]: names for names in block.groups()
-        }  # the layers of a group see the same input, so they share a Hessian
-        widths = {first: matrix(block.layers[first]).shape[1] for first in groups}
-        hessians = {
-            first: torch.zeros(width, width, device=next(model.parameters()).device)
-            for first, width in widths.items()
-        }
-
-        def see(name: str, x: torch.Tensor, hessians: dict = hessians) -> None:
-            hessians[name].addmm_(x.float().T, x.float())  # [in, in]
-
-        block.show(see, list(groups))
-        for first, names in groups.items():
-            hessian = hessians.pop(first)
+        hessians: dict[tuple[str, ...], torch.Tensor] = {}  # one for all the layers that read the same input
+        for names, x in block.shared_inputs():
+            x = x.float()  # [tokens, in]
+            hessians[names] = hessians[names].addmm_(x.T, x) if names in hessians else x.T @ x  # [in, in]
+        while hessians:  # each is let go as soon as its layers are pruned
+            names, hessian = hessians.popitem()
             for name in names:
                 weight = matrix(block.layers[name])
                 weight.copy_(sparsegpt_weight(weight, hessian, sparsity, pattern, block_size, damping))

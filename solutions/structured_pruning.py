@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from minicompress.lab.calibration import Batch, check_batches, check_examples, record_inputs, watch_blocks
+from minicompress.lab.calibration import Batch, block_states, check_batches, check_examples, record_inputs
 from minicompress.lab.checks import check_keep, check_weight
 from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.modules import (
@@ -350,21 +350,12 @@ def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
     check_batches(batches)
     blocks = block_list(model)[1]
     ### BEGIN SOLUTION
-    similarity, tokens = torch.zeros(len(blocks), dtype=torch.float64), 0
     device = next(model.parameters()).device
-    with evaluation_mode(model):
-        for batch in batches:
-            batch = {name: tensor.to(device) for name, tensor in batch.items()}
-            real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()  # [B, T]
-
-            def see(number: int, x: torch.Tensor, y: torch.Tensor, real: torch.Tensor = real) -> None:
-                similarity[number] += (
-                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
-                )
-
-            with watch_blocks(blocks, see):
-                model(**batch, use_cache=False)
-            tokens += int(real.sum())
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += F.cosine_similarity(x.float(), y.float(), dim=-1).double().sum().item()
+        tokens[number] += len(x)
     return (1 - similarity / tokens).float().to(device)
     ### END SOLUTION
 
