@@ -237,7 +237,7 @@ def from_coo(indices: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) 
 
 
 def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Store one bit an entry and the non-zeros, in row-major order: (bits uint8 [ceil(numel/8)], values [nnz]).
+    """Store a bit an entry and the non-zeros, in row-major order: (bits uint8 [ceil(numel/8)], values [nnz]).
 
     Bit i of byte b, counted from the least significant, says whether entry 8b + i is kept; missing ones are
     0.

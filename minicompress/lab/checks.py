@@ -1,6 +1,7 @@
 """Checks of arguments that many functions share. Each names the bad value and says what is allowed."""
 
 import torch
+from torch import nn
 
 
 def check_tokens(tokens: torch.Tensor, count: int, shortest: int = 2, name: str = "batch_size") -> None:
@@ -42,6 +43,20 @@ def check_pattern(n: int, m: int, columns: int) -> None:
         raise ValueError(f"an N:M pattern keeps n of every m with 1 <= n <= m, got {n}:{m}")
     if columns % m:
         raise ValueError(f"the last dimension, {columns}, is not divisible by m = {m}")
+
+
+def check_same_shape(student_logits: torch.Tensor, teacher_logits: torch.Tensor) -> None:
+    """Refuse logits that cannot be compared entry by entry."""
+    student, teacher = list(student_logits.shape), list(teacher_logits.shape)
+    if student != teacher:
+        raise ValueError(f"logits differ in shape: student {student}, teacher {teacher}")
+
+
+def check_vocabularies(student: nn.Module, teacher: nn.Module) -> None:
+    """Refuse two models whose logits speak of different tokens."""
+    ours, theirs = student.config.vocab_size, teacher.config.vocab_size
+    if ours != theirs:
+        raise ValueError(f"vocabularies differ: student {ours}, teacher {theirs}")
 
 
 def check_bits(bits: int, lowest: int = 2, highest: int = 8) -> None:
