@@ -47,15 +47,12 @@ def teacher_layers(blocks: tuple[str, ...] = ("0", "3", "5")) -> dict[str, torch
     """
     tokens, _ = corpus.load_tokens("train", per_file=1)
     order = torch.randperm(len(tokens), generator=torch.Generator().manual_seed(SEED))
-    model, tensors = shipped_model("teacher"), {}
+    model = shipped_model("teacher")
     every = linear_layers(model).items()
     layers = {name: layer for name, layer in every if name.split(".")[2] in blocks}
-
-    def keep(name: str, x: torch.Tensor) -> None:
-        tensors[f"{name}.input"] = x.clone()
-
-    with torch.no_grad(), watch_inputs(layers, keep):
+    with torch.no_grad(), watch_inputs(layers) as inputs:
         model(input_ids=tokens[order[:16]])
+    tensors = {f"{name}.input": x.clone() for name, x in inputs}
     return tensors | {f"{name}.weight": layer.weight.detach().clone() for name, layer in layers.items()}
 
 

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from minicompress.lab.loops import evaluation_mode
+from minicompress.lab.checks import check_same_shape, check_vocabularies
+from minicompress.lab.loops import evaluation_mode, take_steps, training_mode
 
 
 def at_least_fp32(x: torch.Tensor) -> torch.Tensor:
@@ -25,8 +26,7 @@ def distillation_loss(
     alpha: float = 0.5,
     ignore_index: int = -100,
 ) -> torch.Tensor:
-    """Return alpha * T^2 * KL(teacher_T || student_T) + (1 - alpha) * cross entropy, averaged over real
-    tokens.
+    """Return alpha * T^2 * KL(teacher_T || student_T) + (1 - alpha) * cross entropy, a mean over tokens.
 
     teacher_T = softmax(teacher_logits / T), likewise the student. T^2 undoes the 1/T^2 by which a softer
     softmax shrinks the gradients. With labels, both terms average over the positions whose label is not
@@ -37,10 +37,7 @@ def distillation_loss(
     Returns a scalar, fp32 or better; the teacher receives no gradient.
     ValueError: shapes that differ, T <= 0, alpha outside [0, 1], or no real label left.
     """
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not T > 0:
         raise ValueError(f"the temperature T must be positive, got {T}")
     if not 0.0 <= alpha <= 1.0:
@@ -54,8 +51,7 @@ def feature_distillation_loss(
     layer_map: Sequence[tuple[int, int]],
     projections: Sequence[nn.Module] | None = None,
 ) -> torch.Tensor:
-    """Return the mean squared error between the student's and the teacher's hidden states, averaged over the
-    pairs of a map.
+    """Return the mean squared error between the student's and the teacher's hidden states.
 
     loss = mean over (s, t) in layer_map of mean((projection(student_states[s]) - teacher_states[t])^2)
 
@@ -71,19 +67,15 @@ def feature_distillation_loss(
     projection.
     """
     if not layer_map:
-        raise ValueError(
-            f"layer_map must pair at least one student state with a teacher state, got {layer_map}"
-        )
+        raise ValueError(f"layer_map must pair at least one student state with a teacher's, got {layer_map}")
     if projections is not None and len(projections) != len(layer_map):
-        raise ValueError(
-            f"one projection a pair is needed: {len(projections)} projections for {len(layer_map)} pairs"
-        )
+        counts = f"{len(projections)} projections for {len(layer_map)} pairs"
+        raise ValueError(f"one projection a pair is needed, got {counts}")
     raise NotImplementedError("Exercise 3.2 feature_distillation_loss")
 
 
 def init_student_from_teacher(teacher: nn.Module, keep_layers: Sequence[int]) -> nn.Module:
-    """Return a shallower copy of the teacher that starts from the chosen layers, in the order given, ready to
-    train.
+    """Return a shallower copy of the teacher, made of the chosen layers in the order given, ready to train.
 
     Embeddings, final norm and head are copied too; nothing is shared with the teacher, and all parameters
     require gradients. `num_hidden_layers` and each layer's `layer_idx` are renumbered, so that cached
@@ -93,11 +85,8 @@ def init_student_from_teacher(teacher: nn.Module, keep_layers: Sequence[int]) ->
     """
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if (
-        not keep_layers
-        or len(set(keep_layers)) != len(keep_layers)
-        or not set(keep_layers) <= set(range(depth))
-    ):
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
     raise NotImplementedError("Exercise 3.3 init_student_from_teacher")
 
@@ -110,29 +99,24 @@ def distill(
     T: float = 2.0,
     alpha: float = 0.5,
 ) -> list[float]:
-    """Train the student on the teacher's probabilities and the next tokens, one step a batch; return the
-    losses.
+    """Train the student on the teacher's probabilities and the next tokens; return each batch's loss.
 
-    The teacher is frozen: in eval mode, without gradients. The logits at position t are compared with the
-    token at t + 1, and padding (attention_mask 0) is not counted. Both models end in the modes they came in,
-    also after an error.
+    One step a batch. The teacher is frozen: in eval mode, without gradients. The logits at position t are
+    compared with the token at t + 1, and padding (attention_mask 0) is not counted. Both models end in the
+    modes they came in, also after an error.
 
     batches: mappings with `input_ids` int64 [B, L] and optionally `attention_mask` [B, L], on the models'
     device.
     ValueError: no batch, or models with different vocabularies.
     """
-    if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(
-            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
-        )
+    check_vocabularies(student, teacher)
     raise NotImplementedError("Exercise 3.4 distill")
 
 
 def on_the_fly_batch(
     teacher: nn.Module, prompts: Mapping[str, torch.Tensor], max_new_tokens: int, temperature: float = 0.0
 ) -> dict[str, torch.Tensor]:
-    """Let a model continue prompts; return {"input_ids", "attention_mask", "labels"}: prompt and answer,
-    ready to be re-scored.
+    """Let a model continue prompts; return {"input_ids", "attention_mask", "labels"} of prompt and answer.
 
     `teacher` is whoever writes: hand over the student for on-policy distillation (GKD, Agarwal et al. 2023,
     arXiv 2306.13649). Temperature 0 takes the likeliest token each time, another one samples from
@@ -155,9 +139,8 @@ def on_the_fly_batch(
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
     raise NotImplementedError("Exercise 3.5 on_the_fly_batch")
@@ -166,8 +149,7 @@ def on_the_fly_batch(
 def generalized_jsd(
     student_logits: torch.Tensor, teacher_logits: torch.Tensor, beta: float = 0.5
 ) -> torch.Tensor:
-    """Return the generalized Jensen-Shannon divergence between teacher P and student Q, averaged over all
-    rows given.
+    """Return the generalized Jensen-Shannon divergence of teacher P and student Q, a mean over all rows.
 
     beta * KL(P || M) + (1 - beta) * KL(Q || M) with M = beta * P + (1 - beta) * Q; beta = 0 stands for KL(P
     || Q), the distillation loss at T = 1, and beta = 1 for KL(Q || P). Between the ends it is bounded by ln
@@ -179,10 +161,7 @@ def generalized_jsd(
     better; the teacher receives no gradient. ValueError: shapes that differ (vocabularies must match), no
     row, or beta outside [0, 1].
     """
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
@@ -198,22 +177,18 @@ def distill_for_task(
     max_new_tokens: int,
     T: float = 2.0,
 ) -> list[float]:
-    """Teach the student one task by the teacher's answers, without any ground truth; one step a batch; return
-    the losses.
+    """Teach the student one task by the teacher's answers, without any ground truth; return the losses.
 
-    The teacher answers each batch of prompts (greedily, `on_the_fly_batch`); both models then read prompt and
-    answer, and the student imitates the teacher's distribution at every token of the answer: T^2 * KL, mean
-    over the answers' tokens. Kim & Rush 2016, arXiv 1606.07947, section 3.2, train on the teacher's
-    sequences; the distributions say more.
+    One step a batch. The teacher answers each batch of prompts (greedily, `on_the_fly_batch`); both models
+    then read prompt and answer, and the student imitates the teacher's distribution at every token of the
+    answer: T^2 * KL, mean over the answers' tokens. Kim & Rush 2016, arXiv 1606.07947, section 3.2, train on
+    the teacher's sequences; the distributions say more.
 
     prompts: batches as `on_the_fly_batch` takes them, on the models' device. The teacher is frozen; both
     models end in the modes they came in, also after an error. ValueError: no batch, or models with different
     vocabularies.
     """
-    if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(
-            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
-        )
+    check_vocabularies(student, teacher)
     raise NotImplementedError("Exercise 3.6 distill_for_task")
 
 
@@ -225,14 +200,14 @@ def distilbert_loss(
     T: float = 2.0,
     weights: Sequence[float] = (5, 2, 1, 0),
 ) -> torch.Tensor:
-    """Return the weighted sum of DistilBERT's losses for masked language models: soft, labels, cosine,
-    states.
+    """Return the weighted sum of DistilBERT's losses for masked language models.
 
     soft    T^2 * KL(teacher_T || student_T), mean over the real tokens (attention_mask 1)
-    labels  cross entropy at the masked tokens, mean over labels != -100; nothing is shifted: a masked LM answers in place
+    labels  cross entropy at the masked tokens, mean over labels != -100; nothing is shifted: a masked LM
+            answers in place
     cosine  1 - cos(student, teacher) of the last hidden states, mean over the real tokens
-    states  mean squared error of the hidden states over the real tokens, mean over pairs at equal depth: embeddings with
-            embeddings, student state k with teacher state k * (teacher's layers / student's layers)
+    states  mean squared error of the hidden states over the real tokens, mean over pairs at equal depth:
+            embeddings with embeddings, student state k with teacher state k * (teacher's layers / student's)
     The default weights are the paper's (Sanh et al. 2019, arXiv 1910.01108, and its code); (0.5, 0.5, 0, 0.1)
     is the article's recipe. A term of weight 0 is not computed.
 

@@ -17,8 +17,7 @@ from minicompress.lab.machine import synchronize
 
 
 def perplexity(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int = 16) -> float:
-    """Return exp of the mean next-token negative log-likelihood (nats), every predicted token weighing the
-    same.
+    """Return exp of the mean next-token negative log-likelihood in nats, every token weighing the same.
 
     perplexity = exp( -1/N * sum over sequences and positions t >= 1 of log p(token_t | tokens before t) )
 
@@ -43,8 +42,7 @@ def top1_accuracy(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int 
 
 
 def throughput(model: torch.nn.Module, tokens: torch.Tensor, repeats: int = 5) -> float:
-    """Return tokens per second of full forward passes over `tokens`: numel / median seconds of `repeats`
-    runs.
+    """Return tokens per second of full forward passes: numel / median seconds of `repeats` runs.
 
     One warm-up run is not counted (it pays for memory and kernel selection), and the device is synchronised
     before each reading of the clock (a GPU answers before it has finished). The median ignores a run that was
@@ -57,12 +55,11 @@ def throughput(model: torch.nn.Module, tokens: torch.Tensor, repeats: int = 5) -
 
 
 def model_bytes(model: torch.nn.Module) -> int:
-    """Return the bytes of all parameters and persistent buffers, each at its element size, shared storage
-    once.
+    """Return the bytes of all parameters and persistent buffers, counting shared storage once.
 
-    Tied embeddings are one tensor under two names: count them once. A buffer registered with
-    `persistent=False` is not saved, so it does not count. A view counts its own elements, not the storage
-    behind it.
+    A tensor takes its number of elements times its element size. Tied embeddings are one tensor under two
+    names: count them once. A buffer registered with `persistent=False` is not saved, so it does not count. A
+    view counts its own elements, not the storage behind it.
     Example: a 2 x 3 fp16 weight with a 2-element fp32 bias takes 2*3*2 + 2*4 = 20 bytes.
     """
     raise NotImplementedError("Exercise 0.4 model_bytes")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from minicompress.lab.calibration import Batch, check_batches, real_tokens, walk_blocks, watch_inputs
+from minicompress.lab.calibration import Batch, check_batches, layer_inputs, walk_blocks
 from minicompress.lab.checks import (
     check_bits,
     check_pattern,
@@ -19,13 +19,11 @@ from minicompress.lab.checks import (
     check_sparsity,
     check_weight,
 )
-from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.modules import is_conv1d, linear_layers, owners
 
 
 def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
-    """Mask the smallest magnitudes: True = kept, and exactly round(sparsity * numel) entries are False =
-    pruned.
+    """Mask the smallest magnitudes: exactly round(sparsity * numel) entries are False, which means pruned.
 
     Example: weight [[1, -4], [3, 2]] at sparsity 0.5 prunes 1 and 2: mask [[False, True], [True, False]]. The
     count is exact by rank, so ties do not change it: among equal magnitudes the lowest flat index goes first.
@@ -54,11 +52,11 @@ class Mask(nn.Module):
 
 
 def apply_mask(module: nn.Module, mask: torch.Tensor) -> None:
-    """Fix the pruned entries of `module.weight` at zero, in place, through any optimizer made before or
-    after.
+    """Fix the pruned entries of `module.weight` at zero, in place, whatever an optimizer does.
 
-    Use `torch.nn.utils.parametrize` with the `Mask` above. A second call ANDs the new mask into the buffer of
-    the `Mask` that is already there (no second one is stacked on it): masks only grow. `bake_masks` ends it.
+    The optimizer may have been made before or after. Use `torch.nn.utils.parametrize` with the `Mask` above.
+    A second call ANDs the new mask into the buffer of the `Mask` that is already there (no second one is
+    stacked on it): masks only grow. `bake_masks` ends it.
 
     mask: bool, the shape of module.weight. ValueError: another shape or dtype, or a weight that is tied
     (shared with another module, which would go on using the unmasked values).
@@ -79,8 +77,7 @@ def bake_masks(model: nn.Module) -> None:
 
 
 def global_magnitude_masks(weights: Mapping[str, torch.Tensor], sparsity: float) -> dict[str, torch.Tensor]:
-    """Mask the smallest magnitudes of all weights together: one ranking, so that some layers lose more than
-    others.
+    """Mask the smallest magnitudes of all weights together: by one ranking, so some layers lose more.
 
     Exactly round(sparsity * total) entries are False; among equal magnitudes the first weight of the mapping
     goes first, then the lowest flat index. Example: {"a": [1, 4], "b": [2, 3]} at 0.5 gives {"a": [F, T],
@@ -122,13 +119,12 @@ def iterative_pruning(
     final: float = 0.9,
     steps: int = 10,
 ) -> list[dict]:
-    """Prune a little, fine-tune, evaluate, and again, until `final` of all prunable weights are zero; in
-    place.
+    """Prune a little, fine-tune, evaluate, and again, until `final` of all prunable weights are zero.
 
-    Step k of 1..steps masks the model's Linear layers by one global ranking to the linear schedule's
-    sparsity, calls `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so it ranks lowest
-    and stays pruned: masks only grow. They stay on the model; `bake_masks` ends them. Source: Han et al.
-    2015, arXiv 1506.02626, section 3.
+    The model is changed in place. Step k of 1..steps masks its Linear layers by one global ranking to the
+    linear schedule's sparsity, calls `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so
+    it ranks lowest and stays pruned: masks only grow. They stay on the model; `bake_masks` ends them. Source:
+    Han et al. 2015, arXiv 1506.02626, section 3.
 
     Returns one record a step: {"step": int, "sparsity": float, "score": what evaluate returned}.
     ValueError: steps < 1, final outside [0, 1], a model with no Linear layer in its blocks.
@@ -156,8 +152,7 @@ def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
 
 
 def to_coo(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Store the non-zeros with their coordinates: (indices int64 [ndim, nnz], values [nnz]), in row-major
-    order.
+    """Store non-zeros with their coordinates, in row-major order: (indices int64 [ndim, nnz], values [nnz]).
 
     Example: [[0, 5], [7, 0]] gives indices [[0, 1], [1, 0]] (rows, then columns) and values [5, 7].
     """
@@ -170,23 +165,19 @@ def from_coo(indices: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) 
     ValueError: indices that are not [len(shape), nnz], or that lie outside the shape.
     """
     if indices.shape != (len(shape), len(values)):
-        raise ValueError(
-            f"indices must be [{len(shape)}, {len(values)}] for shape {list(shape)}, got {list(indices.shape)}"
-        )
-    if indices.numel() and (
-        (indices < 0).any() or (indices.T >= torch.tensor(shape, device=indices.device)).any()
-    ):
-        raise ValueError(
-            f"indices up to {indices.amax(1).tolist()} (from {indices.amin().item()}) lie outside the shape {list(shape)}"
-        )
+        wanted = [len(shape), len(values)]
+        raise ValueError(f"indices must be {wanted} for shape {list(shape)}, got {list(indices.shape)}")
+    sizes = torch.tensor(shape, device=indices.device)
+    if (indices < 0).any() or (indices.T >= sizes).any():
+        span = f"from {indices.amin().item()} up to {indices.amax(1).tolist()}"
+        raise ValueError(f"indices {span} lie outside the shape {list(shape)}")
     raise NotImplementedError("Exercise 1.7 from_coo")
 
 
 def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Store one bit an entry and the non-zeros: (bits uint8 [ceil(numel/8)], values [nnz]), in row-major
-    order.
+    """Store a bit an entry and the non-zeros, in row-major order: (bits uint8 [ceil(numel/8)], values [nnz]).
 
-    Bit i of byte b (counted from the least significant) says whether entry 8b + i is kept; missing ones are
+    Bit i of byte b, counted from the least significant, says whether entry 8b + i is kept; missing ones are
     0.
     Example: [5, 0, 0, 7, 0, 0, 0, 0, 3] gives bits [0b00001001, 0b00000001] = [9, 1] and values [5, 7, 3].
     """
@@ -200,16 +191,15 @@ def from_bitmask(bits: torch.Tensor, values: torch.Tensor, shape: Sequence[int])
     (name both).
     """
     numel = math.prod(shape)
-    if bits.dtype != torch.uint8 or bits.shape != (math.ceil(numel / 8),):
-        raise ValueError(
-            f"shape {list(shape)} needs uint8 bits [{math.ceil(numel / 8)}], got {bits.dtype} {list(bits.shape)}"
-        )
+    size = math.ceil(numel / 8)
+    if bits.dtype != torch.uint8 or bits.shape != (size,):
+        got = f"{bits.dtype} {list(bits.shape)}"
+        raise ValueError(f"shape {list(shape)} needs uint8 bits [{size}], got {got}")
     raise NotImplementedError("Exercise 1.7 from_bitmask")
 
 
 def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
-    """Predict the bytes of a pruned tensor: its kept values at `bits` each, and what it takes to know their
-    places.
+    """Predict the bytes of a pruned tensor: its kept values at `bits` each, and where they belong.
 
     nnz = numel - round(sparsity * numel); the values take ceil(nnz * bits / 8) bytes. Beside them: "coo" one
     int64 a dimension and value (16 nnz for a matrix); "csr" an int64 column a value and rows + 1 int64
@@ -227,19 +217,20 @@ def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str)
     if format == "csr" and len(shape) != 2:
         raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
     if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
-        raise ValueError(
-            f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {sparsity} and {list(shape)}"
-        )
+        got = f"{sparsity} and {list(shape)}"
+        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {got}")
     raise NotImplementedError("Exercise 1.7 storage_bytes")
 
 
 def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
-    """Return the L2 norm of each input feature of each prunable layer, over all calibration tokens: name ->
-    fp32 [in].
+    """Return how loud each input of each prunable layer is: name -> L2 norm over all tokens, fp32 [in].
 
     norm_j = sqrt( sum over tokens of x_j^2 ): not the mean of x_j, whose signs cancel. Padding does not
-    count, neither here nor inside the model (call it with the whole batch). The sums are fp32 whatever the
-    model's dtype. The model is run in eval mode without gradients and left as it was.
+    count, neither here nor inside the model. The sums are fp32 whatever the model's dtype. The model is run
+    in eval mode without gradients and left as it was.
+
+    `layer_inputs(model, batches)` runs it: an iterator over (name, x), x being the layer's input for one
+    batch, [tokens, in] in the model's dtype, without padding.
 
     batches: a list of mappings with `input_ids` [B, T] and optionally `attention_mask`.
     ValueError: no batch or nothing but padding, a model with no Linear layer in its blocks.
@@ -255,12 +246,11 @@ def wanda_mask(
     sparsity: float = 0.5,
     pattern: tuple[int, int] | None = None,
 ) -> torch.Tensor:
-    """Mask by |weight| * input norm, compared within each output row: int(in_features * sparsity) go in every
-    row.
+    """Mask by |weight| * input norm, compared within each output row.
 
-    A small weight on a loud input can matter more than a large one on a silent input. With `pattern=(n, m)`,
-    n of every m neighbouring inputs are kept instead. Example: weight [[1, -2]] with norms [10, 1] prunes the
-    -2 (10 against 2).
+    int(in_features * sparsity) entries go in every row. A small weight on a loud input can matter more than a
+    large one on a silent input. With `pattern=(n, m)`, n of every m neighbouring inputs are kept instead.
+    Example: weight [[1, -2]] with norms [10, 1] prunes the -2 (10 against 2).
     Source: Sun et al. 2023, arXiv 2306.11695, equation 1 and section 3.
 
     weight: [out, in], floating point; input_norm: [in]. Returns bool [out, in].
@@ -271,14 +261,19 @@ def wanda_mask(
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
     if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
-        raise ValueError(
-            f"weight must be [out, in] and input_norm [in], got {list(weight.shape)} and {list(input_norm.shape)}"
-        )
+        got = f"{list(weight.shape)} and {list(input_norm.shape)}"
+        raise ValueError(f"weight must be [out, in] and input_norm [in], got {got}")
     raise NotImplementedError("Exercise 1.9 wanda_mask")
 
 
 def matrix(layer: nn.Module) -> torch.Tensor:
-    """The layer's weight as [out, in], sharing memory: GPT-2's Conv1D stores its transpose."""
+    """The layer's weight as [out, in], sharing memory: GPT-2's Conv1D stores its transpose.
+
+    ValueError: a masked weight, which is computed anew at each use, so that changes to it would be lost.
+    """
+    if parametrize.is_parametrized(layer, "weight"):
+        name = type(layer).__name__
+        raise ValueError(f"this {name} is parametrized, by a mask perhaps: bake_masks(model) first")
     return layer.weight.detach().T if is_conv1d(layer) else layer.weight.detach()
 
 
@@ -290,9 +285,13 @@ def wanda_prune(
     A block is calibrated on what the blocks before it, already pruned, make of the text; one block's inputs
     are kept at a time. Pruned weights become zeros: `apply_mask(layer, layer.weight != 0)` keeps them zero in
     fine-tuning.
+
+    `walk_blocks(model, batches)` gives one block after the other: `block.layers`, name -> layer, and
+    `block.inputs()`, an iterator like `layer_inputs` over the inputs of these layers. `matrix(layer)` is the
+    weight to change in place.
     Source: Sun et al. 2023, arXiv 2306.11695, section 3.
 
-    ValueError: as for `wanda_mask` and `input_norms`.
+    ValueError: as for `wanda_mask` and `input_norms`; a model that is masked already (`bake_masks` first).
     """
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
@@ -307,13 +306,12 @@ def sparsegpt_weight(
     block_size: int = 128,
     damping: float = 0.01,
 ) -> torch.Tensor:
-    """Return the weight pruned column by column, the columns to the right making up for the error (optimal
-    brain surgeon).
+    """Return the weight pruned column by column, the columns to the right making up for the error.
 
-    With U the upper Cholesky factor of the inverse Hessian, pruning w_j costs w_j^2 / U_jj^2 and moves the
-    rest of its row by -(w_j / U_jj) U_j. Masks are chosen once per block of columns over all its rows, or,
-    with a pattern, at every group of m columns from the weights as updated so far. Inputs that are always
-    zero lose their columns.
+    This is the optimal brain surgeon. With U the upper Cholesky factor of the inverse Hessian, pruning w_j
+    costs w_j^2 / U_jj^2 and moves the rest of its row by -(w_j / U_jj) U_j. Masks are chosen once per block
+    of columns over all its rows, or, with a pattern, at every group of m columns from the weights as updated
+    so far. Inputs that are always zero lose their columns.
     Source: Frantar & Alistarh 2023, arXiv 2301.00774, section 3 and algorithm 1.
 
     weight: [out, in]; hessian: [in, in], proportional to the sum of x x^T. Returns fp32 [out, in].
@@ -329,11 +327,11 @@ def sparsegpt_prune(
     block_size: int = 128,
     damping: float = 0.01,
 ) -> None:
-    """Prune every Linear layer inside the blocks with `sparsegpt_weight`, in place, block by block as in
-    `wanda_prune`.
+    """Prune every Linear layer inside the blocks with `sparsegpt_weight`, in place, as in `wanda_prune`.
 
     The Hessian of a layer is the sum of x x^T over its calibration tokens (the paper's factor 2 changes
-    nothing: damping is relative). `block.groups()` names the layers that share one.
+    nothing: damping is relative). Layers that read the same input share one: `block.shared_inputs()` gives
+    (names, x), each input once.
     Source: Frantar & Alistarh 2023, arXiv 2301.00774.
 
     ValueError: as for `wanda_prune`; block_size < 1 or not divisible by m; damping < 0.
@@ -341,9 +339,8 @@ def sparsegpt_prune(
     check_sparsity(sparsity)
     check_pattern_sparsity(pattern, sparsity)
     if block_size < 1 or (pattern is not None and block_size % pattern[1]):
-        raise ValueError(
-            f"block_size must be at least 1 and divisible by the pattern's m, got {block_size} with {pattern}"
-        )
+        got = f"{block_size} with {pattern}"
+        raise ValueError(f"block_size must be at least 1 and divisible by the pattern's m, got {got}")
     if not damping >= 0:
         raise ValueError(f"damping must not be negative, got {damping}")
     raise NotImplementedError("Exercise 1.11 sparsegpt_prune")

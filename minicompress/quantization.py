@@ -23,12 +23,12 @@ class QuantizedTensor(NamedTuple):
 
 
 def quantize_symmetric(weight: torch.Tensor, bits: int = 8, group_size: int | None = None) -> QuantizedTensor:
-    """Round to the nearest of the integers -q..q times a scale, q = 2^(bits-1) - 1, one scale a row or a
-    group.
+    """Round to the nearest of the integers -q..q times a scale, q = 2^(bits-1) - 1.
 
-    scale = absmax / q, values = round(weight / scale), half to even. Example: row [7, 2.5, 0.5, -4.5] at 4
-    bits has scale 1 and values [7, 2, 0, -4]: each half goes to its even neighbour. An all-zero row or group
-    gets scale 1. The error of each weight is at most scale / 2.
+    There is one scale a row, or a group of neighbours in it. scale = absmax / q, values = round(weight /
+    scale), half to even. Example: row [7, 2.5, 0.5, -4.5] at 4 bits has scale 1 and values [7, 2, 0, -4]:
+    each half goes to its even neighbour. An all-zero row or group gets scale 1. The error of each weight is
+    at most scale / 2.
 
     weight: [out, in], floating point; computed in fp32. ValueError: bits outside 2..8, a group_size that does
     not divide `in`, a weight that is not a matrix, NaN or infinity, or an integer tensor.
@@ -49,17 +49,15 @@ def dequantize(q: QuantizedTensor) -> torch.Tensor:
 
 
 def pack_int4(values: torch.Tensor) -> torch.Tensor:
-    """Pack integers -8..7 two to a byte along the last dimension, offset by 8, the first one in the low
-    nibble.
+    """Pack integers -8..7 two to a byte along the last dimension, plus 8, the first in the low nibble.
 
     Example: [-8, 7, 0] becomes the nibbles 0, 15, 8 and a padding 0: bytes [0xF0, 0x08] = [240, 8].
 
     values: integer [..., columns]. Returns uint8 [..., ceil(columns / 2)]. ValueError: a value outside -8..7.
     """
     if values.is_floating_point() or (values.numel() and (values.min() < -8 or values.max() > 7)):
-        raise ValueError(
-            f"values must be integers in -8..7, got {values.dtype} {values.min().item()}..{values.max().item()}"
-        )
+        got = f"{values.dtype} {values.min().item()}..{values.max().item()}"
+        raise ValueError(f"values must be integers in -8..7, got {got}")
     raise NotImplementedError("Exercise 5.2 pack_int4")
 
 
@@ -68,16 +66,15 @@ def unpack_int4(packed: torch.Tensor, columns: int) -> torch.Tensor:
 
     ValueError: packed is not uint8, or `columns` does not fit its last dimension.
     """
-    if packed.dtype != torch.uint8 or packed.shape[-1] != (columns + 1) // 2:
-        raise ValueError(
-            f"{columns} columns need uint8 [..., {(columns + 1) // 2}], got {packed.dtype} {list(packed.shape)}"
-        )
+    size = (columns + 1) // 2
+    if packed.dtype != torch.uint8 or packed.shape[-1] != size:
+        got = f"{packed.dtype} {list(packed.shape)}"
+        raise ValueError(f"{columns} columns need uint8 [..., {size}], got {got}")
     raise NotImplementedError("Exercise 5.2 unpack_int4")
 
 
 class QuantizedLinear(nn.Module):
-    """A Linear layer that holds integers: y = x (values * scale)^T + bias, computed in fp32 (outside
-    autocast).
+    """A Linear layer that holds integers: y = x (values * scale)^T + bias, in fp32 outside autocast.
 
     Buffers: values int8 [out, in], scale fp32 [out, groups], bias fp32 [out] or None. Make one with
     `from_linear`.

@@ -1,6 +1,6 @@
-"""Notebook 02: structured pruning. Whole channels, neurons, heads and blocks go; the matrices stay dense and
-really get smaller.
+"""Notebook 02: structured pruning. Whole channels, neurons, heads and blocks go.
 
+The matrices stay dense and really get smaller.
 Whatever produces a channel, everything that normalises it and everything that reads it shrink together.
 `keep` is always a sorted int64 tensor of unique indices.
 """
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from minicompress.lab.calibration import Batch, check_batches, check_examples, record_inputs, watch_blocks
+from minicompress.lab.calibration import Batch, block_states, check_batches, check_examples, record_inputs
 from minicompress.lab.checks import check_keep, check_weight
 from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.modules import (
@@ -46,17 +46,13 @@ def channel_importance(weight: torch.Tensor) -> torch.Tensor:
     raise NotImplementedError("Exercise 2.1 channel_importance")
 
 
-SIZES = (
-    ("out_features", "out_channels", "num_features", "nf"),
-    ("in_features", "in_channels", "num_features", "nx"),
-)  # outputs, inputs
+OUTPUT_SIZES = ("out_features", "out_channels", "num_features", "nf")
+INPUT_SIZES = ("in_features", "in_channels", "num_features", "nx")
 
 
-def remember_size(layer: nn.Module, size: int, inputs: bool = False) -> None:
-    """Write the new number of output (or input) channels where the layer remembers it: `out_features`,
-    `num_features`, ...
-    """
-    for name in SIZES[inputs]:
+def remember_size(layer: nn.Module, names: Sequence[str], size: int) -> None:
+    """Write the new number of channels where the layer remembers it, under one or another of these names."""
+    for name in names:
         if hasattr(layer, name):
             setattr(layer, name, size)
 
@@ -67,8 +63,7 @@ def parameter_like(old: nn.Parameter, values: torch.Tensor) -> nn.Parameter:
 
 
 def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
-    """Return a copy of the layer that has only the output channels `keep`: rows of the weight and of
-    everything else a channel owns.
+    """Return a copy of the layer that has only the output channels `keep`, and what these channels own.
 
     A Linear and a Conv2d own a weight row and a bias a channel; a BatchNorm a weight, a bias and the running
     mean and variance; GPT-2's Conv1D stores its weight as [in, out], so its channels are columns. Everything
@@ -95,15 +90,14 @@ def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
 
 
 def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
-    """Return a smaller copy of a chain of convolutions: each loses the int(ratio * channels) channels with
-    the smallest norm.
+    """Return a smaller copy of a chain of convolutions: each loses the channels with the smallest norms.
 
-    The copy computes what the model computes when those channels are set to zero *after* BatchNorm and ReLU.
-    So the BatchNorms shrink with their convolution, and so do the inputs of the next convolution, or of the
-    first Linear: there, after the Flatten, channel c stands at the places c * H*W ... c * H*W + H*W - 1. A
-    convolution or Linear that nothing reads is the model's output and keeps all of its channels. Norms are
-    those of the model as it is given; of equal ones the lowest index goes first. Source: Li et al. 2017,
-    arXiv 1608.08710, section 3.
+    A convolution loses int(ratio * channels) of them. The copy computes what the model computes when those
+    channels are set to zero *after* BatchNorm and ReLU. So the BatchNorms shrink with their convolution, and
+    so do the inputs of the next convolution, or of the first Linear: there, after the Flatten, channel c
+    stands at the places c * H*W ... c * H*W + H*W - 1. A convolution or Linear that nothing reads is the
+    model's output and keeps all of its channels. Norms are those of the model as it is given; of equal ones
+    the lowest index goes first. Source: Li et al. 2017, arXiv 1608.08710, section 3.
 
     model: Conv2d, BatchNorm2d, Linear and layers without parameters (ReLU, pooling, Flatten), defined in the
     order in which they run. ValueError: ratio outside 0 <= ratio < 1, no Conv2d, any other layer that has
@@ -112,21 +106,16 @@ def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [
-        type(layer).__name__
-        for _, layer in layers
-        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
-    ]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
     if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
-        raise ValueError(
-            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
-        )
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
     raise NotImplementedError("Exercise 2.3 prune_conv_chain")
 
 
 def prune_mlp_neurons(mlp: nn.Module, keep: torch.Tensor) -> None:
-    """Keep only the given neurons of a transformer's MLP, in place: rows of what writes them, columns of what
-    reads them.
+    """Keep only the given neurons of a transformer's MLP, in place, in what writes and in what reads them.
 
     `gate_proj` and `up_proj` write a gated MLP's neurons and `down_proj` reads them (Llama, Qwen, Mistral);
     in GPT-2 these are `c_fc` and `c_proj`. A neuron is removed exactly when its output is, so the pruned MLP
@@ -143,11 +132,11 @@ def prune_mlp_neurons(mlp: nn.Module, keep: torch.Tensor) -> None:
 
 
 def prune_neurons(model: nn.Module, neurons: int) -> nn.Module:
-    """Keep the `neurons` most important MLP neurons of every block of a Llama, in place, and say so in the
-    configuration; given.
+    """Keep the `neurons` most important MLP neurons of every block of a Llama, in place; given.
 
-    A neuron's importance is the product of the norms of its gate row, its up row and its down column: it does
-    nothing when one of the three is zero. Of equal ones any may go. Returns the model.
+    The new number is written into the configuration. A neuron's importance is the product of the norms of its
+    gate row, its up row and its down column: it does nothing when one of the three is zero. Of equal ones any
+    may go. Returns the model.
     """
     for mlp in mlp_modules(model):
         weights = (mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight.T)  # each [neurons, hidden]
@@ -173,9 +162,7 @@ def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(
-            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
-        )
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
     heads = counts.pop()
     raise NotImplementedError("Exercise 2.5 head_importance")
 
@@ -202,8 +189,7 @@ def prune_attention_heads(attention: nn.Module, keep: torch.Tensor) -> None:
 
 
 def sync_config(model: nn.Module) -> None:
-    """Write the numbers of heads and neurons that the layers really have into the model's configuration, in
-    place.
+    """Write the numbers of heads and neurons that the layers really have into the model's configuration.
 
     `save_pretrained` writes weights and configuration, `from_pretrained` builds the model from the
     configuration alone; so it must tell the truth: `num_attention_heads`, `num_key_value_heads`, `head_dim`
@@ -217,13 +203,15 @@ def sync_config(model: nn.Module) -> None:
 
 
 def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
-    """Return how much each block turns the hidden states: 1 - mean cosine similarity of its input and output,
-    fp32 [layers].
+    """Return how much each block turns the hidden states: fp32 [layers].
 
-    The mean runs over all real tokens of all batches. A block that hardly turns them can go. Example: a block
-    that doubles its input has influence 0, one that rotates it by 90 degrees has 1. (`output_hidden_states`
-    will not do: the last of them comes after the final norm.) The model is run in eval mode without gradients
-    and left as it was.
+    That is 1 - the mean cosine similarity of its input and its output, over all real tokens of all batches. A
+    block that hardly turns them can go. Example: a block that doubles its input has influence 0, one that
+    rotates it by 90 degrees has 1. (`output_hidden_states` will not do: the last of them comes after the
+    final norm.) The model is run in eval mode without gradients and left as it was.
+
+    `block_states(model, batches)` runs it: an iterator over (number, x, y), x and y being what goes into the
+    block and comes out of it for one batch, [tokens, features] without padding.
     Source: Men et al. 2024 (ShortGPT), arXiv 2403.03853, equation 1.
 
     ValueError: no batch or nothing but padding, a model without blocks.

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from minicompress.lab.loops import evaluation_mode
+from minicompress.lab.checks import check_same_shape, check_vocabularies
+from minicompress.lab.loops import evaluation_mode, take_steps, training_mode
 
 
 def at_least_fp32(x: torch.Tensor) -> torch.Tensor:
@@ -25,8 +26,7 @@ def distillation_loss(
     alpha: float = 0.5,
     ignore_index: int = -100,
 ) -> torch.Tensor:
-    """Return alpha * T^2 * KL(teacher_T || student_T) + (1 - alpha) * cross entropy, averaged over real
-    tokens.
+    """Return alpha * T^2 * KL(teacher_T || student_T) + (1 - alpha) * cross entropy, a mean over tokens.
 
     teacher_T = softmax(teacher_logits / T), likewise the student. T^2 undoes the 1/T^2 by which a softer
     softmax shrinks the gradients. With labels, both terms average over the positions whose label is not
@@ -37,10 +37,7 @@ def distillation_loss(
     Returns a scalar, fp32 or better; the teacher receives no gradient.
     ValueError: shapes that differ, T <= 0, alpha outside [0, 1], or no real label left.
     """
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not T > 0:
         raise ValueError(f"the temperature T must be positive, got {T}")
     if not 0.0 <= alpha <= 1.0:
@@ -58,9 +55,7 @@ def distillation_loss(
             raise ValueError(f"every label is {ignore_index}: there is no token to learn from")
         student, teacher, labels = student[real], teacher[real], labels[real]
     log_student, log_teacher = F.log_softmax(student / T, -1), F.log_softmax(teacher / T, -1)
-    soft = T**2 * F.kl_div(
-        log_student, log_teacher, reduction="batchmean", log_target=True
-    )  # mean over the N rows
+    soft = T**2 * F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)  # mean of N rows
     return soft if labels is None else alpha * soft + (1 - alpha) * F.cross_entropy(student, labels)
     ### END SOLUTION
 
@@ -71,8 +66,7 @@ def feature_distillation_loss(
     layer_map: Sequence[tuple[int, int]],
     projections: Sequence[nn.Module] | None = None,
 ) -> torch.Tensor:
-    """Return the mean squared error between the student's and the teacher's hidden states, averaged over the
-    pairs of a map.
+    """Return the mean squared error between the student's and the teacher's hidden states.
 
     loss = mean over (s, t) in layer_map of mean((projection(student_states[s]) - teacher_states[t])^2)
 
@@ -88,35 +82,29 @@ def feature_distillation_loss(
     projection.
     """
     if not layer_map:
-        raise ValueError(
-            f"layer_map must pair at least one student state with a teacher state, got {layer_map}"
-        )
+        raise ValueError(f"layer_map must pair at least one student state with a teacher's, got {layer_map}")
     if projections is not None and len(projections) != len(layer_map):
-        raise ValueError(
-            f"one projection a pair is needed: {len(projections)} projections for {len(layer_map)} pairs"
-        )
+        counts = f"{len(projections)} projections for {len(layer_map)} pairs"
+        raise ValueError(f"one projection a pair is needed, got {counts}")
     ### BEGIN SOLUTION
+    if projections is None:
+        projections = [nn.Identity()] * len(layer_map)
     errors = []
-    for index, (s, t) in enumerate(layer_map):
+    for (s, t), projection in zip(layer_map, projections, strict=True):
         if not 0 <= s < len(student_states) or not 0 <= t < len(teacher_states):
-            raise ValueError(
-                f"pair {(s, t)}: there are student states 0..{len(student_states) - 1}, teacher's 0..{len(teacher_states) - 1}"
-            )
-        ours, theirs = student_states[s], teacher_states[t].detach()
-        if projections is not None:
-            ours = projections[index](ours)
+            counts = f"{len(student_states)} student states and {len(teacher_states)} of the teacher's"
+            raise ValueError(f"pair {(s, t)}: there are {counts}, counted from 0")
+        ours, theirs = projection(student_states[s]), teacher_states[t].detach()
         if ours.shape != theirs.shape:
-            raise ValueError(
-                f"pair {(s, t)}: student state {list(ours.shape)}, teacher's {list(theirs.shape)}: is a projection missing?"
-            )
+            shapes = f"student state {list(ours.shape)}, teacher's {list(theirs.shape)}"
+            raise ValueError(f"pair {(s, t)}: {shapes}: is a projection missing?")
         errors.append(F.mse_loss(at_least_fp32(ours), at_least_fp32(theirs)))
     return torch.stack(errors).mean()
     ### END SOLUTION
 
 
 def init_student_from_teacher(teacher: nn.Module, keep_layers: Sequence[int]) -> nn.Module:
-    """Return a shallower copy of the teacher that starts from the chosen layers, in the order given, ready to
-    train.
+    """Return a shallower copy of the teacher, made of the chosen layers in the order given, ready to train.
 
     Embeddings, final norm and head are copied too; nothing is shared with the teacher, and all parameters
     require gradients. `num_hidden_layers` and each layer's `layer_idx` are renumbered, so that cached
@@ -126,11 +114,8 @@ def init_student_from_teacher(teacher: nn.Module, keep_layers: Sequence[int]) ->
     """
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if (
-        not keep_layers
-        or len(set(keep_layers)) != len(keep_layers)
-        or not set(keep_layers) <= set(range(depth))
-    ):
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
     ### BEGIN SOLUTION
     student = copy.deepcopy(teacher).requires_grad_(True)
@@ -156,34 +141,26 @@ def distill(
     T: float = 2.0,
     alpha: float = 0.5,
 ) -> list[float]:
-    """Train the student on the teacher's probabilities and the next tokens, one step a batch; return the
-    losses.
+    """Train the student on the teacher's probabilities and the next tokens; return each batch's loss.
 
-    The teacher is frozen: in eval mode, without gradients. The logits at position t are compared with the
-    token at t + 1, and padding (attention_mask 0) is not counted. Both models end in the modes they came in,
-    also after an error.
+    One step a batch. The teacher is frozen: in eval mode, without gradients. The logits at position t are
+    compared with the token at t + 1, and padding (attention_mask 0) is not counted. Both models end in the
+    modes they came in, also after an error.
 
     batches: mappings with `input_ids` int64 [B, L] and optionally `attention_mask` [B, L], on the models'
     device.
     ValueError: no batch, or models with different vocabularies.
     """
-    if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(
-            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
-        )
+    check_vocabularies(student, teacher)
     ### BEGIN SOLUTION
-    modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
     losses = []
-    try:
-        student.train()
-        teacher.eval()
+    with training_mode(student, teacher):
         for batch in batches:
             input_ids, mask = batch["input_ids"], batch.get("attention_mask")
+            inputs = {"input_ids": input_ids, "attention_mask": mask}
             with torch.no_grad():
-                teacher_logits = teacher(input_ids=input_ids, attention_mask=mask).logits[
-                    :, :-1
-                ]  # [B, L-1, V]
-            student_logits = student(input_ids=input_ids, attention_mask=mask).logits[:, :-1]  # [B, L-1, V]
+                teacher_logits = teacher(**inputs).logits[:, :-1]  # [B, L-1, V]
+            student_logits = student(**inputs).logits[:, :-1]  # [B, L-1, V]
             labels = input_ids[:, 1:]  # [B, L-1]
             if mask is not None:
                 labels = labels.masked_fill(mask[:, 1:] == 0, -100)
@@ -192,9 +169,6 @@ def distill(
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-    finally:
-        for module, training in modes:
-            module.training = training
     if not losses:
         raise ValueError("batches is empty: there is nothing to learn from")
     return losses
@@ -204,8 +178,7 @@ def distill(
 def on_the_fly_batch(
     teacher: nn.Module, prompts: Mapping[str, torch.Tensor], max_new_tokens: int, temperature: float = 0.0
 ) -> dict[str, torch.Tensor]:
-    """Let a model continue prompts; return {"input_ids", "attention_mask", "labels"}: prompt and answer,
-    ready to be re-scored.
+    """Let a model continue prompts; return {"input_ids", "attention_mask", "labels"} of prompt and answer.
 
     `teacher` is whoever writes: hand over the student for on-policy distillation (GKD, Agarwal et al. 2023,
     arXiv 2306.13649). Temperature 0 takes the likeliest token each time, another one samples from
@@ -228,47 +201,34 @@ def on_the_fly_batch(
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
     ### BEGIN SOLUTION
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )  # [B, P + new]
-    answer = written[:, input_ids.shape[1] :]  # [B, new]
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
+    answer = written[:, input_ids.shape[1] :]  # [B, P + new] -> [B, new]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) - ended == 0  # up to and with the first end mark
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)  # [B, P + new]
     mask = torch.cat([mask.long(), real.long()], 1)  # [B, P + new]
     order = mask.argsort(dim=1, descending=True, stable=True)  # real tokens first, in their order
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
     ### END SOLUTION
 
 
 def generalized_jsd(
     student_logits: torch.Tensor, teacher_logits: torch.Tensor, beta: float = 0.5
 ) -> torch.Tensor:
-    """Return the generalized Jensen-Shannon divergence between teacher P and student Q, averaged over all
-    rows given.
+    """Return the generalized Jensen-Shannon divergence of teacher P and student Q, a mean over all rows.
 
     beta * KL(P || M) + (1 - beta) * KL(Q || M) with M = beta * P + (1 - beta) * Q; beta = 0 stands for KL(P
     || Q), the distillation loss at T = 1, and beta = 1 for KL(Q || P). Between the ends it is bounded by ln
@@ -280,20 +240,15 @@ def generalized_jsd(
     better; the teacher receives no gradient. ValueError: shapes that differ (vocabularies must match), no
     row, or beta outside [0, 1].
     """
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     ### BEGIN SOLUTION
     vocabulary = student_logits.shape[-1]
-    student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
-        for logits in (student_logits, teacher_logits.detach())
-    )  # [N, V] each
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)  # [N, V]
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)  # [N, V]
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""
@@ -316,46 +271,31 @@ def distill_for_task(
     max_new_tokens: int,
     T: float = 2.0,
 ) -> list[float]:
-    """Teach the student one task by the teacher's answers, without any ground truth; one step a batch; return
-    the losses.
+    """Teach the student one task by the teacher's answers, without any ground truth; return the losses.
 
-    The teacher answers each batch of prompts (greedily, `on_the_fly_batch`); both models then read prompt and
-    answer, and the student imitates the teacher's distribution at every token of the answer: T^2 * KL, mean
-    over the answers' tokens. Kim & Rush 2016, arXiv 1606.07947, section 3.2, train on the teacher's
-    sequences; the distributions say more.
+    One step a batch. The teacher answers each batch of prompts (greedily, `on_the_fly_batch`); both models
+    then read prompt and answer, and the student imitates the teacher's distribution at every token of the
+    answer: T^2 * KL, mean over the answers' tokens. Kim & Rush 2016, arXiv 1606.07947, section 3.2, train on
+    the teacher's sequences; the distributions say more.
 
     prompts: batches as `on_the_fly_batch` takes them, on the models' device. The teacher is frozen; both
     models end in the modes they came in, also after an error. ValueError: no batch, or models with different
     vocabularies.
     """
-    if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError(
-            f"vocabularies differ: student {student.config.vocab_size}, teacher {teacher.config.vocab_size}"
-        )
+    check_vocabularies(student, teacher)
     ### BEGIN SOLUTION
-    modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
-    losses = []
-    try:
-        student.train()
-        teacher.eval()
-        for batch in prompts:
-            lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-            inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-            answer = lesson["labels"][:, 1:] != -100  # [B, L-1]: the logits at t speak of the token at t + 1
-            with torch.no_grad():
-                teacher_logits = teacher(**inputs).logits[:, :-1][answer]  # [N, V]
-            student_logits = student(**inputs).logits[:, :-1][answer]  # [N, V]
-            loss = distillation_loss(student_logits, teacher_logits, T=T)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-    finally:
-        for module, training in modes:
-            module.training = training
-    if not losses:
-        raise ValueError("prompts is empty: there is nothing to learn from")
-    return losses
+
+    def loss_of(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100  # [B, L-1]: the logits at t speak of the token at t + 1
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]  # [N, V]
+        student_logits = student(**inputs).logits[:, :-1][answer]  # [N, V]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
     ### END SOLUTION
 
 
@@ -367,14 +307,14 @@ def distilbert_loss(
     T: float = 2.0,
     weights: Sequence[float] = (5, 2, 1, 0),
 ) -> torch.Tensor:
-    """Return the weighted sum of DistilBERT's losses for masked language models: soft, labels, cosine,
-    states.
+    """Return the weighted sum of DistilBERT's losses for masked language models.
 
     soft    T^2 * KL(teacher_T || student_T), mean over the real tokens (attention_mask 1)
-    labels  cross entropy at the masked tokens, mean over labels != -100; nothing is shifted: a masked LM answers in place
+    labels  cross entropy at the masked tokens, mean over labels != -100; nothing is shifted: a masked LM
+            answers in place
     cosine  1 - cos(student, teacher) of the last hidden states, mean over the real tokens
-    states  mean squared error of the hidden states over the real tokens, mean over pairs at equal depth: embeddings with
-            embeddings, student state k with teacher state k * (teacher's layers / student's layers)
+    states  mean squared error of the hidden states over the real tokens, mean over pairs at equal depth:
+            embeddings with embeddings, student state k with teacher state k * (teacher's layers / student's)
     The default weights are the paper's (Sanh et al. 2019, arXiv 1910.01108, and its code); (0.5, 0.5, 0, 0.1)
     is the article's recipe. A term of weight 0 is not computed.
 
@@ -397,20 +337,17 @@ def distilbert_loss(
     if hard:
         loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
     if cosine:
-        ours, theirs = (
-            at_least_fp32(out.hidden_states[-1][real]) for out in (student_out, teacher_out)
-        )  # [N, width]
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs.detach(), dim=-1)).mean()
+        ours = at_least_fp32(student_out.hidden_states[-1][real])  # [N, width]
+        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()  # [N, width]
+        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
     if states:
         depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
         if teacher_depth % depth:
-            raise ValueError(
-                f"the teacher's {teacher_depth} layers cannot be paired evenly with the student's {depth}"
-            )
+            layers = f"the teacher's {teacher_depth} layers"
+            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
         pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours, theirs = (
-            [state[real] for state in out.hidden_states] for out in (student_out, teacher_out)
-        )  # [N, width] each
+        ours = [state[real] for state in student_out.hidden_states]  # [N, width] each
+        theirs = [state[real] for state in teacher_out.hidden_states]  # [N, width] each
         loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
     return loss
     ### END SOLUTION

@@ -1,10 +1,9 @@
-"""Notebook 04: low-rank decomposition. A matrix [out, in] becomes the product of a tall one [out, r] and a
-wide one [r, in].
+"""Notebook 04: low-rank decomposition. A matrix becomes the product of a tall one and a wide one.
 
-    weight ~ U_scaled @ V_scaled,    so    x @ weight.T ~ (x @ V_scaled.T) @ U_scaled.T
+    weight [out, in] ~ U_scaled [out, r] @ V_scaled [r, in],    so    x @ weight.T ~ (x @ V_scaled.T) @
+    U_scaled.T
 
-The input meets V_scaled first. That is why `LowRankLinear` has V_scaled in its first layer, which is called
-U.
+The input meets V_scaled first. That is why `LowRankLinear` has V_scaled in its first layer, called U.
 """
 
 import warnings
@@ -23,10 +22,10 @@ def check_matrix(weight: torch.Tensor, rank: int) -> None:
     check_finite(weight)
     if weight.ndim != 2:
         raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
-    if rank not in range(1, min(weight.shape) + 1):
-        raise ValueError(
-            f"the rank of a {weight.shape[0]} x {weight.shape[1]} matrix must lie in 1..{min(weight.shape)}, got {rank}"
-        )
+    rows, columns = weight.shape
+    if rank not in range(1, min(rows, columns) + 1):
+        allowed = f"1..{min(rows, columns)}"
+        raise ValueError(f"the rank of a {rows} x {columns} matrix must lie in {allowed}, got {rank}")
 
 
 def precise(weight: torch.Tensor) -> torch.Tensor:
@@ -49,9 +48,8 @@ def low_rank_decompose(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, t
     """
     check_matrix(weight, rank)
     ### BEGIN SOLUTION
-    U, S, Vh = torch.linalg.svd(
-        precise(weight), full_matrices=False
-    )  # [out, k], [k], [k, in] with k = min(out, in)
+    # [out, k], [k] and [k, in] with k = min(out, in)
+    U, S, Vh = torch.linalg.svd(precise(weight), full_matrices=False)
     root = S[:rank].sqrt()
     return U[:, :rank] * root, root[:, None] * Vh[:rank]
     ### END SOLUTION
@@ -60,8 +58,7 @@ def low_rank_decompose(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, t
 def randomized_decompose(
     weight: torch.Tensor, rank: int, oversampling: int = 64, iterations: int = 3
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return nearly what `low_rank_decompose` returns, much faster for a large matrix and a small rank;
-    given.
+    """Return nearly what `low_rank_decompose` returns, much faster for a large matrix; given.
 
     `torch.svd_lowrank` looks at the matrix through rank + oversampling random directions, sharpened by power
     iterations (Halko et al. 2011, arXiv 0909.4061). At 4096 x 4096 and rank 256 that takes a fifteenth of the
@@ -71,18 +68,16 @@ def randomized_decompose(
     Shapes, dtypes and errors as in `low_rank_decompose`.
     """
     check_matrix(weight, rank)
+    directions = min(rank + oversampling, *weight.shape)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        U, S, V = torch.svd_lowrank(
-            precise(weight), q=min(rank + oversampling, *weight.shape), niter=iterations
-        )
+        U, S, V = torch.svd_lowrank(precise(weight), q=directions, niter=iterations)
     root = S[:rank].sqrt()
     return U[:, :rank] * root, root[:, None] * V.T[:rank]
 
 
 class LowRankLinear(nn.Module):
-    """A Linear layer in two steps: `U`, in -> rank without bias, then `V`, rank -> out with the bias (or
-    none).
+    """A Linear layer in two steps: `U`, in -> rank without bias, then `V`, rank -> out with the bias.
 
     Beware of the names. The first step multiplies with V_scaled and the second with U_scaled, so U.weight is
     V_scaled [rank, in] and V.weight is U_scaled [out, rank]. Swapped and transposed, they fit a square layer
@@ -101,10 +96,10 @@ class LowRankLinear(nn.Module):
     def from_factors(
         cls, U_scaled: torch.Tensor, V_scaled: torch.Tensor, bias: torch.Tensor | None = None
     ) -> "LowRankLinear":
-        """Make the layer x -> x (U_scaled V_scaled)^T + bias of copies of U_scaled [out, r], V_scaled [r, in]
-        and bias [out].
+        """Make the layer x -> x (U_scaled V_scaled)^T + bias of copies of its arguments.
 
-        It has the factors' dtype and device.
+        U_scaled: [out, r]; V_scaled: [r, in]; bias: [out] or None. The layer has the factors' dtype and
+        device.
         """
         ### BEGIN SOLUTION
         (out_features, rank), in_features = U_scaled.shape, V_scaled.shape[1]
@@ -119,21 +114,16 @@ class LowRankLinear(nn.Module):
 
     @classmethod
     def from_linear(cls, linear: nn.Linear, rank: int) -> "LowRankLinear":
-        """Approximate a Linear layer by the best one of that rank (`low_rank_decompose`). The Linear is not
-        modified.
+        """Approximate a Linear layer by the best one of that rank (`low_rank_decompose`).
 
-        The result has the Linear's dtype, device, training mode and requires_grad. ValueError: as in
-        `low_rank_decompose`.
+        The Linear is not modified. The result has the Linear's dtype, device, training mode and
+        requires_grad. ValueError: as in `low_rank_decompose`.
         """
         ### BEGIN SOLUTION
-        U_scaled, V_scaled = (
-            factor.to(linear.weight.dtype) for factor in low_rank_decompose(linear.weight, rank)
-        )
-        return (
-            cls.from_factors(U_scaled, V_scaled, linear.bias)
-            .train(linear.training)
-            .requires_grad_(linear.weight.requires_grad)
-        )
+        weight = linear.weight
+        U_scaled, V_scaled = (factor.to(weight.dtype) for factor in low_rank_decompose(weight, rank))
+        layer = cls.from_factors(U_scaled, V_scaled, linear.bias)
+        return layer.train(linear.training).requires_grad_(weight.requires_grad)
         ### END SOLUTION
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -157,8 +147,7 @@ def break_even_rank(in_features: int, out_features: int) -> int:
 
 
 def rank_for_energy(singular_values: torch.Tensor, energy: float) -> int:
-    """Return the smallest rank whose squared singular values hold at least that share of the sum of all
-    squares.
+    """Return the smallest rank whose squared singular values hold at least that share of all squares.
 
     Example: of [4, 3] the first holds 16/25 = 64%: rank 1 for an energy of 0.64, rank 2 for 0.65. Sums in
     float64.
@@ -167,9 +156,8 @@ def rank_for_energy(singular_values: torch.Tensor, energy: float) -> int:
     outside (0, 1].
     """
     if singular_values.ndim != 1 or not len(singular_values) or not (singular_values >= 0).all():
-        raise ValueError(
-            f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}"
-        )
+        got = singular_values.tolist()
+        raise ValueError(f"singular_values must be [k], at least one, none negative or NaN, got {got}")
     if (singular_values.diff() > 0).any():
         raise ValueError(f"singular_values must be in descending order, got {singular_values.tolist()}")
     if not 0.0 < energy <= 1.0:
@@ -181,8 +169,7 @@ def rank_for_energy(singular_values: torch.Tensor, energy: float) -> int:
 
 
 def convert_to_low_rank(model: nn.Module, rank: int, skip: Sequence[str] = ("lm_head",)) -> dict:
-    """Replace Linear layers by `LowRankLinear` of that rank wherever this does not make them larger, in
-    place.
+    """Replace Linear layers by `LowRankLinear` of that rank, in place, unless this makes them larger.
 
     Every Linear layer of the model is considered, inside the blocks and outside, and GPT-2's Conv1D. These
     stay as they are:
@@ -207,16 +194,16 @@ def convert_to_low_rank(model: nn.Module, rank: int, skip: Sequence[str] = ("lm_
     if isinstance(skip, str):
         raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
     ### BEGIN SOLUTION
-    factors = {
-        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
-    }
+    converted = [module for module in model.modules() if isinstance(module, LowRankLinear)]
+    factors = {part for module in converted for part in module.children()}
     layers = {
         name: module
         for name, module in model.named_modules()
         if (isinstance(module, nn.Linear) or is_conv1d(module)) and module not in factors
     }
     uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
-    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
+    before = {name: parameter_count(layer) for name, layer in layers.items()}
+    skipped = {}
     for name, layer in layers.items():
         linear = as_linear(layer)
         limit = break_even_rank(linear.in_features, linear.out_features)
@@ -242,11 +229,12 @@ def summarize(model: nn.Module, before: Mapping[str, int], skipped: Mapping[str,
     """
     kinds: dict[str, dict[str, int]] = {}
     for name, count in before.items():
-        kind = kinds.setdefault(layer_kind(name), {"layers": 0, "before": 0, "after": 0})
-        kind["layers"] += 1
-        kind["before"] += count
-        kind["after"] += parameter_count(model.get_submodule(name))
-    after, saved = parameter_count(model), sum(kind["before"] - kind["after"] for kind in kinds.values())
+        row = kinds.setdefault(layer_kind(name), {"layers": 0, "before": 0, "after": 0})
+        row["layers"] += 1
+        row["before"] += count
+        row["after"] += parameter_count(model.get_submodule(name))
+    after = parameter_count(model)
+    saved = sum(row["before"] - row["after"] for row in kinds.values())
     return {
         "parameters_before": after + saved,
         "parameters_after": after,
@@ -268,17 +256,17 @@ def damped_cholesky(covariance: torch.Tensor) -> torch.Tensor:
     ### BEGIN SOLUTION
     covariance = covariance.detach().double()
     L, failed = torch.linalg.cholesky_ex(covariance)
+    if not failed:
+        return L
+    identity = torch.eye(len(covariance)).to(covariance)
     damping = 1e-6 * (covariance.diagonal().mean().item() or 1.0)
-    while failed:
-        L, failed = torch.linalg.cholesky_ex(
-            covariance + damping * torch.eye(len(covariance), dtype=torch.float64, device=covariance.device)
-        )
+    while True:
+        L, failed = torch.linalg.cholesky_ex(covariance + damping * identity)
         if not failed:
-            warnings.warn(
-                f"the input covariance is not positive definite: {damping:.3g} was added to its diagonal",
-                stacklevel=2,
-            )
+            break
         damping *= 10
+    added = f"{damping:.3g} was added to its diagonal"
+    warnings.warn(f"the input covariance is not positive definite: {added}", stacklevel=2)
     return L
     ### END SOLUTION
 
@@ -309,12 +297,11 @@ def whitened_decompose(
     ### BEGIN SOLUTION
     L = damped_cholesky(input_covariance)  # [in, in]
     U, S, Vh = torch.linalg.svd(weight.detach().double() @ L, full_matrices=False)  # [out, k], [k], [k, in]
-    V = torch.linalg.solve_triangular(
-        L, S[:rank, None] * Vh[:rank], upper=False, left=False
-    )  # V L = S Vh: [rank, in]
+    right = S[:rank, None] * Vh[:rank]  # [rank, in]
+    V = torch.linalg.solve_triangular(L, right, upper=False, left=False)  # V L = right: [rank, in]
     root = V.norm(dim=1).clamp(min=1e-300).sqrt()  # [rank]; a row of zeros stays one
-    kind = precise(weight).dtype
-    return (U[:, :rank] * root).to(kind), (V / root[:, None]).to(kind)
+    dtype = precise(weight).dtype
+    return (U[:, :rank] * root).to(dtype), (V / root[:, None]).to(dtype)
     ### END SOLUTION
 
 
@@ -322,35 +309,31 @@ def check_covariance(covariance: torch.Tensor, in_features: int) -> None:
     """Refuse what cannot be a sum of x x^T."""
     check_finite(covariance, "input_covariance")
     if covariance.shape != (in_features, in_features):
-        raise ValueError(
-            f"input_covariance must be [{in_features}, {in_features}], got {list(covariance.shape)}"
-        )
+        wanted = [in_features, in_features]
+        raise ValueError(f"input_covariance must be {wanted}, got {list(covariance.shape)}")
     if not torch.allclose(covariance, covariance.T, rtol=1e-3, atol=1e-6 * covariance.abs().max().item()):
-        raise ValueError(
-            f"input_covariance must be symmetric; it differs from its transpose by {(covariance - covariance.T).abs().max():.3g}"
-        )
-    if (covariance.diagonal() < 0).any():
-        raise ValueError(
-            f"a sum of squares cannot be negative, but the diagonal holds {covariance.diagonal().min():.3g}"
-        )
+        off = (covariance - covariance.T).abs().max()
+        raise ValueError(f"input_covariance must be symmetric; it differs from its transpose by {off:.3g}")
+    lowest = covariance.diagonal().min()
+    if lowest < 0:
+        raise ValueError(f"a sum of squares cannot be negative, but the diagonal holds {lowest:.3g}")
 
 
 def factorize(
     model: nn.Module, ranks: Mapping[str, int], covariances: Mapping[str, torch.Tensor] | None = None
 ) -> None:
-    """Replace the named layers by `LowRankLinear` of the given ranks, in place, whitened where there are
-    covariances; given.
+    """Replace the named layers by `LowRankLinear` of the given ranks, in place; given.
 
-    Unlike `convert_to_low_rank` this lets every layer have a rank of its own, and asks no questions.
+    The decomposition is whitened where there are covariances. Unlike `convert_to_low_rank` this lets every
+    layer have a rank of its own, and asks no questions.
     """
     for name, rank in ranks.items():
         linear = as_linear(model.get_submodule(name))
         weight = linear.weight
-        factors = (
-            low_rank_decompose(weight, rank)
-            if covariances is None
-            else whitened_decompose(weight, covariances[name], rank)
-        )
+        if covariances is None:
+            factors = low_rank_decompose(weight, rank)
+        else:
+            factors = whitened_decompose(weight, covariances[name], rank)
         U_scaled, V_scaled = (factor.to(weight.dtype) for factor in factors)
         layer = LowRankLinear.from_factors(U_scaled, V_scaled, linear.bias)
         set_submodule(model, name, layer.train(linear.training).requires_grad_(weight.requires_grad))

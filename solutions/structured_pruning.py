@@ -1,6 +1,6 @@
-"""Notebook 02: structured pruning. Whole channels, neurons, heads and blocks go; the matrices stay dense and
-really get smaller.
+"""Notebook 02: structured pruning. Whole channels, neurons, heads and blocks go.
 
+The matrices stay dense and really get smaller.
 Whatever produces a channel, everything that normalises it and everything that reads it shrink together.
 `keep` is always a sorted int64 tensor of unique indices.
 """
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from minicompress.lab.calibration import Batch, check_batches, check_examples, record_inputs, watch_blocks
+from minicompress.lab.calibration import Batch, block_states, check_batches, check_examples, record_inputs
 from minicompress.lab.checks import check_keep, check_weight
 from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.modules import (
@@ -49,17 +49,13 @@ def channel_importance(weight: torch.Tensor) -> torch.Tensor:
     ### END SOLUTION
 
 
-SIZES = (
-    ("out_features", "out_channels", "num_features", "nf"),
-    ("in_features", "in_channels", "num_features", "nx"),
-)  # outputs, inputs
+OUTPUT_SIZES = ("out_features", "out_channels", "num_features", "nf")
+INPUT_SIZES = ("in_features", "in_channels", "num_features", "nx")
 
 
-def remember_size(layer: nn.Module, size: int, inputs: bool = False) -> None:
-    """Write the new number of output (or input) channels where the layer remembers it: `out_features`,
-    `num_features`, ...
-    """
-    for name in SIZES[inputs]:
+def remember_size(layer: nn.Module, names: Sequence[str], size: int) -> None:
+    """Write the new number of channels where the layer remembers it, under one or another of these names."""
+    for name in names:
         if hasattr(layer, name):
             setattr(layer, name, size)
 
@@ -70,8 +66,7 @@ def parameter_like(old: nn.Parameter, values: torch.Tensor) -> nn.Parameter:
 
 
 def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
-    """Return a copy of the layer that has only the output channels `keep`: rows of the weight and of
-    everything else a channel owns.
+    """Return a copy of the layer that has only the output channels `keep`, and what these channels own.
 
     A Linear and a Conv2d own a weight row and a bias a channel; a BatchNorm a weight, a bias and the running
     mean and variance; GPT-2's Conv1D stores its weight as [in, out], so its channels are columns. Everything
@@ -84,16 +79,13 @@ def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
     check_keep(keep, check_layer(layer)[0])
     ### BEGIN SOLUTION
     smaller = copy.deepcopy(layer)
+    dim = -1 if is_conv1d(layer) else 0
     for name, parameter in layer.named_parameters():  # weight, bias
-        dim = -1 if is_conv1d(layer) else 0
         setattr(smaller, name, parameter_like(parameter, parameter.index_select(dim, keep)))
-    for (
-        name,
-        buffer,
-    ) in layer.named_buffers():  # running_mean, running_var; num_batches_tracked is a single number
-        if buffer.ndim:
+    for name, buffer in layer.named_buffers():  # running_mean, running_var
+        if buffer.ndim:  # num_batches_tracked is a single number
             setattr(smaller, name, buffer[keep])
-    remember_size(smaller, len(keep))
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
     return smaller
     ### END SOLUTION
 
@@ -111,24 +103,22 @@ def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
     if isinstance(layer, nn.BatchNorm2d):
         return prune_output_channels(layer, keep)
     smaller = copy.deepcopy(layer)
-    smaller.weight = parameter_like(
-        layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep)
-    )
-    remember_size(smaller, len(keep), inputs=True)
+    dim = 0 if is_conv1d(layer) else 1
+    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(dim, keep))
+    remember_size(smaller, INPUT_SIZES, len(keep))
     return smaller
     ### END SOLUTION
 
 
 def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
-    """Return a smaller copy of a chain of convolutions: each loses the int(ratio * channels) channels with
-    the smallest norm.
+    """Return a smaller copy of a chain of convolutions: each loses the channels with the smallest norms.
 
-    The copy computes what the model computes when those channels are set to zero *after* BatchNorm and ReLU.
-    So the BatchNorms shrink with their convolution, and so do the inputs of the next convolution, or of the
-    first Linear: there, after the Flatten, channel c stands at the places c * H*W ... c * H*W + H*W - 1. A
-    convolution or Linear that nothing reads is the model's output and keeps all of its channels. Norms are
-    those of the model as it is given; of equal ones the lowest index goes first. Source: Li et al. 2017,
-    arXiv 1608.08710, section 3.
+    A convolution loses int(ratio * channels) of them. The copy computes what the model computes when those
+    channels are set to zero *after* BatchNorm and ReLU. So the BatchNorms shrink with their convolution, and
+    so do the inputs of the next convolution, or of the first Linear: there, after the Flatten, channel c
+    stands at the places c * H*W ... c * H*W + H*W - 1. A convolution or Linear that nothing reads is the
+    model's output and keeps all of its channels. Norms are those of the model as it is given; of equal ones
+    the lowest index goes first. Source: Li et al. 2017, arXiv 1608.08710, section 3.
 
     model: Conv2d, BatchNorm2d, Linear and layers without parameters (ReLU, pooling, Flatten), defined in the
     order in which they run. ValueError: ratio outside 0 <= ratio < 1, no Conv2d, any other layer that has
@@ -137,15 +127,11 @@ def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
     if not 0.0 <= ratio < 1.0:
         raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
     layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
-    strange = [
-        type(layer).__name__
-        for _, layer in layers
-        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
-    ]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
     if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
-        raise ValueError(
-            f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {', '.join(strange) or 'no Conv2d'}"
-        )
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
     ### BEGIN SOLUTION
     pruned = copy.deepcopy(model)
     last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
@@ -156,9 +142,8 @@ def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
             arriving = keep
             if isinstance(layer, nn.Linear):
                 area = layer.in_features // channels  # H*W
-                arriving = (
-                    keep[:, None] * area + torch.arange(area, device=keep.device)
-                ).flatten()  # [kept, H*W] -> [kept*H*W]
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
             smaller = prune_input_channels(smaller, arriving)
         if not isinstance(layer, nn.BatchNorm2d):
             keep = None
@@ -173,8 +158,7 @@ def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
 
 
 def prune_mlp_neurons(mlp: nn.Module, keep: torch.Tensor) -> None:
-    """Keep only the given neurons of a transformer's MLP, in place: rows of what writes them, columns of what
-    reads them.
+    """Keep only the given neurons of a transformer's MLP, in place, in what writes and in what reads them.
 
     `gate_proj` and `up_proj` write a gated MLP's neurons and `down_proj` reads them (Llama, Qwen, Mistral);
     in GPT-2 these are `c_fc` and `c_proj`. A neuron is removed exactly when its output is, so the pruned MLP
@@ -197,11 +181,11 @@ def prune_mlp_neurons(mlp: nn.Module, keep: torch.Tensor) -> None:
 
 
 def prune_neurons(model: nn.Module, neurons: int) -> nn.Module:
-    """Keep the `neurons` most important MLP neurons of every block of a Llama, in place, and say so in the
-    configuration; given.
+    """Keep the `neurons` most important MLP neurons of every block of a Llama, in place; given.
 
-    A neuron's importance is the product of the norms of its gate row, its up row and its down column: it does
-    nothing when one of the three is zero. Of equal ones any may go. Returns the model.
+    The new number is written into the configuration. A neuron's importance is the product of the norms of its
+    gate row, its up row and its down column: it does nothing when one of the three is zero. Of equal ones any
+    may go. Returns the model.
     """
     for mlp in mlp_modules(model):
         weights = (mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight.T)  # each [neurons, hidden]
@@ -227,14 +211,12 @@ def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
     attentions = attention_modules(model)
     counts = {head_counts(attention)[0] for attention in attentions}
     if len(counts) > 1:
-        raise ValueError(
-            f"the layers have different numbers of heads, {sorted(counts)}: there is no [layers, heads]"
-        )
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
     heads = counts.pop()
     ### BEGIN SOLUTION
-    total, examples = 0.0, 0
     device = next(model.parameters()).device
     projections = [output_projection(attention) for attention in attentions]
+    total, examples = torch.zeros(len(projections), heads, device=device), 0
     with evaluation_mode(model), torch.enable_grad():
         for batch in batches:
             batch = {name: tensor.to(device) for name, tensor in batch.items()}
@@ -244,16 +226,13 @@ def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
             mask = batch.get("attention_mask", torch.ones_like(tokens))
             real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
             losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
-            loss = (
-                (losses * real).sum(1) / real.sum(1)
-            ).sum()  # examples do not mix, so each keeps its own gradient
-            of_batch = []
-            for x, gradient in zip(inputs, torch.autograd.grad(loss, inputs), strict=True):
-                taylor = (x.detach().float() * gradient.float()).unflatten(
-                    -1, (heads, -1)
-                )  # [B, T, heads, head_dim]
-                of_batch.append(taylor.sum((1, 3)).abs().sum(0))  # [heads]
-            total += torch.stack(of_batch)  # [layers, heads]
+            # examples do not mix: in the sum of their losses each keeps its own gradient
+            loss = ((losses * real).sum(1) / real.sum(1)).sum()
+            gradients = torch.autograd.grad(loss, inputs)
+            for layer, (x, gradient) in enumerate(zip(inputs, gradients, strict=True)):
+                taylor = x.detach().float() * gradient.float()  # [B, T, heads*head_dim]
+                taylor = taylor.unflatten(-1, (heads, -1))  # [B, T, heads, head_dim]
+                total[layer] += taylor.sum((1, 3)).abs().sum(0)  # [heads]
             examples += len(tokens)
     return total / examples
     ### END SOLUTION
@@ -279,15 +258,15 @@ def prune_attention_heads(attention: nn.Module, keep: torch.Tensor) -> None:
     head_dim = attention.head_dim
     ### BEGIN SOLUTION
 
-    def places(index: torch.Tensor) -> torch.Tensor:  # of heads, in a matrix whose rows lie head by head
+    def places(index: torch.Tensor) -> torch.Tensor:
+        """The rows of these heads in a matrix whose rows lie head by head: [heads] -> [heads*head_dim]."""
         return (index[:, None] * head_dim + torch.arange(head_dim, device=index.device)).flatten()
 
     left = (keep // (heads // kv_heads)).bincount(minlength=kv_heads)  # [kv_heads]: query heads left of each
     kv_keep = left.nonzero().flatten()
     if len(left[kv_keep].unique()) > 1:
-        raise ValueError(
-            f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads: all that stay need equally many"
-        )
+        counts = f"keep {keep.tolist()} leaves {left.tolist()} query heads on the KV heads"
+        raise ValueError(f"{counts}: all that stay need equally many")
     if hasattr(attention, "c_attn"):
         fused = torch.cat([places(keep) + part * heads * head_dim for part in range(3)])  # of Q, of K, of V
         attention.c_attn = prune_output_channels(attention.c_attn, fused)
@@ -303,8 +282,7 @@ def prune_attention_heads(attention: nn.Module, keep: torch.Tensor) -> None:
 
 
 def sync_config(model: nn.Module) -> None:
-    """Write the numbers of heads and neurons that the layers really have into the model's configuration, in
-    place.
+    """Write the numbers of heads and neurons that the layers really have into the model's configuration.
 
     `save_pretrained` writes weights and configuration, `from_pretrained` builds the model from the
     configuration alone; so it must tell the truth: `num_attention_heads`, `num_key_value_heads`, `head_dim`
@@ -316,19 +294,17 @@ def sync_config(model: nn.Module) -> None:
     """
     ### BEGIN SOLUTION
     attentions, mlps, config = attention_modules(model), mlp_modules(model), model.config
-    found = {head_counts(attention) + (attention.head_dim,) for attention in attentions}
-    neurons = {check_layer(getattr(mlp, mlp_layers(mlp)[1]))[1] for mlp in mlps}
-    if len(found) > 1 or len(neurons) > 1:
-        raise ValueError(
-            f"layers differ: (heads, KV heads, head_dim) {sorted(found)}, neurons {sorted(neurons)}"
-        )
-    ((heads, kv_heads, head_dim),) = found
-    changes = {
-        "num_attention_heads": heads,
-        "n_inner" if hasattr(config, "n_inner") else "intermediate_size": neurons.pop(),
-    }
-    if not hasattr(config, "n_inner"):
-        changes |= {"num_key_value_heads": kv_heads, "head_dim": head_dim}
+    shapes = {(*head_counts(attention), attention.head_dim) for attention in attentions}
+    sizes = {check_layer(getattr(mlp, mlp_layers(mlp)[1]))[1] for mlp in mlps}
+    if len(shapes) > 1 or len(sizes) > 1:
+        differing = f"(heads, KV heads, head_dim) {sorted(shapes)}"
+        raise ValueError(f"layers differ: {differing}, neurons {sorted(sizes)}")
+    ((heads, kv_heads, head_dim),), (neurons,) = shapes, sizes
+    changes = {"num_attention_heads": heads}
+    if hasattr(config, "n_inner"):  # GPT-2
+        changes |= {"n_inner": neurons}
+    else:
+        changes |= {"intermediate_size": neurons, "num_key_value_heads": kv_heads, "head_dim": head_dim}
     check_config(config, changes, head_dim)
     for name, value in changes.items():
         setattr(config, name, value)
@@ -336,13 +312,15 @@ def sync_config(model: nn.Module) -> None:
 
 
 def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
-    """Return how much each block turns the hidden states: 1 - mean cosine similarity of its input and output,
-    fp32 [layers].
+    """Return how much each block turns the hidden states: fp32 [layers].
 
-    The mean runs over all real tokens of all batches. A block that hardly turns them can go. Example: a block
-    that doubles its input has influence 0, one that rotates it by 90 degrees has 1. (`output_hidden_states`
-    will not do: the last of them comes after the final norm.) The model is run in eval mode without gradients
-    and left as it was.
+    That is 1 - the mean cosine similarity of its input and its output, over all real tokens of all batches. A
+    block that hardly turns them can go. Example: a block that doubles its input has influence 0, one that
+    rotates it by 90 degrees has 1. (`output_hidden_states` will not do: the last of them comes after the
+    final norm.) The model is run in eval mode without gradients and left as it was.
+
+    `block_states(model, batches)` runs it: an iterator over (number, x, y), x and y being what goes into the
+    block and comes out of it for one batch, [tokens, features] without padding.
     Source: Men et al. 2024 (ShortGPT), arXiv 2403.03853, equation 1.
 
     ValueError: no batch or nothing but padding, a model without blocks.
@@ -350,21 +328,12 @@ def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
     check_batches(batches)
     blocks = block_list(model)[1]
     ### BEGIN SOLUTION
-    similarity, tokens = torch.zeros(len(blocks), dtype=torch.float64), 0
     device = next(model.parameters()).device
-    with evaluation_mode(model):
-        for batch in batches:
-            batch = {name: tensor.to(device) for name, tensor in batch.items()}
-            real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()  # [B, T]
-
-            def see(number: int, x: torch.Tensor, y: torch.Tensor, real: torch.Tensor = real) -> None:
-                similarity[number] += (
-                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
-                )
-
-            with watch_blocks(blocks, see):
-                model(**batch, use_cache=False)
-            tokens += int(real.sum())
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += F.cosine_similarity(x.float(), y.float(), dim=-1).double().sum().item()
+        tokens[number] += len(x)
     return (1 - similarity / tokens).float().to(device)
     ### END SOLUTION
 

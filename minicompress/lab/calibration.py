@@ -1,10 +1,12 @@
-"""Calibration: showing a model some text and watching what goes into its layers. All hooks of the course live
-here.
+"""Calibration: showing a model some text and reading what goes into its layers. The course's hooks live here.
 
 A batch is a mapping with `input_ids` [B, T] and optionally `attention_mask` [B, T] (0 = padding).
+What the iterators here yield is detached and has no padding in it. Between two items no hook is set, and the
+model's modes are the caller's own: a loop may be left at any time.
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
@@ -14,42 +16,18 @@ from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.modules import block_list, linear_layers
 
 Batch = Mapping[str, torch.Tensor]
-See = Callable[[str, torch.Tensor], None]
+
+
+# ---------------------------------------------------------------- hooks
 
 
 @contextlib.contextmanager
-def watch_inputs(layers: Mapping[str, nn.Module], see: See) -> Iterator[None]:
-    """Call `see(name, x)` with the input x of each of the layers whenever it runs; the hooks go away
-    afterwards.
-    """
+def watch_inputs(layers: Mapping[str, nn.Module]) -> Iterator[list[tuple[str, torch.Tensor]]]:
+    """Yield a list that grows by (name, input) each time one of the layers runs, until the block ends."""
+    inputs: list[tuple[str, torch.Tensor]] = []
     handles = [
-        layer.register_forward_pre_hook(lambda _, inputs, name=name: see(name, inputs[0].detach()))
+        layer.register_forward_pre_hook(lambda _, args, name=name: inputs.append((name, args[0].detach())))
         for name, layer in layers.items()
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextlib.contextmanager
-def record_inputs(layers: Sequence[nn.Module]) -> Iterator[list[torch.Tensor]]:
-    """Yield a list that holds each layer's latest input, still in the graph, so that a loss can be
-    differentiated by it.
-
-    Also in a model whose parameters are all frozen: there the graph begins at the first of these inputs.
-    """
-    inputs: list[torch.Tensor] = [torch.empty(0)] * len(layers)
-
-    def see(number: int, arguments: tuple) -> tuple:
-        x = arguments[0] if arguments[0].requires_grad else arguments[0].detach().requires_grad_()
-        inputs[number] = x
-        return (x, *arguments[1:])
-
-    handles = [
-        layer.register_forward_pre_hook(lambda _, arguments, n=n: see(n, arguments))
-        for n, layer in enumerate(layers)
     ]
     try:
         yield inputs
@@ -59,28 +37,45 @@ def record_inputs(layers: Sequence[nn.Module]) -> Iterator[list[torch.Tensor]]:
 
 
 @contextlib.contextmanager
-def watch_blocks(
-    blocks: Sequence[nn.Module], see: Callable[[int, torch.Tensor, torch.Tensor], None]
-) -> Iterator[None]:
-    """Call `see(number, x, y)` with the hidden states that go into and come out of a block whenever it runs;
-    [B, T, features].
-    """
+def record_inputs(layers: Sequence[nn.Module]) -> Iterator[list[torch.Tensor]]:
+    """Yield a list of each layer's latest input, still in the graph: a loss can be differentiated by it.
 
-    def after(number: int, arguments: tuple, options: dict, output: object) -> None:
-        x = arguments[0] if arguments else options["hidden_states"]
-        see(number, x.detach(), (output[0] if isinstance(output, tuple) else output).detach())
+    Also in a model whose parameters are all frozen: there the graph begins at the first of these inputs.
+    """
+    inputs: list[torch.Tensor] = [torch.empty(0)] * len(layers)
+
+    def record(number: int, arguments: tuple) -> tuple:
+        x = arguments[0] if arguments[0].requires_grad else arguments[0].detach().requires_grad_()
+        inputs[number] = x
+        return (x, *arguments[1:])
 
     handles = [
-        block.register_forward_hook(
-            lambda _, arguments, options, output, n=n: after(n, arguments, options, output), with_kwargs=True
-        )
-        for n, block in enumerate(blocks)
+        layer.register_forward_pre_hook(lambda _, arguments, number=number: record(number, arguments))
+        for number, layer in enumerate(layers)
     ]
     try:
-        yield
+        yield inputs
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextlib.contextmanager
+def forwards_replaced(blocks: Sequence[nn.Module], forward: Callable) -> Iterator[None]:
+    """Let `forward(block, hidden_states, ...)` run in the place of each block's own forward."""
+    own = [vars(block).get("forward") for block in blocks]  # set where another library has wrapped the block
+    try:
+        for block in blocks:
+            block.forward = functools.partial(forward, block)
+        yield
+    finally:
+        for block, wrapped in zip(blocks, own, strict=True):
+            vars(block).pop("forward", None)  # the class's own shows again
+            if wrapped is not None:
+                block.forward = wrapped
+
+
+# ---------------------------------------------------------------- batches
 
 
 def real_tokens(x: torch.Tensor, batch: Batch) -> torch.Tensor:
@@ -95,9 +90,7 @@ def real_tokens(x: torch.Tensor, batch: Batch) -> torch.Tensor:
 
 
 def check_batches(batches: Sequence[Batch]) -> None:
-    """Refuse an empty calibration set, one that can be read only once, and one that holds nothing but
-    padding.
-    """
+    """Refuse a calibration set that is empty, holds nothing but padding, or can be read only once."""
     if iter(batches) is batches:
         raise ValueError(
             f"batches must be a list of batches, which can be read again, got a {type(batches).__name__}"
@@ -111,140 +104,156 @@ def check_batches(batches: Sequence[Batch]) -> None:
 
 
 def check_examples(batches: Sequence[Batch]) -> None:
-    """Refuse what `check_batches` refuses, and an example with fewer than two real tokens: it has no loss."""
+    """Refuse what `check_batches` refuses, and an example that has no loss: no two real tokens in a row."""
     check_batches(batches)
     for batch in batches:
         mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
         fewest = int((mask[:, 1:] * mask[:, :-1]).sum(1).min()) if mask.shape[1] > 1 else 0
         if fewest < 1:
             raise ValueError(
-                f"an example has {int(mask.sum(1).min())} real tokens: with fewer than 2 there is nothing to predict"
+                f"an example has {int(mask.sum(1).min())} real tokens: "
+                "with fewer than 2 there is nothing to predict"
             )
 
 
-class Walk:
-    """One block on the way through a model: its Linear layers, and `show`, which runs the calibration text
-    through it.
-    """
+# ---------------------------------------------------------------- walking through a model
 
-    def __init__(
-        self,
-        block: nn.Module,
-        layers: dict[str, nn.Module],
-        calls: list[tuple],
-        states: list[torch.Tensor],
-        batches: Sequence,
-    ):
-        self.block, self.layers = block, layers
-        self._calls, self._states, self._batches = calls, states, batches
 
-    def show(self, see: See, names: Sequence[str] | None = None) -> None:
-        """Call `see(name, x)` with the input x [tokens, in] of every layer, or of the named ones, batch by
-        batch, padding left out.
+class Passage:
+    """One batch on its way through a model: `hidden` [B, T, features] goes into the block that comes next."""
+
+    def __init__(self, model: nn.Module, blocks: Sequence[nn.Module], batch: Batch):
+        """Take the batch through everything that comes before the first block.
+
+        For this one run each block passes its input on unchanged, so it costs next to nothing.
         """
-        layers = self.layers if names is None else {name: self.layers[name] for name in names}
-        for (rest, options), states, batch in zip(self._calls, self._states, self._batches, strict=True):
-            with watch_inputs(layers, lambda name, x, batch=batch: see(name, real_tokens(x, batch))):
-                self.block(states, *rest, **options)
+        self.batch = batch
+        self._calls: dict[nn.Module, tuple] = {}  # block -> what it is called with besides the hidden states
 
-    def groups(self) -> list[list[str]]:
-        """The layers' names by what they see, in running order: Q, K and V get the very same tensor, so do
-        gate and up.
-        """
-        seen: dict[
-            tuple, tuple[torch.Tensor, list[str]]
-        ] = {}  # place in memory -> the input, kept so that nothing else gets its place
-
-        def see(name: str, x: torch.Tensor) -> None:
-            place = x.data_ptr(), x.shape, x.stride()  # a part of a tensor can begin where the whole does
-            seen.setdefault(place, (x, []))[1].append(name)
-
-        (rest, options), states = self._calls[0], self._states[0]
-        with watch_inputs(self.layers, see):
-            self.block(states, *rest, **options)
-        return [names for _, names in seen.values()]
-
-    def finish(self) -> None:
-        """Replace the block's inputs by its outputs: they are the inputs of the next block."""
-        for number, (rest, options) in enumerate(self._calls):
-            output = self.block(self._states[number], *rest, **options)
-            self._states[number] = output[0] if isinstance(output, tuple) else output
-
-
-def walk_blocks(model: nn.Module, batches: Sequence[Batch]) -> Iterator[Walk]:
-    """Go through the model block by block. What the caller does to one block shows in the inputs of the next.
-
-    Only the inputs of the present block are kept: the calibration tokens' hidden states, once. Until the last
-    block is done the model is in eval mode and gradients are off.
-    """
-    check_batches(batches)
-    prefix, blocks = block_list(model)
-    every = linear_layers(model)
-    with evaluation_mode(model):
-        calls, states = record_calls(model, blocks, batches)
-        for number, block in enumerate(blocks):
-            layers = {name: layer for name, layer in every.items() if name.startswith(f"{prefix}.{number}.")}
-            walk = Walk(block, layers, calls[number], states, batches)
-            yield walk
-            if number + 1 < len(blocks):
-                walk.finish()
-
-
-def record_calls(
-    model: nn.Module, blocks: nn.ModuleList, batches: Sequence[Batch]
-) -> tuple[list[list[tuple]], list[torch.Tensor]]:
-    """What each block is called with besides the hidden states, for every batch, and the first block's hidden
-    states.
-
-    For the time of recording each block passes its input on unchanged, so this costs next to nothing.
-    """
-    calls: list[list[tuple]] = [[] for _ in blocks]
-    states: list[torch.Tensor] = []
-
-    def recorder(number: int) -> Callable:
-        def forward(hidden_states: torch.Tensor, *rest, **options) -> torch.Tensor:
-            calls[number].append((rest, options))
-            if number == 0:
-                states.append(hidden_states)
+        def record(block: nn.Module, hidden_states: torch.Tensor, *rest, **options) -> torch.Tensor:
+            self._calls[block] = rest, options
+            self.hidden = hidden_states
             return hidden_states
 
-        return forward
-
-    device = next(model.parameters()).device
-    body = getattr(model, "base_model", model)  # without the head
-    own = [
-        block.__dict__.get("forward") for block in blocks
-    ]  # set where another library has wrapped the block
-    try:
-        for number, block in enumerate(blocks):
-            block.forward = recorder(number)
-        for batch in batches:
+        device = next(model.parameters()).device
+        body = getattr(model, "base_model", model)  # without the head
+        with evaluation_mode(model), forwards_replaced(blocks, record):
             body(**{name: tensor.to(device) for name, tensor in batch.items()}, use_cache=False)
-    finally:
-        for block, forward in zip(blocks, own, strict=True):
-            del block.forward  # the class's own shows again
-            if forward is not None:
-                block.forward = forward
-    return calls, states
+
+    def run(self, block: nn.Module) -> torch.Tensor:
+        """Return what the block makes of the hidden states. ValueError: a block that is not ahead."""
+        if block not in self._calls:
+            raise ValueError(f"this {type(block).__name__} is not ahead: read it before the walk goes on")
+        rest, options = self._calls[block]
+        with evaluation_mode(block):
+            output = block(self.hidden, *rest, **options)
+        return output[0] if isinstance(output, tuple) else output
+
+    def advance(self, block: nn.Module) -> None:
+        """Go through the block: its outputs are the hidden states for the next one."""
+        self.hidden = self.run(block)
+        del self._calls[block]
+
+
+class Block:
+    """The present block of a walk: `layers`, name -> Linear layer, and an iterator over their inputs."""
+
+    def __init__(self, block: nn.Module, layers: dict[str, nn.Module], passages: Sequence[Passage]):
+        self.layers = layers
+        self._block, self._passages = block, passages
+
+    def inputs(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Run the text through the block as it is now; yield (name, x [tokens, in]) layer by layer.
+
+        A layer comes once a batch, and one batch's inputs are kept at a time.
+        """
+        for names, x in self.shared_inputs():
+            for name in names:
+                yield name, x
+
+    def shared_inputs(self) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
+        """Yield each of these inputs once: (the names of all the layers that read it, x [tokens, in]).
+
+        Q, K and V read the very same tensor, so do gate and up.
+        """
+        for passage in self._passages:
+            with watch_inputs(self.layers) as inputs:
+                passage.run(self._block)
+            readers: dict[tuple, tuple[torch.Tensor, list[str]]] = {}
+            for name, x in inputs:  # all of them are alive, so no two have the same place by chance
+                place = x.data_ptr(), x.shape, x.stride()  # a part of a tensor can begin where the whole does
+                readers.setdefault(place, (x, []))[1].append(name)
+            for x, names in readers.values():
+                yield tuple(names), real_tokens(x, passage.batch)
+
+
+def layers_by_block(model: nn.Module) -> list[tuple[nn.Module, dict[str, nn.Module]]]:
+    """Return each block with its Linear layers: name -> layer, names as in the model."""
+    prefix, blocks = block_list(model)
+    layers = linear_layers(model)
+    return [
+        (block, {name: layers[name] for name in layers if f"{name}.".startswith(f"{prefix}.{number}.")})
+        for number, block in enumerate(blocks)
+    ]
+
+
+def walk_blocks(model: nn.Module, batches: Sequence[Batch]) -> Iterator[Block]:
+    """Go through the model block by block. What the caller does to one block shows in the inputs of the next.
+
+    Only the hidden states before the present block are kept. A block runs once to let the text pass, and once
+    each time its inputs are read; the last one need not let it pass.
+    """
+    check_batches(batches)
+    blocks = layers_by_block(model)
+    passages = [Passage(model, [block for block, _ in blocks], batch) for batch in batches]
+    for number, (block, layers) in enumerate(blocks, start=1):
+        yield Block(block, layers, passages)
+        if number < len(blocks):
+            for passage in passages:
+                passage.advance(block)
+
+
+def layer_inputs(model: nn.Module, batches: Sequence[Batch]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield (name, x [tokens, in]) for every Linear layer inside the blocks of the model as it is.
+
+    A layer comes once a batch. All of it is one forward pass, and one block's inputs are kept at a time.
+    """
+    check_batches(batches)
+    blocks = layers_by_block(model)
+    for batch in batches:
+        passage = Passage(model, [block for block, _ in blocks], batch)
+        for block, layers in blocks:
+            with watch_inputs(layers) as inputs:
+                passage.advance(block)
+            for name, x in inputs:
+                yield name, real_tokens(x, batch)
+
+
+def block_states(
+    model: nn.Module, batches: Sequence[Batch]
+) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+    """Yield (number, x, y): the hidden states [tokens, features] that go into a block and come out of it.
+
+    A block comes once a batch. All of it is one forward pass, and one block's states are kept at a time.
+    """
+    check_batches(batches)
+    blocks = block_list(model)[1]
+    for batch in batches:
+        passage = Passage(model, blocks, batch)
+        for number, block in enumerate(blocks):
+            x = passage.hidden
+            passage.advance(block)
+            yield number, real_tokens(x, batch), real_tokens(passage.hidden, batch)
 
 
 def input_covariances(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
-    """Sum x x^T over all calibration tokens for each layer inside the blocks: name -> float64 [in, in], not
-    normalised.
+    """Sum x x^T over the calibration tokens for each layer inside the blocks: name -> float64 [in, in].
 
-    All layers at once, on one pass through the model as it is, at 8 in^2 bytes a layer. Where that is too
-    much, collect them block by block with `walk_blocks`. Padding does not count.
+    The sums are not normalised, and padding does not count. One forward pass through the model as it is. All
+    layers' sums are there at once, 8 in^2 bytes each; where that is too much, use `walk_blocks`.
     """
-    check_batches(batches)
-    device, layers = next(model.parameters()).device, linear_layers(model)
     sums: dict[str, torch.Tensor] = {}
-    with evaluation_mode(model):
-        for batch in batches:
-
-            def see(name: str, x: torch.Tensor, batch: Batch = batch) -> None:
-                rows = real_tokens(x, batch).double()  # [tokens, in]
-                sums[name] = torch.addmm(sums[name], rows.T, rows) if name in sums else rows.T @ rows
-
-            with watch_inputs(layers, see):
-                model(**{key: tensor.to(device) for key, tensor in batch.items()}, use_cache=False)
+    for name, x in layer_inputs(model, batches):
+        x = x.double()  # [tokens, in]
+        sums[name] = sums[name].addmm_(x.T, x) if name in sums else x.T @ x  # [in, in]
     return sums

@@ -1,6 +1,4 @@
-"""The loops that every chapter needs: a model in eval or training mode, optimizer steps, the next-token loss
-and its score.
-"""
+"""The loops that every chapter needs: eval and training mode, optimizer steps, the next-token loss."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +21,7 @@ def modes_kept(*models: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def evaluation_mode(*models: nn.Module) -> Iterator[None]:
-    """Put models into eval mode and turn gradients off; afterwards every submodule has its own mode back."""
+    """Put models into eval mode and turn gradients off; afterwards as they were."""
     with modes_kept(*models), torch.no_grad():
         for model in models:
             model.eval()
@@ -31,22 +29,21 @@ def evaluation_mode(*models: nn.Module) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def training_mode(student: nn.Module, teacher: nn.Module) -> Iterator[None]:
-    """Put the student into training mode and the teacher into eval mode; afterwards every submodule has its
-    own mode back.
-    """
-    with modes_kept(student, teacher):
+def training_mode(student: nn.Module, *teachers: nn.Module) -> Iterator[None]:
+    """Put the student into training mode and its teachers into eval mode; afterwards all are as they were."""
+    with modes_kept(student, *teachers):
         student.train()
-        teacher.eval()
+        for teacher in teachers:
+            teacher.eval()
         yield
 
 
 def take_steps(
     batches: Iterable, loss_of: Callable[[object], torch.Tensor], optimizer: torch.optim.Optimizer
 ) -> list[float]:
-    """One optimizer step a batch: `loss_of(batch)`, backward, step. Return the losses.
+    """Take one optimizer step a batch: `loss_of(batch)`, backward, step; return the losses.
 
-    The caller chooses the models' modes (`training_mode`). ValueError: no batch.
+    The models' modes are the caller's (`training_mode`). ValueError: no batch.
     """
     losses = []
     for batch in batches:
@@ -56,7 +53,7 @@ def take_steps(
         optimizer.step()
         losses.append(loss.item())
     if not losses:
-        raise ValueError("there is no batch: nothing to learn from")
+        raise ValueError("batches is empty: there is nothing to learn from")
     return losses
 
 

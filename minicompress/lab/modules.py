@@ -20,41 +20,42 @@ def block_list(model: nn.Module) -> tuple[str, nn.ModuleList]:
 
 
 def linear_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Name -> Linear (or GPT-2's Conv1D) of every layer inside the blocks: embeddings, norms and the head are
-    left out.
+    """Name -> Linear (or GPT-2's Conv1D) of every layer inside the blocks: no embedding, no norm, no head.
 
     ValueError when the blocks hold no Linear layer, or there are no blocks.
     """
     prefix, blocks = block_list(model)
-    found = {
+    layers = {
         f"{prefix}.{name}": module
         for name, module in blocks.named_modules()
         if isinstance(module, nn.Linear) or is_conv1d(module)
     }
-    if not found:
+    if not layers:
         raise ValueError(f"{type(model).__name__} has no Linear layer inside its blocks: nothing to prune")
-    return found
+    return layers
 
 
 def is_conv1d(module: nn.Module) -> bool:
     """Tell whether this is GPT-2's Conv1D: a Linear layer whose weight is stored [in, out].
 
-    (Without importing transformers.)
+    A masked one is too: `parametrize` gives it a class of its own, made from Conv1D. The names are compared,
+    because importing transformers takes seconds.
     """
-    return type(module).__name__ == "Conv1D" and type(module).__module__ == "transformers.pytorch_utils"
+    conv1d = ("transformers.pytorch_utils", "Conv1D")
+    return any((cls.__module__, cls.__name__) == conv1d for cls in type(module).__mro__)
 
 
 def owners(parameter: nn.Parameter) -> list[nn.Module]:
     """Every module that holds this very parameter. More than one means that it is tied."""
-    found = []
+    holders = []
     for dictionary in gc.get_referrers(parameter):
         if isinstance(dictionary, dict):
             for holder in gc.get_referrers(dictionary):
                 if isinstance(holder, nn.Module) and holder._parameters is dictionary:
-                    found.append(holder)
+                    holders.append(holder)
                 elif isinstance(holder, dict) and holder.get("_parameters") is dictionary:
-                    found.append(holder)
-    return found
+                    holders.append(holder)
+    return holders
 
 
 def set_submodule(model: nn.Module, name: str, new: nn.Module) -> None:
@@ -64,9 +65,7 @@ def set_submodule(model: nn.Module, name: str, new: nn.Module) -> None:
 
 
 def as_linear(layer: nn.Module) -> nn.Linear:
-    """The layer itself, or for GPT-2's Conv1D a Linear layer that shares its memory, weight transposed to
-    [out, in].
-    """
+    """The layer itself, or for GPT-2's Conv1D a Linear on the same memory, its weight turned to [out, in]."""
     if not is_conv1d(layer):
         return layer
     linear = nn.Linear(*layer.weight.shape, device="meta")  # no memory and no random numbers of its own
@@ -94,17 +93,13 @@ def check_layer(layer: nn.Module) -> tuple[int, int]:
     ValueError: another kind, groups, a masked weight.
     """
     if not isinstance(layer, nn.Linear | nn.Conv2d | nn.BatchNorm2d) and not is_conv1d(layer):
-        raise ValueError(
-            f"only Linear, Conv1D, Conv2d and BatchNorm2d layers can lose channels, got a {type(layer).__name__}"
-        )
+        name = type(layer).__name__
+        raise ValueError(f"only Linear, Conv1D, Conv2d and BatchNorm2d can lose channels, got a {name}")
     if getattr(layer, "groups", 1) != 1:
-        raise ValueError(
-            f"a convolution with {layer.groups} groups ties its channels together: only groups=1 can lose some"
-        )
+        raise ValueError(f"{layer.groups} groups tie a convolution's channels together: groups must be 1")
     if parametrize.is_parametrized(layer):
-        raise ValueError(
-            f"this {type(layer).__name__} is parametrized, by a mask perhaps: bake_masks(model) first"
-        )
+        name = type(layer).__name__
+        raise ValueError(f"this {name} is parametrized, by a mask perhaps: bake_masks(model) first")
     if isinstance(layer, nn.BatchNorm2d):
         return layer.num_features, layer.num_features
     if is_conv1d(layer):
@@ -114,9 +109,8 @@ def check_layer(layer: nn.Module) -> tuple[int, int]:
 
 def has_state(layer: nn.Module) -> bool:
     """Tell whether this very module (not its children) owns a parameter or a buffer."""
-    return any(True for _ in layer.parameters(recurse=False)) or any(
-        True for _ in layer.buffers(recurse=False)
-    )
+    own = [*layer.parameters(recurse=False), *layer.buffers(recurse=False)]
+    return bool(own)
 
 
 def mlp_layers(mlp: nn.Module) -> tuple[list[str], str]:
@@ -132,26 +126,20 @@ def mlp_layers(mlp: nn.Module) -> tuple[list[str], str]:
 
 def mlp_modules(model: nn.Module) -> list[nn.Module]:
     """The MLPs of the blocks, in order. ValueError when there are none."""
-    found = [
-        module
-        for module in block_list(model)[1].modules()
-        if hasattr(module, "down_proj") or hasattr(module, "c_fc")
-    ]
-    if not found:
+    inside = block_list(model)[1].modules()
+    mlps = [module for module in inside if hasattr(module, "down_proj") or hasattr(module, "c_fc")]
+    if not mlps:
         raise ValueError(f"{type(model).__name__} has no MLP of a known kind inside its blocks")
-    return found
+    return mlps
 
 
 def attention_modules(model: nn.Module) -> list[nn.Module]:
     """The self-attentions of the blocks, in order. ValueError when there are none."""
-    found = [
-        module
-        for module in block_list(model)[1].modules()
-        if hasattr(module, "o_proj") or hasattr(module, "c_attn")
-    ]
-    if not found:
+    inside = block_list(model)[1].modules()
+    attentions = [module for module in inside if hasattr(module, "o_proj") or hasattr(module, "c_attn")]
+    if not attentions:
         raise ValueError(f"{type(model).__name__} has no attention of a known kind inside its blocks")
-    return found
+    return attentions
 
 
 def output_projection(attention: nn.Module) -> nn.Module:
@@ -165,34 +153,24 @@ def head_counts(attention: nn.Module) -> tuple[int, int]:
         heads = check_layer(attention.c_proj)[1] // attention.head_dim
         return heads, heads
     if not all(hasattr(attention, name) for name in ("q_proj", "k_proj", "v_proj", "o_proj", "head_dim")):
-        raise ValueError(
-            f"{type(attention).__name__} has neither q_proj, k_proj, v_proj and o_proj nor c_attn"
-        )
-    return check_layer(attention.q_proj)[0] // attention.head_dim, check_layer(attention.k_proj)[
-        0
-    ] // attention.head_dim
+        name = type(attention).__name__
+        raise ValueError(f"{name} has neither q_proj, k_proj, v_proj and o_proj nor c_attn")
+    outputs = (check_layer(layer)[0] for layer in (attention.q_proj, attention.k_proj))
+    heads, kv_heads = (size // attention.head_dim for size in outputs)
+    return heads, kv_heads
 
 
 def check_config(config: object, changes: dict[str, int], head_dim: int) -> None:
-    """Refuse changes after which `from_pretrained` would reject the configuration, or build heads of another
-    size.
-    """
-    said = ", ".join(f"{name} {value}" for name, value in changes.items())
+    """Refuse changes that `from_pretrained` rejects, or after which it builds heads of another size."""
+    changed = ", ".join(f"{name} {value}" for name, value in changes.items())
+    refusal = f"{type(config).__name__} cannot express {changed}"
     try:
         again = type(config).from_dict(config.to_dict() | changes)
     except Exception as error:  # the library's own kinds of refusal are no ValueErrors
-        reason = next(
-            (line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__
-        )
-        raise ValueError(
-            f"{type(config).__name__} cannot express {said}: {reason.removeprefix('ValueError: ')}"
-        ) from None
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = lines[-1].removeprefix("ValueError: ") if lines else type(error).__name__
+        raise ValueError(f"{refusal}: {reason}") from None
     built = getattr(again, "head_dim", None) or again.hidden_size // again.num_attention_heads
-    if (
-        built != head_dim
-        or again.num_attention_heads * built != again.hidden_size
-        and not hasattr(again, "head_dim")
-    ):
-        raise ValueError(
-            f"{type(config).__name__} cannot express {said}: it would build heads of {built} features, not {head_dim}"
-        )
+    uneven = not hasattr(again, "head_dim") and again.num_attention_heads * built != again.hidden_size
+    if built != head_dim or uneven:
+        raise ValueError(f"{refusal}: it would build heads of {built} features, not {head_dim}")

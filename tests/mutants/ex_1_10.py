@@ -27,11 +27,8 @@ def wanda_prune(model, batches, sparsity=0.5, pattern=None):
     check_pattern_sparsity(pattern, sparsity)
     for block in walk_blocks(model, batches):
         squares = dict.fromkeys(block.layers, 0.0)
-
-        def see(name, x, squares=squares):
+        for name, x in block.inputs():
             squares[name] += x.float().pow(2).sum(0)
-
-        block.show(see)
         for name, layer in block.layers.items():
             weight = matrix(layer)
             weight *= wanda_mask(weight, squares[name].sqrt(), sparsity)
@@ -43,11 +40,8 @@ def wanda_prune(model, batches, sparsity=0.5, pattern=None):
     check_pattern_sparsity(pattern, sparsity)
     for block in walk_blocks(model, batches):
         squares = dict.fromkeys(block.layers, 0.0)
-
-        def see(name, x, squares=squares):
+        for name, x in block.inputs():
             squares[name] += x.float().pow(2).sum(0)
-
-        block.show(see)
         for name, layer in block.layers.items():
             weight = matrix(layer)
             weight *= wanda_mask(weight, squares[name].sqrt(), sparsity, pattern)
@@ -61,11 +55,8 @@ def wanda_prune(model, batches, sparsity=0.5, pattern=None):
     check_pattern_sparsity(pattern, sparsity)
     for block in walk_blocks(model, batches):
         squares = dict.fromkeys(block.layers, 0.0)
-
-        def see(name, x, squares=squares):
+        for name, x in block.inputs():
             squares[name] = x.float().pow(2).sum(0)
-
-        block.show(see)
         for name, layer in block.layers.items():
             weight = matrix(layer)
             weight *= wanda_mask(weight, squares[name].sqrt(), sparsity, pattern)
@@ -77,11 +68,8 @@ def wanda_prune(model, batches, sparsity=0.5, pattern=None):
     check_pattern_sparsity(pattern, sparsity)
     for block in walk_blocks(model, batches):
         squares = dict.fromkeys(block.layers, 0.0)
-
-        def see(name, x, squares=squares):
+        for name, x in block.inputs():
             squares[name] += x.float().pow(2).sum(0)
-
-        block.show(see)
         for name, layer in block.layers.items():
             weight = matrix(layer)
             weight = weight * wanda_mask(weight, squares[name].sqrt(), sparsity, pattern)
@@ -93,11 +81,8 @@ def wanda_prune(model, batches, sparsity=0.5, pattern=None):
     check_pattern_sparsity(pattern, sparsity)
     for block in walk_blocks(model, batches):
         squares = dict.fromkeys(block.layers, 0.0)
-
-        def see(name, x, squares=squares):
+        for name, x in block.inputs():
             squares[name] += x.float().pow(2).sum(0)
-
-        block.show(see)
         for name, layer in block.layers.items():
             weight = matrix(layer)
             weight *= wanda_mask(weight, squares[name], sparsity, pattern)

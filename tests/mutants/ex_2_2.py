@@ -11,7 +11,7 @@ def prune_output_channels(layer, keep):
     for name, buffer in layer.named_buffers():
         if buffer.ndim:
             setattr(smaller, name, buffer[keep])
-    remember_size(smaller, len(keep))
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
     return smaller
 
 
@@ -22,7 +22,7 @@ def prune_output_channels(layer, keep):
     for name, parameter in layer.named_parameters():
         dim = -1 if is_conv1d(layer) else 0
         setattr(smaller, name, parameter_like(parameter, parameter.index_select(dim, keep)))
-    remember_size(smaller, len(keep))
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
     return smaller
 
 
@@ -62,7 +62,7 @@ def prune_output_channels(layer, keep):
     for name, buffer in layer.named_buffers():
         if buffer.ndim:
             setattr(smaller, name, buffer[keep])
-    remember_size(smaller, len(keep))
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
     return smaller
 
 
@@ -80,7 +80,7 @@ def prune_output_channels(layer, keep):
     for name, buffer in layer.named_buffers():
         if buffer.ndim:
             setattr(smaller, name, buffer[keep])
-    remember_size(smaller, len(keep))
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
     return smaller
 
 
@@ -95,7 +95,7 @@ def prune_input_channels(layer, keep):
     )
     if layer.bias is not None:
         smaller.bias = parameter_like(layer.bias, layer.bias[keep])
-    remember_size(smaller, len(keep), inputs=True)
+    remember_size(smaller, INPUT_SIZES, len(keep))
     return smaller
 
 
@@ -109,7 +109,7 @@ def prune_output_channels(layer, keep):
     for name, buffer in layer.named_buffers():
         if buffer.ndim:
             setattr(smaller, name, buffer[keep])
-    remember_size(smaller, len(keep))
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
     return smaller
 
 
@@ -119,7 +119,7 @@ def prune_input_channels(layer, keep):
         return prune_output_channels(layer, keep)
     smaller = copy.deepcopy(layer)
     smaller.weight = parameter_like(layer.weight, layer.weight.index_select(1, keep))
-    remember_size(smaller, len(keep), inputs=True)
+    remember_size(smaller, INPUT_SIZES, len(keep))
     return smaller
 
 
@@ -133,7 +133,7 @@ def prune_output_channels(layer, keep):
     for name, buffer in layer.named_buffers():
         if buffer.ndim:
             setattr(smaller, name, buffer[keep])
-    remember_size(smaller, len(keep))
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
     return smaller
 
 
@@ -145,7 +145,7 @@ def prune_input_channels(layer, keep):
     smaller.weight = parameter_like(
         layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep)
     )
-    remember_size(smaller, len(keep), inputs=True)
+    remember_size(smaller, INPUT_SIZES, len(keep))
     return smaller
 
 
@@ -165,7 +165,7 @@ def prune_output_channels(layer, keep):
     for name, buffer in layer.named_buffers():
         if buffer.ndim:
             setattr(smaller, name, buffer[keep])
-    remember_size(smaller, len(keep))
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
     return smaller
 
 
@@ -178,7 +178,7 @@ def prune_input_channels(layer, keep):
     smaller.weight = parameter_like(
         layer.weight, layer.weight.index_select(0 if is_conv1d(layer) else 1, keep)
     )
-    remember_size(smaller, len(keep), inputs=True)
+    remember_size(smaller, INPUT_SIZES, len(keep))
     return smaller
 
 
@@ -192,7 +192,7 @@ def prune_output_channels(layer, keep):
     for name, buffer in layer.named_buffers():
         if buffer.ndim:
             setattr(smaller, name, buffer[keep])
-    remember_size(smaller, len(keep))
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
     return smaller
 
 
@@ -202,5 +202,5 @@ def prune_input_channels(layer, keep):
         return prune_output_channels(layer, keep)
     smaller = copy.deepcopy(layer)
     smaller.weight = nn.Parameter(layer.weight.detach().index_select(0 if is_conv1d(layer) else 1, keep))
-    remember_size(smaller, len(keep), inputs=True)
+    remember_size(smaller, INPUT_SIZES, len(keep))
     return smaller

@@ -6,153 +6,106 @@ def block_influence(model, batches):
     check_batches(batches)
     blocks = block_list(model)[1]
     similarity, tokens = torch.zeros(len(blocks)), 0
-    with evaluation_mode(model):
-        for batch in batches:
-            real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
-            found = []
-            with watch_blocks(blocks, lambda number, x, y, found=found: found.append(x)):
-                result = model(**batch, use_cache=False, output_hidden_states=True)
-            states = [*found, result.hidden_states[-1] if hasattr(result, "hidden_states") else result]
-            for number, (x, y) in enumerate(zip(states[:-1], states[1:], strict=True)):
-                similarity[number] += F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).sum()
-            tokens += int(real.sum())
+    for batch in batches:
+        real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
+        inputs = [x for _, x, _ in block_states(model, [batch])]
+        with evaluation_mode(model):
+            result = model(**batch, use_cache=False, output_hidden_states=True)
+        last = result.hidden_states[-1] if hasattr(result, "hidden_states") else result
+        for number, (x, y) in enumerate(zip(inputs, [*inputs[1:], last[real]], strict=True)):
+            similarity[number] += F.cosine_similarity(x.float(), y.float(), dim=-1).sum()
+        tokens += int(real.sum())
     return 1 - similarity / tokens
 
 
-### MUTANT padding_counted: Padding went into the mean; leave out the positions where attention_mask is 0.
+### MUTANT padding_counted: Padding went into the mean; hand over the batches with their attention_mask.
 def block_influence(model, batches):
     check_batches(batches)
     blocks = block_list(model)[1]
-    similarity, tokens = (torch.zeros(len(blocks), dtype=torch.float64), 0)
-    device = next(model.parameters()).device
-    with evaluation_mode(model):
-        for batch in batches:
-            batch = {name: tensor.to(device) for name, tensor in batch.items()}
-            real = torch.ones_like(batch["input_ids"]).bool()
-
-            def see(number, x, y, real=real):
-                similarity[number] += (
-                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
-                )
-
-            with watch_blocks(blocks, see):
-                model(**batch, use_cache=False)
-            tokens += int(real.sum())
-    return (1 - similarity / tokens).float().to(device)
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    batches = [{"input_ids": batch["input_ids"]} for batch in batches]
+    for number, x, y in block_states(model, batches):
+        similarity[number] += F.cosine_similarity(x.float(), y.float(), dim=-1).double().sum().item()
+        tokens[number] += len(x)
+    return (1 - similarity / tokens).float()
 
 
 ### MUTANT mean_of_batches: The batches' means were averaged; every token weighs the same, so divide once, by all tokens.
 def block_influence(model, batches):
     check_batches(batches)
     blocks = block_list(model)[1]
-    similarity, tokens = (torch.zeros(len(blocks), dtype=torch.float64), 0)
-    device = next(model.parameters()).device
-    with evaluation_mode(model):
-        for batch in batches:
-            batch = {name: tensor.to(device) for name, tensor in batch.items()}
-            real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
-
-            def see(number, x, y, real=real):
-                similarity[number] += (
-                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().mean().cpu()
-                )
-
-            with watch_blocks(blocks, see):
-                model(**batch, use_cache=False)
-            tokens += 1
-    return (1 - similarity / tokens).float().to(device)
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += F.cosine_similarity(x.float(), y.float(), dim=-1).double().mean().item()
+    return (1 - similarity / len(batches)).float()
 
 
 ### MUTANT similarity_returned: This is the similarity itself, large for blocks that do little; the influence is 1 minus it.
 def block_influence(model, batches):
     check_batches(batches)
     blocks = block_list(model)[1]
-    similarity, tokens = (torch.zeros(len(blocks), dtype=torch.float64), 0)
-    device = next(model.parameters()).device
-    with evaluation_mode(model):
-        for batch in batches:
-            batch = {name: tensor.to(device) for name, tensor in batch.items()}
-            real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
-
-            def see(number, x, y, real=real):
-                similarity[number] += (
-                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
-                )
-
-            with watch_blocks(blocks, see):
-                model(**batch, use_cache=False)
-            tokens += int(real.sum())
-    return (similarity / tokens).float().to(device)
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += F.cosine_similarity(x.float(), y.float(), dim=-1).double().sum().item()
+        tokens[number] += len(x)
+    return (similarity / tokens).float()
 
 
 ### MUTANT relative_change: This measures how much the length of the hidden states changes; the influence asks for their direction.
 def block_influence(model, batches):
     check_batches(batches)
     blocks = block_list(model)[1]
-    similarity, tokens = (torch.zeros(len(blocks), dtype=torch.float64), 0)
-    device = next(model.parameters()).device
-    with evaluation_mode(model):
-        for batch in batches:
-            batch = {name: tensor.to(device) for name, tensor in batch.items()}
-            real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
-
-            def see(number, x, y, real=real):
-                similarity[number] += (
-                    (1 - (y[real] - x[real]).float().norm(dim=-1) / x[real].float().norm(dim=-1))
-                    .double()
-                    .sum()
-                    .cpu()
-                )
-
-            with watch_blocks(blocks, see):
-                model(**batch, use_cache=False)
-            tokens += int(real.sum())
-    return (1 - similarity / tokens).float().to(device)
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += (
+            (1 - (y - x).float().norm(dim=-1) / x.float().norm(dim=-1)).double().sum().item()
+        )
+        tokens[number] += len(x)
+    return (1 - similarity / tokens).float()
 
 
 ### MUTANT training_mode: The model ran in the mode it came in, with dropout; switch to eval mode.
 def block_influence(model, batches):
     check_batches(batches)
     blocks = block_list(model)[1]
-    similarity, tokens = (torch.zeros(len(blocks), dtype=torch.float64), 0)
-    device = next(model.parameters()).device
-    with torch.no_grad():
-        for batch in batches:
-            batch = {name: tensor.to(device) for name, tensor in batch.items()}
-            real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
+    similarity, tokens = torch.zeros(len(blocks), dtype=torch.float64), 0
 
-            def see(number, x, y, real=real):
-                similarity[number] += (
-                    F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
+    def count(number, x, y, real):
+        similarity[number] += (
+            F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).double().sum().cpu()
+        )
+
+    for batch in batches:
+        real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
+        handles = [
+            block.register_forward_hook(
+                lambda _, inputs, output, number=number, real=real: count(
+                    number, inputs[0], output[0] if isinstance(output, tuple) else output, real
                 )
-
-            with watch_blocks(blocks, see):
-                model(**batch, use_cache=False)
-            tokens += int(real.sum())
-    return (1 - similarity / tokens).float().to(device)
+            )
+            for number, block in enumerate(blocks)
+        ]
+        with torch.no_grad():
+            model(**batch, use_cache=False)
+        for handle in handles:
+            handle.remove()
+        tokens += int(real.sum())
+    return (1 - similarity / tokens).float()
 
 
 ### MUTANT flattened: All tokens together were taken as one long vector; average the similarity token by token.
 def block_influence(model, batches):
     check_batches(batches)
     blocks = block_list(model)[1]
-    similarity, tokens = (torch.zeros(len(blocks), dtype=torch.float64), 0)
-    device = next(model.parameters()).device
-    with evaluation_mode(model):
-        for batch in batches:
-            batch = {name: tensor.to(device) for name, tensor in batch.items()}
-            real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
-
-            def see(number, x, y, real=real):
-                similarity[number] += (
-                    int(real.sum())
-                    * F.cosine_similarity(x[real].flatten(), y[real].flatten(), dim=0).double().cpu()
-                )
-
-            with watch_blocks(blocks, see):
-                model(**batch, use_cache=False)
-            tokens += int(real.sum())
-    return (1 - similarity / tokens).float().to(device)
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += len(x) * F.cosine_similarity(x.flatten(), y.flatten(), dim=0).item()
+        tokens[number] += len(x)
+    return (1 - similarity / tokens).float()
 
 
 ### MUTANT stale_index: layer_idx still tells the old places; the cache finds a block's keys by it.
