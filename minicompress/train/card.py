@@ -31,9 +31,9 @@ def model_card(record: Record) -> str:
         say_ancestors(record.ancestors),
         (say_masked_scores if "masked_loss" in scores else say_causal_scores)(scores),
         say_data(record.data),
-        f"Recorded in `run.json`, {record.recorded}. The learning curve is in `log.jsonl`: mean training loss, "
-        "share of the\nlearning rate, seconds, and scores on 4 sequences a validation file. Figures on the test "
-        "files stand in `results/`.",
+        f"Recorded in `run.json`, {record.recorded}.",
+        "The learning curve is in `log.jsonl`: mean training loss, share of the learning rate, seconds, and loss\n"
+        "and accuracy on 4 sequences a validation file. Figures on the test files stand in `results/`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -53,7 +53,7 @@ def say_model(record: Record) -> str:
 def say_making(record: Record) -> str:
     last = record.sessions[-1]
     return (
-        f"Made by `{record.command_line}`:\n{say_amount(record.updates, record.tokens)} in "
+        f"Made by `{record.command_line}`:\n{say_amount(record.updates, record.tokens)}, in "
         f"{record.seconds / 60:.0f} minutes{ARITHMETIC[record.plan['precision']]}, on "
         f"`{json.dumps(last.hardware)}`\nwith `{json.dumps(last.versions)}`"
         + (f", commit {last.commit}." if last.commit else ".")
@@ -62,7 +62,7 @@ def say_making(record: Record) -> str:
 
 
 def say_amount(updates: int, tokens: int) -> str:
-    return f"{updates:,} steps, {tokens / 1e6:.1f}M tokens,"
+    return f"{updates:,} steps, {tokens / 1e6:.1f}M tokens"
 
 
 def say_other_plans(record: Record) -> str:
@@ -78,11 +78,11 @@ def say_other_plans(record: Record) -> str:
 def say_ancestors(ancestors: list[Ancestor]) -> str:
     if not ancestors:
         return ""
-    lines = [
-        f"- {run.name}: {say_amount(run.updates, run.tokens)} on {say_shares(run.shares)}:\n"
-        f"  `{run.command_line}`"
-        for run in ancestors
-    ]
+    lines = []
+    for run in ancestors:
+        shares = ", ".join(f"{stream} {rows}" for stream, rows in run.shares.items())
+        amount = say_amount(run.updates, run.tokens)
+        lines.append(f"- {run.name}: {amount} in the shares {shares}:\n  `{run.command_line}`")
     return "The runs that it goes on from, the oldest first:\n\n" + "\n".join(lines)
 
 
@@ -115,4 +115,4 @@ def say_data(data: dict) -> str:
     sentence = f"Data: {say_shares(data['shares'])}."
     if data["report"] is None:
         return sentence
-    return f"{sentence} {LEFT_OUT.format(report=json.dumps(data['report'], indent=1))}"
+    return f"{sentence}\n{LEFT_OUT.format(report=json.dumps(data['report'], indent=1))}"
