@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes every model in assets/ from nothing, in the order in which they depend on each other: hours on two CPU cores,
-# minutes on a GPU. Each command goes on where it was interrupted and does nothing when it has finished. Run it from the repository's root.
+# minutes on a GPU. Each command goes on where it was interrupted, and does nothing when it has finished. Run it from the
+# repository's root.
 # (The shipped student, its int3 stage and the first 1,500 steps of clip3 and of medium saw 650 batches of the teacher's
 # answers, everything after them 1,000.)
 set -euo pipefail

@@ -32,8 +32,8 @@ def model_card(record: Record) -> str:
         (say_masked_scores if "masked_loss" in scores else say_causal_scores)(scores),
         say_data(record.data),
         f"Recorded in `run.json`, {record.recorded}.",
-        "The learning curve is in `log.jsonl`: mean training loss, share of the learning rate, seconds, and loss\n"
-        "and accuracy on 4 sequences a validation file. Figures on the test files stand in `results/`.",
+        "The learning curve is in `log.jsonl`: mean training loss, share of the learning rate, seconds, and\n"
+        "loss and accuracy on 4 sequences a validation file. Figures on the test files stand in `results/`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

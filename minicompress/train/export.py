@@ -14,9 +14,9 @@ def export_run(name: str, blocks: str, embedding: str, to: Path) -> None:
     from minicompress.pipeline import quantize_model, save_compressed
 
     if (blocks or embedding) and not {blocks, embedding} <= set(GRIDS):
-        known = ", ".join(GRIDS)
         raise ValueError(
-            f"blocks {blocks!r} and embedding {embedding!r} must both be grids, of {known}, or empty"
+            f"blocks and embedding must both be empty or both be of {', '.join(GRIDS)}, "
+            f"got {blocks!r} and {embedding!r}"
         )
     model = load_run(name)
     if blocks:

@@ -101,6 +101,4 @@ def refuse_another_run(old: Record, new: Record, updates: int) -> None:
         steps = new.arguments["steps"]
         raise ValueError(f"the run {old.name!r} has done {updates} updates already, --steps {steps} is fewer")
     if old.data != new.data:
-        raise ValueError(
-            f"{start} other data than there are now (see its {FILE}): give the new run another name"
-        )
+        raise ValueError(f"{start} other data than there are now, see its {FILE}: choose another name")

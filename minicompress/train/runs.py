@@ -41,7 +41,8 @@ def load_run(name: str) -> torch.nn.Module:
 
 def record_of(name: str) -> Record | None:
     """The record of the model that `load_run` loads; None where it has none."""
-    return read_record(training_folder(name)) or read_record(ASSETS / name)
+    folder = training_folder(name)
+    return read_record(folder if (folder / FINAL).is_dir() else ASSETS / name)
 
 
 def save_model(model: torch.nn.Module, folder: Path, dtype: torch.dtype = torch.float16) -> None:
