@@ -15,7 +15,7 @@ from transformers.utils import logging
 
 from minicompress.lab import corpus, paths
 from minicompress.lab.paths import ROOT
-from minicompress.train import __main__ as train
+from minicompress.train.shapes import new_model
 
 pytestmark = pytest.mark.slow
 STEPS = 24
@@ -35,7 +35,7 @@ def arguments(tmp_path_factory):
         num_key_value_heads=1,
     )
     logging.disable_progress_bar()
-    train.new_model(shape, seed=1).save_pretrained(folder)
+    new_model(shape, seed=1).save_pretrained(folder)
     settings = {
         "steps": STEPS,
         "rows": 8,
@@ -86,8 +86,9 @@ def test_two_processes_and_a_killed_run_give_the_curve_of_one_process(arguments,
     """
     corpus.load_tokens("train", 32)  # so that the processes find the token arrays
     python = [sys.executable]
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no",
-              "--dynamo_backend=no", "--num_cpu_threads_per_process=1", f"--main_process_port={29500 + os.getpid() % 400}"]  # fmt: skip
+    launch = [*python, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"]
+    launch += ["--mixed_precision=no", "--dynamo_backend=no", "--num_cpu_threads_per_process=1"]
+    launch += [f"--main_process_port={29500 + os.getpid() % 400}"]
     killed = start(python + arguments, tmp_path / "killed")
     while killed.poll() is None and len(curve(tmp_path / "killed")) < 6:
         time.sleep(0.02)

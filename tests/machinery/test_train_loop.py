@@ -1,4 +1,4 @@
-"""Given: long training."""
+"""Given: the training loop."""
 
 import json
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from minicompress.lab.loops import next_token_loss
-from minicompress.train import __main__ as train
+from minicompress.train.loop import Plan, train
+from minicompress.train.shapes import new_model
 
 
 def test_an_interrupted_training_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
@@ -25,8 +26,8 @@ def test_an_interrupted_training_run_goes_on_to_the_same_weights(tmp_path, monke
                 raise KeyboardInterrupt
             return next_token_loss(model, data[step])
 
-        plan = train.Plan(steps=40, warmup=2, checkpoint_seconds=0.0)
-        return train.train(train.new_model(shape), loss_of, plan, folder)
+        plan = Plan(steps=40, warmup=2, checkpoint_seconds=0.0)
+        return train(new_model(shape), loss_of, plan, folder)
 
     whole = run(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
