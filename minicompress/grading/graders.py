@@ -19,7 +19,7 @@ from minicompress.grading.course import Exercise
 from minicompress.grading.isolation import isolated, load
 from minicompress.grading.report import Outcome, Result
 from minicompress.grading.why import Comparison
-from minicompress.lab.paths import ROOT
+from minicompress.lab.paths import ROOT, shown
 
 UNUSED = ["cacheprovider", "faulthandler", "logging", "unraisableexception", "threadexception", "junitxml"]
 OPTIONS = [
@@ -73,7 +73,7 @@ def run_graders(
         ]
         pytest.main([*words, *OPTIONS], plugins=[listener])
     if not listener.outcomes:
-        raise ValueError(f"{exercise.graders.relative_to(ROOT)} holds no grader of exercise {exercise.id}")
+        raise ValueError(f"{shown(exercise.graders)} holds no grader of exercise {exercise.id}")
     return Result(exercise.id, list(listener.outcomes.values()))
 
 
