@@ -88,9 +88,8 @@ def refuse_clash(name: str, mine: "Source", reference: "Source") -> None:
     node = mine.binders[name][-1]
     meant = f"stands for {reference.targets[name]} in" if name in reference.targets else "is defined by"
     statement = ast.unparse(node).splitlines()[0]
-    raise ValueError(
-        f"{mine.name}, line {node.lineno}: `{statement}` takes the name {name}, which {meant} the given code: rename yours"
-    )
+    taken = f"takes the name {name}, which {meant} the given code: rename yours"
+    raise ValueError(f"{mine.name}, line {node.lineno}: `{statement}` {taken}")
 
 
 class Source:
@@ -113,9 +112,8 @@ class Source:
                 self.targets |= dict(import_targets(node))
         if "*" in self.binders:
             node = self.binders["*"][0]
-            raise ValueError(
-                f"{name}, line {node.lineno}: `{ast.unparse(node)}` hides which names it brings: import them one by one"
-            )
+            advice = "hides which names it brings: import them one by one"
+            raise ValueError(f"{name}, line {node.lineno}: `{ast.unparse(node)}` {advice}")
 
     def span(self, node: ast.stmt) -> tuple[int, int]:
         """First and last line, from the decorators to the mark that ends a solution."""
@@ -139,8 +137,8 @@ class Source:
 
     def similar(self, name: str) -> str:
         """A question, when a name is spelt much like the one that is missing."""
-        found = difflib.get_close_matches(name, self.binders, 1)
-        return f": did you rename it to {found[0]}, line {self.binders[found[0]][0].lineno}?" if found else ""
+        nearest = difflib.get_close_matches(name, self.binders, 1)
+        return "".join(f": did you rename it to {n}, line {self.binders[n][0].lineno}?" for n in nearest)
 
 
 def names_in(node: ast.AST) -> list[str]:

@@ -2,13 +2,9 @@
 the caller.
 """
 
-import contextlib
 import datetime
 import importlib.util
 import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +14,7 @@ from rich.console import Console
 from minicompress.grading import journal
 from minicompress.grading.assemble import assemble
 from minicompress.grading.course import Exercise, exercise, unwritten
+from minicompress.grading.processes import run_module
 from minicompress.grading.report import Outcome, Report
 from minicompress.grading.why import ended
 from minicompress.lab.paths import ROOT, shown
@@ -57,8 +54,9 @@ def require(*exercise_ids: str) -> None:
     for task in map(exercise, exercise_ids):
         if missing := unwritten(task, module_file(task).read_text(encoding="utf-8-sig")):
             raise Unsolved(
-                f"Exercise {task.id} is needed here: write {' and '.join(missing)} in minicompress/{task.module}.py first, or start "
-                f"Jupyter with MINICOMPRESS_SOLUTIONS={task.module} to use the reference."
+                f"Exercise {task.id} is needed here: write {' and '.join(missing)} in "
+                f"minicompress/{task.module}.py first, or start Jupyter with "
+                f"MINICOMPRESS_SOLUTIONS={task.module} to use the reference."
             )
 
 
@@ -82,10 +80,8 @@ def examine(
         report.trouble = ended(str(error))
         return report
     if unwritten(task, file.read_text(encoding="utf-8-sig")) == task.names:
-        names = " and ".join(task.names)
-        raise Unsolved(
-            f"Exercise {task.id} is not written yet: fill in {names} in {report.file}, save, and {again}."
-        )
+        todo = f"fill in {' and '.join(task.names)} in {report.file}, save, and {again}"
+        raise Unsolved(f"Exercise {task.id} is not written yet: {todo}.")
     run_child(report, file, device, seed)
     if report.solved and not file.samefile(task.solution):
         journal.write("passed", task.id, datetime.datetime.now().isoformat(timespec="seconds"))
@@ -98,9 +94,8 @@ def module_file(task: Exercise) -> Path:
     """
     spec = importlib.util.find_spec(f"minicompress.{task.module}")
     if spec is None:
-        raise ValueError(
-            f"there is no minicompress/{task.module}.py: `python -m minicompress.grading.stubs` writes it anew"
-        )
+        remedy = "`python -m minicompress.grading.stubs` writes it anew"
+        raise ValueError(f"there is no minicompress/{task.module}.py: {remedy}")
     return Path(spec.origin)
 
 
@@ -109,34 +104,27 @@ def run_child(report: Report, file: Path, device: str, seed: int) -> None:
 
     It watches its own time limit; ours is for the worst case.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        events = Path(folder) / "events"
+    task = report.exercise
+    patience = PATIENCE + 3 * task.seconds
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        events, complaints = Path(folder) / "events", Path(folder) / "complaints"
         events.touch()
-        words = [report.exercise.id, file.resolve(), events, report.exercise.seconds, device, seed]
-        command = [sys.executable, "-m", "minicompress.grading.child", *map(str, words)]
-        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"} | {
-            "MINICOMPRESS_SOLUTIONS": "1"
-        }
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, text=True, errors="replace", start_new_session=True, **quiet
+        words = [task.id, file.resolve(), events, task.seconds, device, seed]
+        code = run_module(["minicompress.grading.child", *map(str, words)], patience, complaints)
+        told, complaint = (
+            path.read_text(encoding="utf-8", errors="replace") for path in (events, complaints)
         )
-        try:
-            _, complaint = process.communicate(timeout=PATIENCE + 3 * report.exercise.seconds)
-        except subprocess.TimeoutExpired:
-            complaint = ""
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # with everything that it started
-            process.wait()
-        read_events(
-            report, events.read_text(encoding="utf-8", errors="replace"), process.returncode, complaint
-        )
+    running, finished, stack = read_events(report, told)
+    if not finished:
+        where = f"while running: {running}" if running else "while importing it"
+        what = timed_out(task, stack) if stack else ending(code, patience, report.file)
+        report.trouble = f"{what} ({where})."
+        report.trace = "\n".join(stack) or complaint
 
 
-def read_events(report: Report, text: str, code: int, complaint: str) -> None:
-    """Understand the events; whatever else stands in the file is a stack that the time limit wrote at the
-    end.
+def read_events(report: Report, text: str) -> tuple[str, bool, list[str]]:
+    """Note in the report what the graders said. Return which grader ran last, whether all of them did, and
+    what else stands in the events: the stack that the time limit wrote at the end.
     """
     running, finished, stack = "", False, []
     for line in text.splitlines():
@@ -152,19 +140,25 @@ def read_events(report: Report, text: str, code: int, complaint: str) -> None:
         report.mistake = event.get("mistake") or report.mistake
         if "outcome" in event:
             report.outcomes.append(Outcome(**event["outcome"]))
-    if finished:
-        return
-    where = f"while running: {running}" if running else "while importing it"
-    report.trace = "\n".join(stack) or complaint
-    if stack:
-        names = report.exercise.names
-        hung = [name for name in names if any(line.endswith(f" in {name}") for line in stack)] or names
-        limit = f"did not return within {report.exercise.seconds:g} s"
-        report.trouble = f"{' or '.join(hung)} {limit}: an endless loop, or one over every element? ({where})"
-    elif code < 0:
-        report.trouble = f"{report.file} was ended by signal {-code}, perhaps for want of memory ({where})."
-    else:
-        report.trouble = f"The grading process ended with exit code {code} ({where})."
+    return running, finished, stack
+
+
+def timed_out(task: Exercise, stack: list[str]) -> str:
+    """Which of the exercise's functions was running when the time was over."""
+    hung = [name for name in task.names if any(line.endswith(f" in {name}") for line in stack)] or task.names
+    limit = f"did not return within {task.seconds:g} s"
+    return f"{' or '.join(hung)} {limit}: an endless loop, or one over every element?"
+
+
+def ending(code: int | None, patience: float, file: str) -> str:
+    """An exit code in words: below 0 it is a signal, and above 255 a status that only Windows gives."""
+    if code is None:
+        return f"The grading process was ended after {patience:g} s"
+    if code < 0:
+        return f"{file} was ended by signal {-code}, perhaps for want of memory"
+    if code > 255:
+        return f"{file} was ended by Windows with status {code:#x}, perhaps for want of memory"
+    return f"The grading process ended with exit code {code}"
 
 
 def in_notebook() -> bool:

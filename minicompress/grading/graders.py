@@ -18,7 +18,8 @@ from minicompress.grading import why
 from minicompress.grading.course import Exercise
 from minicompress.grading.isolation import isolated, load
 from minicompress.grading.report import Outcome, Result
-from minicompress.lab.paths import ROOT
+from minicompress.grading.why import Comparison
+from minicompress.lab.paths import ROOT, shown
 
 UNUSED = ["cacheprovider", "faulthandler", "logging", "unraisableexception", "threadexception", "junitxml"]
 OPTIONS = [
@@ -54,7 +55,8 @@ def run_graders(
     cheap way to tell two mistakes apart.
     """
     quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
-    with isolated(exercise.module), tempfile.TemporaryDirectory() as folder, settings(), quiet[0], quiet[1]:
+    kept = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # Windows keeps files that are mapped
+    with isolated(exercise.module), kept as folder, settings(), quiet[0], quiet[1]:
         try:
             module = load(exercise.module, source)
         except (Exception, SystemExit) as error:
@@ -71,7 +73,7 @@ def run_graders(
         ]
         pytest.main([*words, *OPTIONS], plugins=[listener])
     if not listener.outcomes:
-        raise ValueError(f"{exercise.graders.relative_to(ROOT)} holds no grader of exercise {exercise.id}")
+        raise ValueError(f"{shown(exercise.graders)} holds no grader of exercise {exercise.id}")
     return Result(exercise.id, list(listener.outcomes.values()))
 
 
@@ -97,15 +99,11 @@ class Listener:
     def __init__(
         self, exercise: Exercise, module: ModuleType, folder: str, tell: Tell, expected: Result | None
     ):
-        self.exercise, self.file, self.folder, self.tell, self.expected = (
-            exercise,
-            module.__file__,
-            folder,
-            tell,
-            expected,
-        )
+        self.exercise, self.file, self.tell, self.expected = exercise, module.__file__, tell, expected
+        self.files = files_under(folder)
         self.written = {name: getattr(module, name) for name in exercise.names}
         self.outcomes: dict[str, Outcome] = {}
+        self.compared: Comparison | None = None  # what pytest asked about last
 
     def pytest_pycollect_makeitem(self, name: str) -> list | None:
         """Do not even collect the graders of other exercises: a file has hundreds of cases."""
@@ -126,15 +124,17 @@ class Listener:
 
     def same_each_time(self, text: str) -> str:
         """Leave out what differs from run to run: folders of temporary files, addresses in memory."""
-        return re.sub(r"0x[0-9a-f]+", "0x", re.sub(rf"{re.escape(self.folder)}/files/[^/]*/", "", text))
+        return re.sub(r"0x[0-9a-f]+", "0x", self.files.sub("", text))
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str]:
-        """One line a comparison: pytest's own explanation cuts off after 30 characters a side."""
-        return [f"{in_short(left)} {op} {in_short(right)}"]
+        """Remember the comparison of an assertion that failed; of several, the one that failed comes last."""
+        self.compared = Comparison(op, left, right)
+        return [str(self.compared)]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self.tell({"running": title_of(item, self.exercise)})
+        self.compared = None
         done = yield
         outcome = self.outcomes.get(item.name)
         if outcome:
@@ -147,33 +147,32 @@ class Listener:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
         report = yield
         before = self.outcomes.get(item.name)
-        if (
-            report.failed
-            and (before is None or before.passed)
-            or report.skipped
-            or report.passed
-            and report.when == "call"
-        ):
+        first_failure = report.failed and (before is None or before.passed)
+        if first_failure or report.skipped or (report.passed and report.when == "call"):
             about = (item.function.__doc__ or "").strip()
             self.outcomes[item.name] = outcome = Outcome(
                 item.name, not report.failed, title_of(item, self.exercise), about
             )
             if report.failed:
-                error = call.excinfo.value
-                place = why.learner_line(error.__traceback__, self.file)
-                outcome.reason = self.same_each_time(why.sentence(outcome.title, error, place, self.written))
-                outcome.message = self.same_each_time(f"{type(error).__name__}: {error}".strip())
-                outcome.error = outcome.message.partition("\n")[0]
-                outcome.printed = report.capstdout
-                outcome.trace = "\n".join(
-                    [report.longreprtext, *(text for name, text in report.sections if "Captured" in name)]
-                )
+                self.describe(outcome, call.excinfo.value, report)
         return report
 
+    def describe(self, outcome: Outcome, error: BaseException, report: pytest.TestReport) -> None:
+        """Write down how a grader failed."""
+        place = why.learner_line(error.__traceback__, self.file)
+        reason = why.sentence(outcome.title, error, place, self.written, self.compared)
+        outcome.reason = self.same_each_time(reason)
+        outcome.message = self.same_each_time(f"{type(error).__name__}: {error}".strip())
+        outcome.error = outcome.message.partition("\n")[0]
+        outcome.printed = report.capstdout
+        captured = [text for name, text in report.sections if "Captured" in name]
+        outcome.trace = "\n".join([report.longreprtext, *captured])
 
-def in_short(value: object, most: int = 160) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= most else f"{text[:most]}..."
+
+def files_under(folder: str) -> re.Pattern:
+    """Match a path up to one test's folder of temporary files, with either kind of slash."""
+    parts = [*re.split(r"[\\/]+", folder), "files", ""]
+    return re.compile(r"[\\/]+".join(map(re.escape, parts)) + r"[^\\/]*[\\/]+")
 
 
 def title_of(item: pytest.Item, exercise: Exercise) -> str:

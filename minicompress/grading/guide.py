@@ -23,12 +23,8 @@ def hint(exercise_id: str) -> None:
     console.print(Text(f"Hint {number} of {len(task.hints)} for exercise {task.id}, {task.title}", "bold"))
     console.print(Text(task.hints[number - 1]))
     if number == len(task.hints):
-        console.print(
-            Text(
-                f'The last hint. `minicompress reveal {task.id}`, or reveal("{task.id}"), shows the reference.',
-                "dim",
-            )
-        )
+        more = f'`minicompress reveal {task.id}`, or reveal("{task.id}"), shows the reference.'
+        console.print(Text(f"The last hint. {more}", "dim"))
 
 
 def reveal(exercise_id: str) -> None:
@@ -56,9 +52,8 @@ def progress() -> None:
         tasks = [task for task in exercises().values() if task.module == module]
         done = [task for task in tasks if task.id in passed]
         points = f"{sum(task.points for task in done)} of {sum(task.points for task in tasks)}"
-        table.add_row(
-            module, f"{len(done)} of {len(tasks)}", points, "■" * len(done) + "□" * (len(tasks) - len(done))
-        )
+        bar = "■" * len(done) + "□" * (len(tasks) - len(done))
+        table.add_row(module, f"{len(done)} of {len(tasks)}", points, bar)
     console = Console()
     console.print(table)
     ahead = [task for task in exercises().values() if task.id not in passed]
@@ -96,11 +91,7 @@ def begun(task: Exercise) -> str:
     """Whether the learner's file holds more than the stubs of an exercise."""
     try:
         text = (ROOT / "minicompress" / f"{task.module}.py").read_text(encoding="utf-8-sig")
-        there = stubs.definitions(text)
-        return (
-            "begun"
-            if {name for name in task.names if name in there} - set(unwritten(task, text))
-            else "not begun"
-        )
+        there = set(task.names) & set(stubs.definitions(text))
+        return "begun" if there - set(unwritten(task, text)) else "not begun"
     except (OSError, SyntaxError):
         return "cannot be read"

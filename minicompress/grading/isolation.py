@@ -24,8 +24,8 @@ def isolated(module: str) -> Iterator[None]:
 
     def ours() -> dict[str, ModuleType]:
         return {
-            name: found
-            for name, found in sys.modules.items()
+            name: imported
+            for name, imported in sys.modules.items()
             if name in own_tests
             or (name.startswith("minicompress.") and not name.startswith("minicompress.grading"))
         }

@@ -11,11 +11,11 @@ FILE = ROOT / ".minicompress" / "progress.json"
 def read() -> dict[str, dict]:
     """{"passed": {id: when}, "hints": {id: how many}}; what cannot be read counts as nothing."""
     try:
-        found = json.loads(FILE.read_text(encoding="utf-8"))
+        facts = json.loads(FILE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        found = {}
-    found = found if isinstance(found, dict) else {}
-    return {key: found[key] if isinstance(found.get(key), dict) else {} for key in ("passed", "hints")}
+        facts = {}
+    facts = facts if isinstance(facts, dict) else {}
+    return {key: facts[key] if isinstance(facts.get(key), dict) else {} for key in ("passed", "hints")}
 
 
 def write(key: str, exercise_id: str, value: str | int) -> None:

@@ -92,15 +92,10 @@ class Report:
     def checked(self) -> str:
         """Which file, and when it was saved: an edit that was not saved is the commonest confusion."""
         seconds = max(0, time.time() - self.saved)
-        ago = next(
-            (
-                f"{seconds / size:.0f} {unit} ago"
-                for unit, size in (("days", 172800 / 2), ("h", 3600), ("min", 60))
-                if seconds >= 2 * size
-            ),
-            "",
-        )
-        return f"checked {self.file}, saved {time.strftime('%H:%M:%S', time.localtime(self.saved))} ({ago or f'{seconds:.0f} s ago'})"
+        units = {"days": 86400, "h": 3600, "min": 60, "s": 1}
+        unit = next((unit for unit, size in units.items() if seconds >= 2 * size), "s")
+        clock = time.strftime("%H:%M:%S", time.localtime(self.saved))
+        return f"checked {self.file}, saved {clock} ({seconds / units[unit]:.0f} {unit} ago)"
 
     @property
     def printed(self) -> str:
@@ -163,8 +158,9 @@ class Report:
         shown = [
             f'<div style="white-space: pre-wrap; color: {colour}">{text}</div>' for colour, text in lines
         ]
+        opening = f"<details{' open' * self.unfolded}><summary>"
         folded = [
-            f"<details{' open' * self.unfolded}><summary>{html.escape(heading)}</summary><pre>{html.escape(trace)}</pre></details>"
+            f"{opening}{html.escape(heading)}</summary><pre>{html.escape(trace)}</pre></details>"
             for heading, trace in self.details()
         ]
         return "\n".join(shown + folded)

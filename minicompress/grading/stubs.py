@@ -6,10 +6,12 @@ what the learner has begun, and everything else in the file, stays. `--force` st
 """
 
 import ast
+import functools
 import re
 import sys
 import tomllib
 
+from minicompress.lab.files import atomic_write
 from minicompress.lab.paths import ROOT, SOLUTIONS
 
 BLOCK = re.compile(r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION\n", re.M | re.S)
@@ -17,9 +19,10 @@ DEFINITION = re.compile(r"^(?:def|class) (\w+)", re.M)
 MARK = 'raise NotImplementedError("Exercise '
 
 
+@functools.cache
 def exercise_of() -> dict[tuple[str, str], str]:
     """(module, top-level name) -> exercise id, from course.toml."""
-    course = tomllib.loads((ROOT / "course.toml").read_text())
+    course = tomllib.loads((ROOT / "course.toml").read_text(encoding="utf-8"))
     return {
         (exercise["module"], name): key
         for key, exercise in course["exercise"].items()
@@ -55,8 +58,10 @@ def renew(existing: str, fresh: str) -> str:
 
 def main(force: bool) -> None:
     for path in sorted(SOLUTIONS.glob("*.py")):
-        target, fresh = ROOT / "minicompress" / path.name, stub(path.stem, path.read_text())
-        target.write_text(fresh if force or not target.exists() else renew(target.read_text(), fresh))
+        target, fresh = ROOT / "minicompress" / path.name, stub(path.stem, path.read_text(encoding="utf-8"))
+        new = fresh if force or not target.exists() else renew(target.read_text(encoding="utf-8"), fresh)
+        with atomic_write(target) as temporary:
+            temporary.write_text(new, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -5,17 +5,35 @@ import linecache
 import re
 import traceback
 from types import TracebackType
+from typing import NamedTuple
 
-COMPARISONS = (" == ", " != ", " <= ", " >= ", " < ", " > ", " is not ", " is ")
 NO_MASK = re.compile(r"tensors used as indices must be|operator\.invert")  # torch's words for a float mask
 
 
-def sentence(title: str, error: BaseException, place: str, written: dict[str, object]) -> str:
+class Comparison(NamedTuple):
+    """`left op right`, which did not hold, as pytest hands it to `pytest_assertrepr_compare`."""
+
+    op: str
+    left: object
+    right: object
+
+    def __str__(self) -> str:
+        """One line, which also stands in the assertion's message."""
+        return f"{in_short(self.left)} {self.op} {in_short(self.right)}"
+
+
+def sentence(
+    title: str,
+    error: BaseException,
+    place: str,
+    written: dict[str, object],
+    compared: Comparison | None = None,
+) -> str:
     """The assertion's own message where it has one; otherwise the grader's name, and what was expected and
     what came.
 
     `place` says where in the learner's file it was raised, if there; `written` maps names to what the learner
-    wrote.
+    wrote; `compared` is the last comparison that pytest asked about.
     """
     first = first_line(error)
     if isinstance(error, NotImplementedError) and first.startswith("Exercise "):
@@ -36,7 +54,7 @@ def sentence(title: str, error: BaseException, place: str, written: dict[str, ob
         return f'"{title}" fails: the tensors differ{f" ({detail[0]})" if detail else ""}.'
     if str(error) and not first.startswith("assert "):
         return ended(first[:1].upper() + first[1:])
-    return ended(f'"{title}" fails: {comparison(first) or condition(error)}')
+    return ended(f'"{title}" fails: {expectation(compared, first) or condition(error)}')
 
 
 def ended(text: str) -> str:
@@ -52,14 +70,15 @@ def raised(error: BaseException, place: str, written: dict[str, object]) -> str:
     if "NoneType" in first and not place:
         due = [
             name
-            for name, found in written.items()
-            if inspect.isfunction(found) and found.__annotations__.get("return", "") is not None
+            for name, value in written.items()
+            if inspect.isfunction(value) and value.__annotations__.get("return", "") is not None
         ]
         called = {
             name for frame, _ in traceback.walk_tb(error.__traceback__) for name in frame.f_code.co_names
         }
         if due:
-            return f"{' or '.join([name for name in due if name in called] or due)} returned None: is a return missing?"
+            guilty = " or ".join([name for name in due if name in called] or due)
+            return f"{guilty} returned None: is a return missing?"
     advice = "a mask must be bool: " if NO_MASK.search(first) else ""
     return f"{advice}{type(error).__name__}: {first.rstrip('.')}{place}"
 
@@ -75,7 +94,8 @@ def condition(error: BaseException) -> str:
         for number in range(frame.lineno, frame.end_lineno + 1)
     ]
     values = re.search(r"where \w+ = <[^>]*>\((.+)\)$", told, re.M)
-    return f"{f'given {shortened(values[1])}, ' if values else ''}it should hold that `{shortened(' '.join(code).removeprefix('assert '))}`"
+    given = f"given {shortened(values[1])}, " if values else ""
+    return f"{given}it should hold that `{shortened(' '.join(code).removeprefix('assert '))}`"
 
 
 def shortened(text: str) -> str:
@@ -87,44 +107,31 @@ def first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def comparison(line: str) -> str | None:
-    """`assert 3 == 4` -> "expected 4, got 3"; of several conditions joined by `and` the last one printed is
-    the one that failed.
+def expectation(compared: Comparison | None, line: str) -> str | None:
+    """The comparison that failed in words: `assert 3 == 4` -> "expected 4, got 3".
+
+    `line` is the first line of the assertion's message. None when the comparison is not why the assertion
+    failed (it held, or is only a part of a larger expression), and when its sides say nothing to a reader.
     """
-    text = line.removeprefix("assert ")
-    if text.startswith("(") and len(outside_brackets(text, (*COMPARISONS, " and "))) == 1:
-        text = text[1:].removesuffix(")")
-    parts = outside_brackets(text, (" and ",))
-    sides = outside_brackets(parts[-1], COMPARISONS)
-    if len(sides) != 2 or any(
-        "<" in side or not side.strip() for side in sides
-    ):  # <function ...> says nothing to a learner
+    if compared is None or not (line == f"assert {compared}" or line.endswith(f" and {compared})")):
         return None
-    got, expected = map(shortened, sides)
-    equal = parts[-1] in (f"{sides[0]}{same}{sides[1]}" for same in (" == ", " is "))
-    return f"expected {expected}, got {got}" if equal else f"{parts[-1]} does not hold"
+    if not (speaks(compared.left) and speaks(compared.right)):
+        return None
+    got, expected = shortened(in_short(compared.left)), shortened(in_short(compared.right))
+    if compared.op not in ("==", "is"):
+        return f"{got} {compared.op} {expected} does not hold"
+    return f"expected {expected}, got {got}" if got != expected else None
 
 
-def outside_brackets(text: str, separators: tuple[str, ...]) -> list[str]:
-    """Split at the separators that stand in no bracket and no string."""
-    parts, depth, quote, start, index = [], 0, "", 0, 0
-    while index < len(text):
-        character = text[index]
-        found = (
-            next((mark for mark in separators if text.startswith(mark, index)), None)
-            if not depth and not quote
-            else None
-        )
-        if found:
-            parts.append(text[start:index])
-            start = index = index + len(found)
-            continue
-        if quote or character in "'\"":
-            quote = "" if character == quote else quote or character
-        else:
-            depth += (character in "([{") - (character in ")]}")
-        index += 1
-    return [*parts, text[start:]]
+def speaks(value: object) -> bool:
+    """Whether its repr tells a learner something: a function's and a bare object's are only an address."""
+    return not inspect.isroutine(value) and " at 0x" not in repr(value)
+
+
+def in_short(value: object, most: int = 160) -> str:
+    """Its repr on one line (a class by its name): pytest's own explanation cuts off after 30 characters."""
+    text = value.__name__ if isinstance(value, type) else " ".join(repr(value).split())
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def learner_line(trace: TracebackType | None, file: str) -> str:

@@ -34,4 +34,4 @@ def cache_folder() -> Path:
 def shown(path: Path) -> str:
     """A path as people write it: from the repository's root where it lies inside, as given elsewhere."""
     path = path.resolve()
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()

@@ -1,0 +1,50 @@
+"""Shared by the tests of grading: a journal of their own, a learner's file, a check without a process."""
+
+import sys
+
+import pytest
+import snippets
+
+from minicompress.grading import checking, journal, stubs
+from minicompress.grading.assemble import assemble
+from minicompress.grading.course import exercise
+from minicompress.grading.graders import run_graders
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_bytecode():
+    """Grading imports the same files hundreds of times: keep their bytecode, whatever the environment says."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    yield
+    sys.dont_write_bytecode = before
+
+
+@pytest.fixture(autouse=True)
+def no_record(tmp_path, monkeypatch):
+    """The tests keep a journal of their own."""
+    monkeypatch.setattr(journal, "FILE", tmp_path / "journal" / "progress.json")
+
+
+@pytest.fixture
+def work(tmp_path):
+    """Write a learner's file: the stubs of a module, with some definitions written below them."""
+
+    def write(key: str, text: str = "") -> str:
+        file = tmp_path / f"{exercise(key).module}.py"
+        file.write_text(stubs.stub(exercise(key).module, snippets.reference(key)) + text, encoding="utf-8")
+        return file
+
+    return write
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Let `examine` run the graders here: seconds cheaper, and the same but for the time limit, the known
+    mistake and the import of the whole file.
+    """
+
+    def run_here(report, file, device, seed):
+        report.outcomes = run_graders(report.exercise, assemble(report.exercise, file)).outcomes
+        report.total = len(report.outcomes)
+
+    monkeypatch.setattr(checking, "run_child", run_here)

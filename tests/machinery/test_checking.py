@@ -1,0 +1,159 @@
+"""Checking a learner's file: what is graded, in a process of its own, and how everything ends in a sentence."""
+
+import dataclasses
+import re
+
+import nbclient
+import nbformat
+import pytest
+from snippets import mistake_of, solution_of
+
+from minicompress.grading import checking, journal
+from minicompress.grading.course import exercise
+
+THRESHOLD = "\ndef nm_mask(scores, n=2, m=4):\n    return scores > 0.3\n"
+
+# ------------------------------------------------------------ in a process of its own
+
+
+def test_a_solution_passes_and_is_noted(work):
+    file = work("1.6", solution_of("1.6", "nm_mask"))
+    report = checking.examine(exercise("1.6"), file)
+    assert report.solved and report.points == exercise("1.6").points
+    assert f"{report.total} of {report.total} graders pass" in str(report)
+    assert f"checked {file.as_posix()}, saved " in str(report)
+    assert list(journal.read()["passed"]) == ["1.6"]
+
+
+def test_a_wrong_answer_is_told_why_first_and_then_which_misconception(work):
+    wrong = mistake_of("1.2", "multiplied_once")
+    file = work("1.2", f"{wrong.source}\n{solution_of('1.2', 'bake_masks')}")
+    report = checking.examine(exercise("1.2"), file)
+    first, second, third, _ = (text for _, text in report.lines())
+    assert first == "✗ A pruned weight came back to life." and second == f"A known mistake: {wrong.sentence}"
+    assert 0 < sum(outcome.passed for outcome in report.outcomes) < report.total
+    assert third.endswith("0 of 3 points.")
+
+
+def test_a_solved_exercise_in_a_file_that_cannot_be_imported_says_so(work):
+    file = work("1.6", "\nimport numpyy\n\n" + solution_of("1.6", "nm_mask"))
+    report = checking.examine(exercise("1.6"), file)
+    trouble = "importing the whole file fails: ModuleNotFoundError: No module named 'numpyy'"
+    assert report.solved and trouble in str(report)
+
+
+def test_an_endless_loop_costs_only_itself(work):
+    loop = THRESHOLD.replace("    return", "    while scores.shape[-1] != 4: pass\n    return")
+    report = checking.examine(dataclasses.replace(exercise("1.6"), seconds=2), work("1.6", loop))
+    told = r"nm_mask did not return within 2 s: an endless loop, or one over every element\? "
+    assert re.fullmatch(rf"{told}\(while running: .*\)\.", report.reason) and not report.solved
+    kept = f"1 of {report.total} graders passed before"
+    assert report.outcomes[0].passed and kept in str(report), "what was known before is kept"
+    assert "in nm_mask" in report.trace, "and where it hung is shown"
+
+
+def test_a_process_that_ends_itself_is_told_by_its_exit_code(work):
+    report = checking.examine(
+        exercise("1.6"), work("1.6", "\nimport os\ndef nm_mask(*_):\n    os._exit(3)\n")
+    )
+    said = "The grading process ended with exit code 3 (while running: the articles example)."
+    assert report.reason == said and not report.solved
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (None, "was ended after 180 s"),
+        (-9, "pruning.py was ended by signal 9"),
+        (0xC0000005, "pruning.py was ended by Windows with status 0xc0000005"),
+        (3, "ended with exit code 3"),
+    ],
+)
+def test_every_way_to_end_is_told_on_every_system(code, said):
+    assert said in checking.ending(code, 180, "pruning.py")
+
+
+# ------------------------------------------------------------ the same graders in this process
+
+
+def test_the_reference_passes_and_is_not_noted(in_this_process):
+    report = checking.examine(exercise("1.6"), exercise("1.6").solution)
+    assert report.solved and not journal.FILE.exists()
+
+
+def test_errors_in_the_learners_code_show_its_own_line(work, in_this_process):
+    file = work("1.6", "\ndef nm_mask(scores, n=2, m=4):\n    return scores.nothing\n")
+    line = len(file.read_text(encoding="utf-8").splitlines())
+    report = checking.examine(exercise("1.6"), file)
+    assert report.reason.startswith('"') and "'nothing'" in report.reason
+    assert f"({file.as_posix()}, line {line})" in report.reason
+    page = report._repr_html_()
+    assert page.index("nothing") < page.index("<details>") and "return scores.nothing" in page
+    assert not report.mistake
+
+
+SLIPS = {
+    "\ndef nm_mask(:": "line .*: invalid syntax",
+    "\nFACTOR = 1 / 0\ndef nm_mask(*_):\n    return FACTOR\n": "line .*: ZeroDivisionError: division by zero",
+    "\ndef nm_mask(*_):\n    raise SystemExit(0)\n": "SystemExit",
+    "\ndef nm_mask(scores, n=2, m=4):\n    return 1 - ** 3": "invalid syntax: `return 1 - [*][*] 3`$",
+    "\ndef nm_mask(scores, n=2, m=4):\n    scores > 1": "nm_mask returned None: is a return missing[?]$",
+    "\ndef nm_mask(scores, n=2, m=4):\n    scores.nothing": r"no attribute 'nothing' \(.*, line \d+\)\.$",
+}
+
+
+@pytest.mark.parametrize("text", SLIPS)
+def test_whatever_the_learner_wrote_ends_in_a_sentence(text, work, in_this_process):
+    report = checking.examine(exercise("1.6"), work("1.6", text))
+    assert re.search(SLIPS[text], report.reason) and not report.solved and "\n" not in report.reason
+    assert not report.reason.endswith(("`.", "?."))
+
+
+def test_a_missing_error_is_told_in_words(work, in_this_process):
+    careless = "\ndef channel_importance(weight):\n    return weight.float().flatten(1).norm(dim=1)\n"
+    report = checking.examine(exercise("2.1"), work("2.1", careless))
+    assert report.reason.endswith("fails: expected a ValueError, got none.")
+
+
+def test_the_graders_own_words_are_told(work, in_this_process):
+    constant = "\ndef top1_accuracy(model, tokens, batch_size=16):\n    return torch.tensor(0.75)\n"
+    report = checking.examine(exercise("0.2"), work("0.2", constant))
+    assert "Expected 2/3, got tensor(0.7500): each" in report.reason
+
+
+def test_half_an_exercise_names_the_missing_half(work, in_this_process):
+    report = checking.examine(exercise("1.2"), work("1.2", solution_of("1.2", "apply_mask")))
+    assert report.reason == "bake_masks is not written yet."
+
+
+def test_an_exercise_not_begun_says_what_to_do(work):
+    with pytest.raises(checking.Unsolved) as caught:
+        checking.examine(exercise("1.2"), work("1.2"))
+    todo = r"fill in apply_mask and bake_masks in \S*pruning\.py, save, and run this cell again\."
+    assert re.fullmatch(rf"Exercise 1\.2 is not written yet: {todo}", str(caught.value))
+    assert caught.value._render_traceback_() == [f"Unsolved: {caught.value}"]
+
+
+# ------------------------------------------------------------ in a notebook
+
+
+def test_in_a_notebook_a_check_shows_tracebacks_and_ends_in_one_line(work):
+    wrong, unwritten = work("1.6", THRESHOLD), work("0.1")
+    cells = [
+        "from pathlib import Path\nfrom minicompress.grading import check, checking\nimport sys\n"
+        f"checking.module_file = lambda task: Path({str(wrong)!r})\n"
+        'try:\n    check("1.6", traceback=True)\nexcept checking.Unsolved as error: print(error)\n'
+        'assert not {"torch", "minicompress.pruning", "pytest"} & set(sys.modules)',
+        f'checking.module_file = lambda task: Path({str(unwritten)!r})\ncheck("0.1")',
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    with pytest.raises(nbclient.exceptions.CellExecutionError):
+        nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    first, second = (cell.outputs for cell in notebook.cells)
+    shown = next(output.data for output in first if "data" in output)
+    printed = [output.text for output in first if "text" in output]
+    assert printed == ["Exercise 1.6 is not solved yet: see above.\n"]
+    assert "<details open>" in shown["text/html"] and shown["text/plain"].startswith("✗ ")
+    (error,) = second
+    assert error.ename == "Unsolved" and len(error.traceback) == 1
+    assert "fill in perplexity" in error.traceback[0]

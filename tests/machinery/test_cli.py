@@ -1,0 +1,74 @@
+"""The commands that grade: what they print, and how they end."""
+
+import sys
+
+import pytest
+from snippets import mistake_of, solution_of
+from typer.testing import CliRunner
+
+from minicompress import cli
+from minicompress.grading import checking
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Run a command line in this process; return the exit code, stdout and stderr."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["minicompress", *words])
+        monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")  # main sets these two where they are not set
+        monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def check(work, monkeypatch, in_this_process):
+    """`minicompress check 1.6` on a learner's file: the exit code, and what was printed in one line."""
+
+    def run(answer: str, *options: str) -> tuple[int, str]:
+        file = work("1.6", answer)
+        monkeypatch.setattr(checking, "module_file", lambda task: file)
+        done = CliRunner().invoke(cli.app, ["check", "1.6", *options])
+        return done.exit_code, " ".join(done.output.split())
+
+    return run
+
+
+def test_a_right_answer_ends_with_0(check):
+    code, said = check(solution_of("1.6", "nm_mask"))
+    assert code == 0 and "solved" in said
+
+
+def test_a_wrong_answer_ends_with_1_and_says_how_to_see_more(check):
+    code, said = check(mistake_of("1.6", "prunes_n").source)
+    assert code == 1 and "Tracebacks: minicompress check 1.6 --traceback" in said
+
+
+def test_the_traceback_shows_the_grader(check):
+    code, said = check(mistake_of("1.6", "prunes_n").source, "--traceback")
+    assert code == 1 and "tests/graders/test_pruning.py" in said.replace("\\", "/")
+
+
+def test_an_answer_not_begun_ends_with_1_and_says_what_to_do(check):
+    code, said = check("")
+    assert code == 1 and "save, and run this command again." in said
+
+
+def test_a_missing_word_is_asked_for(command):
+    code, out, error = command("check")
+    assert code == 2 and error.endswith("Say, for example: minicompress check 1.6\n") and "Usage" not in out
+
+
+def test_no_word_at_all_shows_the_help_alone(command):
+    code, out, error = command()
+    assert code == 2 and "Usage" in out and error == ""
+
+
+@pytest.mark.parametrize("name", ["check", "hint", "reveal"])
+def test_an_unknown_exercise_ends_in_one_sentence_and_exit_code_2(command, name):
+    code, _, error = command(name, "7.7")
+    assert code == 2 and "'7.7'" in error and len(error.strip().splitlines()) == 1

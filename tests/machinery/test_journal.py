@@ -1,0 +1,23 @@
+"""The journal of what was passed and told survives damage."""
+
+import json
+
+import pytest
+
+from minicompress.grading import journal
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"passed": 3}', "\x00"])
+def test_a_damaged_journal_counts_as_empty_and_is_replaced(damage):
+    journal.FILE.parent.mkdir()
+    journal.FILE.write_text(damage, encoding="utf-8")
+    assert journal.read() == {"passed": {}, "hints": {}}
+    journal.write("hints", "0.1", 1)
+    assert json.loads(journal.FILE.read_text(encoding="utf-8"))["hints"] == {"0.1": 1}
+    assert list(journal.FILE.parent.iterdir()) == [journal.FILE]
+
+
+def test_facts_are_added_to_those_there_are():
+    journal.write("passed", "0.1", "today")
+    journal.write("passed", "0.2", "later")
+    assert journal.read()["passed"] == {"0.1": "today", "0.2": "later"}

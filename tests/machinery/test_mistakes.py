@@ -1,0 +1,62 @@
+"""Every known wrong answer fails the graders and is recognised.
+
+Tests of one exercise share what its wrong answers gave, so they belong into one process.
+"""
+
+import functools
+
+import pytest
+from snippets import graded_exercises, mistake_of
+
+from minicompress.grading.course import exercise
+from minicompress.grading.mistakes import known_mistakes, recognise, run_mistake
+from minicompress.grading.report import Result
+
+KEYS = graded_exercises()
+
+
+@functools.cache
+def run_once(key: str, name: str) -> Result:
+    return run_mistake(exercise(key), mistake_of(key, name))
+
+
+def together(key: str, *more: str):
+    """One test case, in the process of all cases of its exercise."""
+    return pytest.param(key, *more, marks=pytest.mark.xdist_group(f"exercise {key}"))
+
+
+each_exercise = pytest.mark.parametrize("key", [together(key) for key in KEYS])
+each_mistake = pytest.mark.parametrize(
+    ("key", "name"),
+    [together(key, mistake.name) for key in KEYS for mistake in known_mistakes(exercise(key))],
+)
+
+
+@each_exercise
+def test_every_exercise_has_three_known_wrong_answers(key):
+    names = [mistake.name for mistake in known_mistakes(exercise(key))]
+    assert len(set(names)) == len(names) >= 3
+
+
+@each_exercise
+def test_a_misconception_is_one_short_sentence(key):
+    for mistake in known_mistakes(exercise(key)):
+        assert mistake.sentence.endswith(".") and len(mistake.sentence) <= 140
+
+
+@each_mistake
+def test_the_graders_fail_a_wrong_answer(key, name):
+    assert not run_once(key, name).solved
+
+
+@each_mistake
+def test_the_feedback_on_a_wrong_answer_names_its_misconception(key, name):
+    known = lambda task, mistake, *_, **__: run_once(task.id, mistake.name)  # noqa: E731
+    recognised = recognise(exercise(key), run_once(key, name), run=known)
+    assert recognised and recognised.name == name
+
+
+@each_exercise
+def test_a_mistake_is_recognised_when_it_is_run_again(key):
+    mistake = known_mistakes(exercise(key))[0]
+    assert recognise(exercise(key), run_once(key, mistake.name)) == mistake

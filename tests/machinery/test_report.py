@@ -1,0 +1,50 @@
+"""How the answer to a check is shown."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from minicompress.grading import checking
+from minicompress.grading.course import exercise
+from minicompress.grading.report import Report
+
+FLOATS = (
+    "\ndef nm_mask(scores, n=2, m=4):\n    for i in range(30): print('seen', i)\n    return 1.0 * scores\n"
+)
+
+
+@pytest.fixture
+def report(work, in_this_process) -> Report:
+    """On an answer that prints thirty lines and is wrong."""
+    return checking.examine(exercise("1.6"), work("1.6", FLOATS))
+
+
+def test_what_the_learner_prints_is_shown_under_the_summary_and_not_without_end(report):
+    last = [text for _, text in report.lines()][-1].splitlines()
+    assert last == ["Your code printed, the last 20 of 30 lines:", *(f"  seen {i}" for i in range(10, 30))]
+
+
+def test_tracebacks_come_one_a_grader(report):
+    failed = [outcome.name for outcome in report.outcomes if not outcome.passed]
+    assert len(report.details()) == len({name.partition("[")[0] for name in failed}) < len(failed)
+
+
+def test_the_summary_comes_last(report, capsys):
+    report.print(Console(), traceback=True)
+    words = " ".join(capsys.readouterr().out.split())
+    assert words.endswith(" ".join(report.lines()[-1][1].split()))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(5, "5 s ago"), (150, "2 min ago"), (3 * 3600, "3 h ago"), (3 * 86400, "3 days ago")],
+)
+def test_the_time_of_saving_is_told(seconds, said, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    checked = Report(exercise("1.6"), "pruning.py", 1e9 - seconds).checked
+    assert checked.startswith("checked pruning.py, saved ") and checked.endswith(f"({said})")
+
+
+def test_a_report_without_outcomes_is_not_solved():
+    assert not Report(exercise("1.6"), Path("pruning.py").name, 0.0).solved

@@ -1,0 +1,73 @@
+"""The learner's files are what the generator makes of the solutions, and it never overwrites work."""
+
+import ast
+
+import pytest
+
+from minicompress import CHAPTERS
+from minicompress.grading import stubs
+from minicompress.grading.course import exercises
+from minicompress.lab.paths import ROOT, SOLUTIONS
+
+
+def solution(chapter: str) -> str:
+    return (SOLUTIONS / f"{chapter}.py").read_text(encoding="utf-8")
+
+
+def functions(text: str) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)}
+
+
+def given(text: str, fresh: str) -> list[str]:
+    """What learners do not change: every statement of a module, the exercises of `fresh` cut down to
+    signature and docstring.
+    """
+    left_to_write = {
+        name for name, node in functions(fresh).items() if stubs.MARK in ast.unparse(node).replace("'", '"')
+    }
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name in left_to_write:
+            node.body = node.body[:1]
+    return [ast.dump(node) for node in tree.body]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_stubs_are_what_the_generator_writes(chapter):
+    """Everything but the exercises' bodies must agree, so that a learner's own work does not fail here."""
+    fresh = stubs.stub(chapter, solution(chapter))
+    there = given((ROOT / "minicompress" / f"{chapter}.py").read_text(encoding="utf-8"), fresh)
+    missing = [statement[:80] for statement in given(fresh, fresh) if statement not in there]
+    assert not missing, "run `python -m minicompress.grading.stubs --force`"
+    assert "SOLUTION" not in fresh and stubs.MARK in fresh
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_part_that_learners_write_belongs_to_an_exercise(chapter):
+    sources = stubs.definitions(solution(chapter))
+    marked = {name for name, source in sources.items() if "### BEGIN SOLUTION" in source}
+    assert marked <= {name for task in exercises().values() if task.module == chapter for name in task.names}
+
+
+FRESH = f'''def first(x):
+    """The old words."""
+    {stubs.MARK}0.1 first")
+
+
+def second(x):
+    """The old words."""
+    {stubs.MARK}0.2 second")
+'''
+
+
+def test_renewing_stubs_keeps_what_the_learner_has_begun():
+    begun = FRESH.replace(f'{stubs.MARK}0.2 second")', "return helper(x)")
+    begun += "\n\ndef helper(x):\n    return 4\n"
+    renewed = stubs.renew(begun, FRESH.replace("old", "new"))
+    assert stubs.definitions(renewed)["second"] == stubs.definitions(begun)["second"]
+    assert "def helper(x):\n    return 4" in renewed
+
+
+def test_renewing_stubs_writes_anew_what_is_not_begun():
+    renewed = stubs.renew(FRESH, FRESH.replace("old", "new"))
+    assert renewed == FRESH.replace("old", "new")
