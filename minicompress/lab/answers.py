@@ -17,6 +17,7 @@ from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.mixture import Mixture
 
 TOP = 16
+DONE, TOTAL = "done.txt", "total.txt"  # batches answered so far; sequences in all, once that is all of them
 
 
 class Answers:
@@ -28,10 +29,11 @@ class Answers:
 
     def __init__(self, folder: Path, rows: int, seed: int = 0, places: tuple[int, int, int] | None = None):
         self.tokens = np.load(folder / "tokens.npy", mmap_mode="r")  # uint16 [N, T]
-        answered = int((folder / "total.txt").read_text()) if (folder / "total.txt").is_file() else 0
+        answered = read_number(folder / TOTAL)
         if answered != len(self.tokens):
             raise ValueError(
-                f"the teacher has answered {answered} of {len(self.tokens)} sequences: let `train answers` finish first"
+                f"the teacher has answered {answered} of {len(self.tokens)} sequences: "
+                "let `train answers` finish first"
             )
         self.indices = np.load(folder / "indices.npy", mmap_mode="r")  # uint16 [N, T, TOP]
         self.log_probs = np.load(folder / "log_probs.npy", mmap_mode="r")  # fp16 [N, T, TOP]
@@ -60,28 +62,15 @@ class Answers:
 def write_answers(teacher: torch.nn.Module, mixture: Mixture, steps: int, folder: Path) -> None:
     """Ask the teacher about `steps` batches of the mixture. An interrupted run goes on where it stopped."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows, length = sum(mixture.rows.values()), mixture.length
-    shapes = {"tokens": (np.uint16, ()), "indices": (np.uint16, (TOP,)), "log_probs": (np.float16, (TOP,))}
-    done_file = folder / "done.txt"
-    done = int(done_file.read_text()) if done_file.is_file() else 0
-    if done and len(np.load(folder / "tokens.npy", mmap_mode="r")) != steps * rows:
-        done = 0  # the files are for another number of steps: start over
-    total_file = folder / "total.txt"
-    total_file.unlink(missing_ok=True)
-    arrays = {}
-    for name, (kind, tail) in shapes.items():
-        mode = "r+" if done else "w+"
-        arrays[name] = np.lib.format.open_memmap(
-            folder / f"{name}.npy", mode, kind, (steps * rows, length, *tail)
-        )
-    device = next(teacher.parameters()).device
+    rows, device = sum(mixture.rows.values()), next(teacher.parameters()).device
+    done = batches_done(folder, steps * rows)
+    (folder / TOTAL).unlink(missing_ok=True)
+    arrays = open_arrays(folder, (steps * rows, mixture.length), fresh=done == 0)
     with evaluation_mode(teacher):
         for step in tqdm(range(done, steps), desc="teacher's answers", initial=done, total=steps):
-            tokens = mixture.batch(step)
-            log_probs = F.log_softmax(
-                teacher(input_ids=tokens.to(device), use_cache=False).logits.float(), -1
-            )  # [B, T, V]
-            top = log_probs.topk(TOP, dim=-1)
+            tokens = mixture.batch(step)  # [B, T]
+            logits = teacher(input_ids=tokens.to(device), use_cache=False).logits.float()  # [B, T, V]
+            top = F.log_softmax(logits, -1).topk(TOP, dim=-1)  # [B, T, TOP]
             place = slice(step * rows, (step + 1) * rows)
             arrays["tokens"][place] = tokens.numpy()
             arrays["indices"][place] = top.indices.cpu().numpy()
@@ -89,10 +78,36 @@ def write_answers(teacher: torch.nn.Module, mixture: Mixture, steps: int, folder
             if step % 50 == 49 or step == steps - 1:
                 for array in arrays.values():
                     array.flush()
-                with atomic_write(done_file) as temporary:
-                    temporary.write_text(str(step + 1))
-    with atomic_write(total_file) as temporary:
-        temporary.write_text(str(steps * rows))
+                write_number(folder / DONE, step + 1)
+    write_number(folder / TOTAL, steps * rows)
+
+
+def open_arrays(folder: Path, shape: tuple[int, int], fresh: bool) -> dict[str, np.memmap]:
+    """The three files of answers to [N, T] tokens, made anew or opened to be gone on with."""
+    columns = {"tokens": (np.uint16, ()), "indices": (np.uint16, (TOP,)), "log_probs": (np.float16, (TOP,))}
+    return {
+        name: np.lib.format.open_memmap(
+            folder / f"{name}.npy", "w+" if fresh else "r+", dtype, (*shape, *tail)
+        )
+        for name, (dtype, tail) in columns.items()
+    }
+
+
+def batches_done(folder: Path, sequences: int) -> int:
+    """How many batches are answered already; none when the files are for another number of sequences."""
+    done = read_number(folder / DONE)
+    fitting = done and len(np.load(folder / "tokens.npy", mmap_mode="r")) == sequences
+    return done if fitting else 0
+
+
+def read_number(path: Path) -> int:
+    """The number in a file; 0 when there is none."""
+    return int(path.read_text()) if path.is_file() else 0
+
+
+def write_number(path: Path, number: int) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(str(number))
 
 
 def top_distillation_loss(

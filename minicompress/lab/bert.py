@@ -26,10 +26,10 @@ def mask_tokens(tokens: torch.Tensor, seed: int, share: float = 0.15) -> tuple[t
     tokens: int64 [B, T].
     """
     generator = torch.Generator().manual_seed(seed)
-    chosen, kind = (torch.rand(tokens.shape, generator=generator).to(tokens.device) for _ in range(2))
+    draws, fates = (torch.rand(tokens.shape, generator=generator).to(tokens.device) for _ in range(2))
     others = torch.randint(MASK, tokens.shape, generator=generator).to(tokens.device)
-    chosen = chosen < share
-    hidden = torch.where(kind < 0.8, MASK, torch.where(kind < 0.9, others, tokens))
+    chosen = draws < share
+    hidden = torch.where(fates < 0.8, MASK, torch.where(fates < 0.9, others, tokens))
     return torch.where(chosen, hidden, tokens), tokens.masked_fill(~chosen, -100)
 
 

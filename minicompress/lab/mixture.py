@@ -37,7 +37,7 @@ def package_files(packages: list[str]) -> list[Path]:
 
 
 def long_spans(text: str, lines: int = 6, characters: int = 160) -> set[int]:
-    """Fingerprint every run of `lines` non-blank stripped lines that holds at least `characters` characters."""
+    """Fingerprint every run of `lines` non-blank stripped lines that holds at least `characters` of text."""
     kept = [line.strip() for line in text.split("\n") if line.strip()]
     spans = ("\n".join(kept[start : start + lines]) for start in range(len(kept) - lines + 1))
     return {
@@ -149,7 +149,7 @@ class Mixture:
             chosen.append(stream[start : start + length])
         return chosen
 
-    @cache  # noqa: B019  (two or three passes of two or three streams: small, and lives as long as the process)
+    @cache  # noqa: B019  (a few passes of a few streams: small, and needed as long as the process lives)
     def _pass(self, name: str, number: int) -> tuple[int, np.ndarray]:
         generator = np.random.default_rng([self.seed, number, *name.encode()])
         return int(generator.integers(self.length)), generator.permutation(
