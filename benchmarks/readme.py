@@ -6,6 +6,7 @@ A test fails on drift.
 from collections.abc import Iterable
 
 from minicompress.grading.course import exercises
+from minicompress.lab import ledger as layout
 from minicompress.lab import tables
 from minicompress.lab.files import atomic_write
 from minicompress.lab.paths import ROOT, results
@@ -15,6 +16,21 @@ def span(interval: list[float]) -> str:
     """An interval of shares, in percent."""
     low, high = interval
     return f"{low:.1%}-{high:.1%}"
+
+
+def table_of(columns: layout.Columns, records: list[dict]) -> str:
+    """Records as a Markdown table."""
+    return tables.markdown_table(tuple(columns), layout.cells(columns, records))
+
+
+def times_text() -> str:
+    """What `make run` takes, once everything is installed."""
+    ledger = results("ledger")
+    cost, machine = ledger["cost"], ledger["hardware"]
+    return (
+        f"After the installation `make run` took {cost['cpu_minutes']:.1f} CPU minutes "
+        f"({cost['minutes']:.1f} by the clock) on {machine['cores']} cores of an {machine['cpu']}."
+    )
 
 
 def ledger_text() -> str:
@@ -29,15 +45,17 @@ def ledger_text() -> str:
         f"{high:.1%}), on {ledger['held_out_tokens']:,} held-out tokens of {ledger['held_out_files']} test "
         f"files at context {ledger['context_length']}.",
         "Bytes on disk, and the bytes of all tensors as predicted and as measured:",
-        tables.markdown_table(tables.SIZE_COLUMNS, tables.size_rows(stages)),
+        table_of(layout.SIZES, stages),
+        "Where the training behind each stage took place:",
+        table_of(layout.TRAINING, stages),
         "What it does, and what it costs to run (8 x 256 tokens a forward pass; memory includes Python and "
         "torch):",
-        tables.markdown_table(tables.QUALITY_COLUMNS, tables.quality_rows(stages)),
+        table_of(layout.QUALITY, stages),
         "Beside it, on the same tokens:",
-        tables.markdown_table(tables.BASELINE_COLUMNS, tables.baseline_rows(ledger["baselines"])),
+        table_of(layout.BASELINES, ledger["baselines"]),
         f"Measured on {machine['cpu']}, {machine['cores']} cores (shared), Python {versions['python']}, "
-        f"torch {versions['torch']}, in {ledger['minutes']:.1f} minutes, at commit {ledger['commit']}. The "
-        f"tokenizer ({ledger['tokenizer_bytes']:,} bytes) is shared by both sides and counted on neither.",
+        f"torch {versions['torch']}, at commit {ledger['commit']}. The tokenizer "
+        f"({ledger['tokenizer_bytes']:,} bytes) is shared by both sides and counted on neither.",
     ])  # fmt: skip
 
 
@@ -114,7 +132,13 @@ def course_map() -> str:
     return tables.markdown_table(columns, rows)
 
 
-PARTS = {"ledger": ledger_text, "models": models_text, "frontier": frontier_text, "course": course_map}
+PARTS = {
+    "times": times_text,
+    "ledger": ledger_text,
+    "models": models_text,
+    "frontier": frontier_text,
+    "course": course_map,
+}
 
 
 def filled(text: str, parts: Iterable[str] = PARTS) -> str:

@@ -52,7 +52,7 @@ def run(
     """Compress a model: distill, prune, fine-tune, quantize, save, reload, evaluate, and show the ledger."""
     from minicompress.job import recipes
     from minicompress.job.job import run as run_job
-    from minicompress.lab import corpus, tables
+    from minicompress.lab import corpus, ledger
     from minicompress.lab.machine import keep_freed_memory
 
     quiet_transformers()
@@ -62,10 +62,10 @@ def run(
     if teacher:
         job = recipes.own_job(teacher, student, text, seed, effort)
     else:
-        tables.say_corpus(corpus.describe())
+        ledger.say_corpus(corpus.describe())
         make = recipes.from_scratch_job if from_scratch else recipes.embedded_job
         job = make(seed, effort, remeasure)
-    tables.print_report(run_job(job, out, resume))
+    ledger.print_report(run_job(job, out, resume))
 
 
 def refuse_contradictions(
@@ -120,9 +120,9 @@ def measure(
 @app.command("corpus")
 def show_corpus() -> None:
     """Count the Python files and tokens found on this machine."""
-    from minicompress.lab import corpus, tables
+    from minicompress.lab import corpus, ledger
 
-    tables.say_corpus(corpus.describe())
+    ledger.say_corpus(corpus.describe())
 
 
 @app.command()
