@@ -97,9 +97,8 @@ def complete(file: Path, prompt: str, tokens: int = 48) -> None:
     if not prompt:
         raise ValueError("the prompt is empty: give at least one character")
     if model.config.vocab_size != tokenizer.get_vocab_size():
-        raise ValueError(
-            f"{file} has a vocabulary of {model.config.vocab_size}, the shipped tokenizer {tokenizer.get_vocab_size()}"
-        )
+        sizes = f"{model.config.vocab_size}, the shipped tokenizer {tokenizer.get_vocab_size()}"
+        raise ValueError(f"{file} has a vocabulary of {sizes}")
     print(prompt + tokenizer.decode(decode.complete(model, tokenizer.encode(prompt).ids, tokens)))
 
 

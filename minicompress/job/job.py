@@ -160,7 +160,7 @@ def fingerprint(job: Job) -> dict:
 
 
 def code_files() -> list[Path]:
-    """The chapters as they are imported, yours or the reference, and the given code that a run goes through."""
+    """The chapters as they are imported, yours or the reference, and the given code of a run."""
     package = ROOT / "minicompress"
     chapters = [Path(importlib.util.find_spec(f"minicompress.{name}").origin) for name in CHAPTERS]
     return [*chapters, *sorted((package / "job").glob("*.py")), *sorted((package / "lab").glob("*.py"))]

@@ -142,9 +142,7 @@ def job_on_the_library(
         text=models.shipped_text(),
         baselines={path.stem: path for path in rivals},
         shipped_files=[CONTINUED / "model.safetensors", CONTINUED / "run.json"],
-        notes=[
-            "Long training was done once and is shipped (assets/*/README.md); each row says what was trained live."
-        ],
+        notes=["Long training was done once and is shipped; each row says what was trained live."],
     )
 
 
@@ -208,7 +206,7 @@ def own_job(
     tokens, file_ids = own_tokens([text.encode(document) for document in documents], length, teacher)
     held = max(1, len(tokens) // 5)
     train = tokens[:-held]
-    note = f"{len(train)} sequences of {length} tokens to learn from, {held} held out (the last fifth of the text)."
+    note = f"{len(train)} sequences of {length} tokens to learn from, the last {held} of the text held out."
     return Job(
         recipe=f"own model, {effort}",
         seed=seed,

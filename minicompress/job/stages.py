@@ -58,7 +58,7 @@ def prune_24(model: nn.Module) -> nn.Module:
 
 
 def keep_zeros(model: nn.Module) -> None:
-    """Mask every layer inside the blocks where its weight is zero now: what is pruned stays pruned, in place."""
+    """Mask every layer inside the blocks where its weight is zero now, in place: zeros stay zeros."""
     for layer in linear_layers(model).values():
         pruning.apply_mask(layer, layer.weight.detach() != 0)
 

@@ -76,7 +76,7 @@ def load_tokenizer(path: Path = ASSETS / "tokenizer.json") -> Tokenizer:
 
 
 def cut(token_ids: list[int], length: int) -> torch.Tensor:
-    """Cut one document into whole sequences: int64 [len(token_ids) // length, length]; the rest is dropped."""
+    """Cut one document into whole sequences, int64 [len(token_ids) // length, length]; a rest is dropped."""
     whole = len(token_ids) // length * length
     return torch.tensor(token_ids[:whole], dtype=torch.int64).view(-1, length)  # [sequences, length]
 

@@ -24,7 +24,7 @@ def digits(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, tor
 
 
 def digits_cnn(channels: tuple[int, int] = (32, 64)) -> nn.Sequential:
-    """conv -> bn -> relu -> conv -> bn -> relu -> pool -> flatten -> linear, for 8 x 8 images and 10 classes."""
+    """(conv, bn, relu) twice -> pool -> flatten -> linear, for 8 x 8 images and 10 classes."""
     first, second = channels
     return nn.Sequential(
         nn.Conv2d(1, first, 3, padding=1), nn.BatchNorm2d(first), nn.ReLU(),

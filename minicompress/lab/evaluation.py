@@ -19,9 +19,10 @@ class Scores(NamedTuple):
 
 
 def next_token_scores(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int = 16) -> Scores:
-    """Perplexity, top-1 accuracy and the hits of each sequence from one forward pass; tokens int64 [sequences, length].
+    """Perplexity, top-1 accuracy and the hits of each sequence from one forward pass.
 
     The first two are what `metrics.perplexity` and `metrics.top1_accuracy` say, which take a pass each.
+    tokens: int64 [sequences, length].
     """
     device, loss, hits = next(iter(model.state_dict().values())).device, 0.0, []
     with evaluation_mode(model):
@@ -35,7 +36,7 @@ def next_token_scores(model: torch.nn.Module, tokens: torch.Tensor, batch_size: 
 
 
 def accuracy_kept(hits: torch.Tensor, reference: torch.Tensor, file_ids: torch.Tensor) -> dict:
-    """The share of the reference's hits that a model has too, and its 95% interval over files, as a ledger names them."""
+    """A model's hits over the reference's, and the 95% interval over files, as a ledger names them."""
     return {
         "accuracy_kept": hits.sum().item() / max(reference.sum().item(), 1),
         "accuracy_kept_interval": list(bootstrap_ratio(hits, reference, file_ids)),

@@ -93,8 +93,8 @@ def print_report(report: dict) -> None:
     for completion in report["completions"]:
         console.print(side_by_side(completion), markup=False)
     console.print(
-        f"{report['artefact']}: {last['file_bytes']:,} bytes, {last['ratio']:.1f}x smaller than the teacher's "
-        f"file, keeps {last['accuracy_kept']:.1%} of its top-1 accuracy."
+        f"{report['artefact']}: {last['file_bytes']:,} bytes, {last['ratio']:.1f}x smaller than the "
+        f"teacher's file, keeps {last['accuracy_kept']:.1%} of its top-1 accuracy."
     )
 
 

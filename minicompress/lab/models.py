@@ -1,4 +1,4 @@
-"""The one place where models and their tokenizers are loaded: shipped ones by name, others by folder or hub id."""
+"""The one loader of models and their tokenizers: shipped ones by name, others by folder or hub id."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -88,5 +88,6 @@ def load_text(source: str, vocabulary: int) -> Text:
     if shipped == vocabulary:
         return shipped_text()
     raise ValueError(
-        f"{source} has no usable tokenizer, and its vocabulary of {vocabulary} is not the shipped one's {shipped}"
+        f"{source} has no usable tokenizer, and its vocabulary of {vocabulary} "
+        f"is not the shipped one's {shipped}"
     )

@@ -25,7 +25,7 @@ def results(name: str) -> dict:
 
 
 def cache_folder() -> Path:
-    """Return (and create) the folder for what is made once: `$MINICOMPRESS_CACHE` or `~/.cache/minicompress`."""
+    """The folder for what is made once, created: `$MINICOMPRESS_CACHE` or `~/.cache/minicompress`."""
     folder = Path(os.environ.get("MINICOMPRESS_CACHE") or Path.home() / ".cache" / "minicompress")
     folder.mkdir(parents=True, exist_ok=True)
     return folder

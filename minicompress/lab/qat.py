@@ -87,7 +87,7 @@ def sign24_grid(weight: torch.Tensor) -> torch.Tensor:
 
 
 class Grid(NamedTuple):
-    """A set of values that weights may take: how many bits its integers need, and the nearest point of a weight."""
+    """Values that weights may take: the bits that its integers need, and the nearest point of a weight."""
 
     bits: int
     nearest: Callable[[torch.Tensor], torch.Tensor]
@@ -121,7 +121,7 @@ def fake_quantize(modules: list[nn.Module], grid: str) -> None:
 
 
 def put_on_grids(model: nn.Module, blocks: str, embedding: str) -> None:
-    """Fake-quantize the layers inside the blocks, and the (tied) embedding and head, in place; an empty name leaves them."""
+    """Fake-quantize the layers inside the blocks, and embedding and head, in place; "" leaves them."""
     if blocks:
         fake_quantize(list(linear_layers(model).values()), blocks)
     if embedding:
