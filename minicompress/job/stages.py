@@ -17,7 +17,7 @@ from minicompress.lab.qat import bake_fake_quantize, put_on_grids
 class Training(StrEnum):
     """Where the training behind a stage's weights took place."""
 
-    NONE = "none"  # cut or rounded, not trained
+    NONE = "not trained"  # cut or rounded
     SHIPPED = "shipped"  # once, for long, before the course was shipped
     CONTINUED = "shipped, then live"
     LIVE = "live"

@@ -88,7 +88,7 @@ def print_report(report: dict) -> None:
     console.print(table(title.format(**report), tuple(QUALITY), cells(QUALITY, stages)))
     for name, training, updates, why in cells(TRAINING, stages):
         live = f", {updates} updates" if updates != "-" else ""
-        console.print(f"{name:>10}: {training}{live}. {why}", highlight=False)
+        console.print(f"{name:>10}: {training}{live} ({why})", highlight=False)
     console.print(table("Baselines", tuple(BASELINES), cells(BASELINES, report["baselines"])))
     for completion in report["completions"]:
         console.print(side_by_side(completion), markup=False)

@@ -8,7 +8,7 @@ Shapes = Mapping[str, tuple[int, int]]
 
 
 def uniform_ranks(shapes: Shapes, share: float) -> dict[str, int]:
-    """The same share of its own parameters for every layer: int(out * in * share / (out + in)), at least 1."""
+    """The same share of its own parameters for every layer: int(out * in * share / (out + in)), min 1."""
     return {
         name: max(1, int(rows * columns * share / (rows + columns)))
         for name, (rows, columns) in shapes.items()
