@@ -247,10 +247,8 @@ def checked_manifest(manifest: object) -> dict[str, dict]:
             raise ValueError(f"a manifest holds 'encoded' and 'low_rank', not {reprlib.repr(manifest)}")
     for layer, line in encoded.items():
         if not is_line(line):
-            said = reprlib.repr({layer: line})
-            raise ValueError(
-                f"an encoded layer has an encoding, a shape and perhaps a group size, not {said}"
-            )
+            said = f"{reprlib.repr(line)} of {layer!r}"
+            raise ValueError(f"a layer has a known encoding, a shape and perhaps a group size, not {said}")
     if not are_sizes(low_rank.values()):
         raise ValueError(f"ranks must be positive integers, not {reprlib.repr(low_rank)}")
     return manifest
