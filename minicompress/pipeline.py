@@ -22,7 +22,7 @@ from torch import nn
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM
 
 from minicompress.lab.encodings import ENCODINGS, cheapest, decode, encode
-from minicompress.lab.files import atomic_write
+from minicompress.lab.files import atomic_write, write_json
 from minicompress.lab.modules import as_linear, linear_layers, set_submodule
 from minicompress.low_rank import LowRankLinear
 from minicompress.pruning import bake_masks

@@ -22,7 +22,7 @@ from torch import nn
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM
 
 from minicompress.lab.encodings import ENCODINGS, cheapest, decode, encode
-from minicompress.lab.files import atomic_write
+from minicompress.lab.files import atomic_write, write_json
 from minicompress.lab.modules import as_linear, linear_layers, set_submodule
 from minicompress.low_rank import LowRankLinear
 from minicompress.pruning import bake_masks
@@ -392,8 +392,7 @@ def compress(
         if not (record_path.is_file() and path.is_file()):
             record = measure(name, stage(model), path, evaluate)
             record["ratio"] = ledger[0]["file_bytes"] / record["file_bytes"] if ledger else 1.0
-            with atomic_write(record_path) as temporary:
-                temporary.write_text(json.dumps(record))
+            write_json(record_path, record)
         ledger.append(json.loads(record_path.read_text()))
         if number:
             model = load_compressed(path)

@@ -127,7 +127,7 @@ def test_ternary_by_hand():
 
 
 def test_septenary_by_hand():
-    """-3, 3 and fifteen -3 have the digits 0, 6, 0, 0 ...: the lowest byte is 42. Seventeen 3 are 7^17 - 1."""
+    """-3, 3 and fifteen -3 have the digits 0, 6, 0, 0 ...: the lowest byte is 42. Seventeen 3: 7^17 - 1."""
     assert encode(torch.tensor([[-3, 3] + [-3] * 15]), "septenary").tolist() == [42, 0, 0, 0, 0, 0]
     largest = (7**17 - 1).to_bytes(6, "little")
     assert encode(torch.full((1, 17), 3), "septenary").tolist() == list(largest)
