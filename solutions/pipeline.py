@@ -22,7 +22,7 @@ from torch import nn
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM
 
 from minicompress.lab.encodings import ENCODINGS, cheapest, decode, encode
-from minicompress.lab.files import atomic_write
+from minicompress.lab.files import atomic_write, write_json
 from minicompress.lab.modules import as_linear, linear_layers, set_submodule
 from minicompress.low_rank import LowRankLinear
 from minicompress.pruning import bake_masks
@@ -247,10 +247,8 @@ def checked_manifest(manifest: object) -> dict[str, dict]:
             raise ValueError(f"a manifest holds 'encoded' and 'low_rank', not {reprlib.repr(manifest)}")
     for layer, line in encoded.items():
         if not is_line(line):
-            said = reprlib.repr({layer: line})
-            raise ValueError(
-                f"an encoded layer has an encoding, a shape and perhaps a group size, not {said}"
-            )
+            said = f"{reprlib.repr(line)} of {layer!r}"
+            raise ValueError(f"a layer has a known encoding, a shape and perhaps a group size, not {said}")
     if not are_sizes(low_rank.values()):
         raise ValueError(f"ranks must be positive integers, not {reprlib.repr(low_rank)}")
     return manifest
@@ -394,8 +392,7 @@ def compress(
         if not (record_path.is_file() and path.is_file()):
             record = measure(name, stage(model), path, evaluate)
             record["ratio"] = ledger[0]["file_bytes"] / record["file_bytes"] if ledger else 1.0
-            with atomic_write(record_path) as temporary:
-                temporary.write_text(json.dumps(record))
+            write_json(record_path, record)
         ledger.append(json.loads(record_path.read_text()))
         if number:
             model = load_compressed(path)
