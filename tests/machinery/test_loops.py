@@ -1,6 +1,7 @@
 """Given: modes, optimizer steps and the next-token loss."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 
 from minicompress.lab.loops import (
     evaluation_mode,
+    imitation_loss,
     modes_kept,
     next_token_loss,
     take_steps,
@@ -60,7 +62,7 @@ def test_a_student_may_train_without_a_teacher():
 
 
 def test_take_steps_by_hand():
-    """loss = (w * x)^2 / 2 with w = 1: the gradients are w x^2, so w becomes 0.9, then 0.9 - 0.1 * 0.9 * 4."""
+    """loss = (w * x)^2 / 2 at w = 1: the gradients are w x^2, so w becomes 0.9, then 0.9 - 0.1 * 0.9 * 4."""
     w = nn.Parameter(torch.ones(()))
     losses = take_steps(iter([1.0, 2.0]), lambda x: (w * x) ** 2 / 2, torch.optim.SGD([w], lr=0.1))
     assert losses == pytest.approx([0.5, (0.9 * 2) ** 2 / 2])
@@ -83,3 +85,27 @@ def test_an_even_spread_over_50_tokens_costs_the_logarithm_of_50(llama, tokens):
     for parameter in llama.parameters():
         parameter.data.zero_()
     assert next_token_loss(llama, tokens).item() == pytest.approx(math.log(50))
+
+
+class Fixed(torch.nn.Module):
+    """A model that gives every next token the same probabilities."""
+
+    def __init__(self, probabilities: list[float]):
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.tensor(probabilities).log())
+
+    def forward(self, input_ids: torch.Tensor, use_cache: bool) -> SimpleNamespace:
+        return SimpleNamespace(logits=self.logits.expand(*input_ids.shape, -1))
+
+
+def test_the_imitation_loss_is_the_divergence_from_the_teachers_next_token_in_nats():
+    student, teacher = Fixed([0.25, 0.75]), Fixed([0.5, 0.5])
+    loss = imitation_loss(student, teacher, torch.zeros(2, 3, dtype=torch.int64))
+    assert abs(loss.item() - 0.5 * math.log(0.5 / 0.25) - 0.5 * math.log(0.5 / 0.75)) < 1e-6
+
+
+def test_the_imitation_loss_teaches_the_student_and_not_the_teacher():
+    student, teacher = Fixed([0.25, 0.75]), Fixed([0.5, 0.5])
+    imitation_loss(student, teacher, torch.zeros(2, 3, dtype=torch.int64)).backward()
+    assert student.logits.grad[0] < 0 < student.logits.grad[1]  # towards the teacher
+    assert teacher.logits.grad is None
