@@ -60,7 +60,7 @@ def test_a_student_may_train_without_a_teacher():
 
 
 def test_take_steps_by_hand():
-    """loss = (w * x)^2 / 2 with w = 1: the gradients are w x^2, so w becomes 0.9, then 0.9 - 0.1 * 0.9 * 4."""
+    """loss = (w * x)^2 / 2 at w = 1: the gradients are w x^2, so w becomes 0.9, then 0.9 - 0.1 * 0.9 * 4."""
     w = nn.Parameter(torch.ones(()))
     losses = take_steps(iter([1.0, 2.0]), lambda x: (w * x) ** 2 / 2, torch.optim.SGD([w], lr=0.1))
     assert losses == pytest.approx([0.5, (0.9 * 2) ** 2 / 2])
