@@ -20,9 +20,7 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """A grader that passes on an exercise that is not begun (the given checks are enough for some) would
-    mislead: it fails too.
-    """
+    """Fail a grader that passes on an exercise that is not begun: for some the given checks are enough."""
     result = yield
     match = re.match(r"test_(\d+)_(\d+)_", pyfuncitem.name)
     exercise = course.exercises().get(f"{match[1]}.{match[2]}") if match else None
@@ -53,14 +51,13 @@ def no_special_values(model):
 @pytest.fixture
 def llama(device):
     """A random Llama: 2 layers, 4 heads in 2 KV groups, tied embeddings, vocabulary 50."""
-    from transformers import (
-        LlamaConfig,
-        LlamaForCausalLM,
-    )  # here, because graders of pure functions need torch alone
+    # here, because graders of pure functions need torch alone
+    from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
-        vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        max_position_embeddings=64, tie_word_embeddings=True, initializer_range=0.2, bos_token_id=0, eos_token_id=0, pad_token_id=0,
+        vocab_size=50, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64,
+        tie_word_embeddings=True, initializer_range=0.2, bos_token_id=0, eos_token_id=0, pad_token_id=0,
     )  # fmt: skip
     return no_special_values(LlamaForCausalLM(config)).to(device).eval()
 

@@ -1,6 +1,4 @@
-"""Chapter 03: losses on logits and on hidden states, the student's start, the loops, lessons on the fly,
-DistilBERT.
-"""
+"""Chapter 03: losses on logits and hidden states, the student's start, loops, lessons, DistilBERT."""
 
 import copy
 import math
@@ -85,9 +83,7 @@ def test_3_1_another_ignore_index_and_logits_of_one_token(device):
 
 
 def test_3_1_is_a_mean_over_tokens_not_over_sequences(device):
-    """Repeating a sequence twice as long leaves the mean where it was; `batchmean` on [B, T, V] would double
-    it.
-    """
+    """A sequence repeated twice leaves the mean where it was; `batchmean` on [B, T, V] would double it."""
     student, teacher = torch.randn(2, 4, 9, device=device), torch.randn(2, 4, 9, device=device)
     short, long = (
         distillation_loss(student, teacher),
@@ -140,10 +136,13 @@ def test_3_1_the_gradient_keeps_its_size_when_T_grows(device):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (dict(T=0.0), "0.0"), (dict(alpha=1.5), "1.5"), (dict(labels=torch.full((2,), -100)), "-100"),
-        (dict(teacher_logits=torch.zeros(2, 4)), r"\[2, 4\]"), (dict(labels=torch.zeros(3, dtype=torch.int64)), r"\[3\]"),
+        (dict(T=0.0), "0.0"),
+        (dict(alpha=1.5), "1.5"),
+        (dict(labels=torch.full((2,), -100)), "-100"),
+        (dict(teacher_logits=torch.zeros(2, 4)), r"\[2, 4\]"),
+        (dict(labels=torch.zeros(3, dtype=torch.int64)), r"\[3\]"),
     ],
-)  # fmt: skip
+)
 def test_3_1_refuses_what_makes_no_sense(arguments, named):
     with pytest.raises(ValueError, match=named):
         distillation_loss(
@@ -215,7 +214,7 @@ def test_3_2_half_precision_is_averaged_in_fp32(device):
 
 
 def test_3_2_on_the_states_of_two_real_models(llama, tokens):
-    """The states of a model's own copy, cut to one layer: embeddings agree, layer 1 is the teacher's layer 1."""
+    """The states of a copy cut to one layer: embeddings agree, its layer 1 is the teacher's layer 1."""
     student = init_student_from_teacher(llama, [0])
     with torch.no_grad():
         ours, theirs = (
@@ -232,11 +231,14 @@ def test_3_2_on_the_states_of_two_real_models(llama, tokens):
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        (dict(layer_map=[]), r"\[\]"), (dict(layer_map=[(0, 5)]), r"\(0, 5\)"), (dict(layer_map=[(-1, 0)]), r"\(-1, 0\)"),
-        (dict(projections=[nn.Identity(), nn.Identity()]), "2 projections"), (dict(teacher_states=[torch.zeros(1, 3)]), r"\[1, 3\]"),
+        (dict(layer_map=[]), r"\[\]"),
+        (dict(layer_map=[(0, 5)]), r"\(0, 5\)"),
+        (dict(layer_map=[(-1, 0)]), r"\(-1, 0\)"),
+        (dict(projections=[nn.Identity(), nn.Identity()]), "2 projections"),
+        (dict(teacher_states=[torch.zeros(1, 3)]), r"\[1, 3\]"),
         (dict(teacher_states=[torch.zeros(2, 4)]), r"\[2, 4\]"),
     ],
-)  # fmt: skip
+)
 def test_3_2_refuses_what_makes_no_sense(changed, named):
     """Among them [2, 3] against [1, 3], which mse_loss would broadcast with a mere warning."""
     usual = {
@@ -357,9 +359,7 @@ def test_3_4_the_first_loss_is_shifted_and_leaves_padding_out(llama, tokens):
 
 
 def test_3_4_padding_on_the_right_is_not_counted(llama, tokens):
-    """No real token sees what stands to its right, so the padding can only matter where it is counted as a
-    label.
-    """
+    """No real token sees what stands to its right: such padding only matters where it is a label."""
     student, mask = init_student_from_teacher(llama, [0]), torch.ones_like(tokens)
     mask[1, 7:] = 0
     optimizer = torch.optim.SGD(student.parameters(), lr=0.0)
@@ -470,9 +470,7 @@ def test_3_5_labels_are_the_answer_and_the_prompt_is_masked(llama, tokens):
 
 
 def test_3_5_an_answer_ends_with_its_first_end_mark_which_is_learned(llama, tokens):
-    """The second answer token of row 0 is made the end mark; here, as in many models, it is the padding token
-    too.
-    """
+    """The second answer token of row 0 is made the end mark; as in many models, it pads as well."""
     end = int(greedy(llama, tokens[0], 2)[-1])
     written = [greedy(llama, prompt, 5)[12:].tolist() for prompt in tokens]
     batch = on_the_fly_batch(ends_with(llama, end), {"input_ids": tokens}, 5)
@@ -555,9 +553,7 @@ def test_3_5_the_writer_reads_each_token_once(llama, tokens):
 
 
 def test_3_5_a_temperature_samples_from_the_softmax(llama, tokens):
-    """600 continuations of one prompt by one token: frequencies near softmax(logits / 2), every token
-    possible.
-    """
+    """600 continuations by one token: frequencies near softmax(logits / 2), every token possible."""
     prompt, T = tokens[:1].expand(600, -1), 2.0
     with torch.no_grad():
         expected = (llama(input_ids=tokens[:1]).logits[0, -1] / T).softmax(-1)
@@ -571,9 +567,7 @@ def test_3_5_a_temperature_samples_from_the_softmax(llama, tokens):
 
 
 def test_3_5_the_tail_of_the_distribution_is_not_cut_off(llama, tokens):
-    """Nearly uniform at a temperature of 1000: of 50 tokens all should come up among 1,000 draws, top-k or
-    top-p would leave some out.
-    """
+    """At a temperature of 1000 all 50 tokens come up in 1,000 draws; top-k or top-p would leave some out."""
     llama.generation_config.top_k, llama.generation_config.top_p = 20, 0.5
     drawn = on_the_fly_batch(
         ends_with(llama, None), {"input_ids": tokens[:1].expand(1000, -1)}, 1, temperature=1000.0
@@ -602,12 +596,13 @@ def test_3_5_writing_leaves_no_trace(gpt2, tokens):
 @pytest.mark.parametrize(
     ("prompts", "arguments", "named"),
     [
-        ({}, dict(max_new_tokens=0), "0"), ({}, dict(max_new_tokens=2, temperature=-1.0), "-1.0"),
+        ({}, dict(max_new_tokens=0), "0"),
+        ({}, dict(max_new_tokens=2, temperature=-1.0), "-1.0"),
         ({"attention_mask": torch.tensor([[1, 1, 0]])}, dict(max_new_tokens=1), r"\[\[1, 1, 0\]\]"),
         ({"attention_mask": torch.tensor([[1, 0, 1]])}, dict(max_new_tokens=1), r"\[\[1, 0, 1\]\]"),
         ({"input_ids": torch.zeros(1, 0, dtype=torch.int64)}, dict(max_new_tokens=1), r"\[1, 0\]"),
     ],
-)  # fmt: skip
+)
 def test_3_5_refuses_prompts_that_cannot_be_continued(prompts, arguments, named, llama):
     with pytest.raises(ValueError, match=named):
         on_the_fly_batch(llama, {"input_ids": torch.tensor([[1, 2, 3]])} | prompts, **arguments)
@@ -625,8 +620,9 @@ def test_3_5_jsd_by_hand(device):
 
 
 def test_3_5_jsd_weights_the_teacher_with_beta(device):
-    """P = (1, 0), Q = (1/2, 1/2), beta = 1/4: M = (5/8, 3/8); 1/4 ln(8/5) + 3/4 (1/2 ln(4/5) + 1/2 ln(4/3)) =
-    0.1417.
+    """P = (1, 0), Q = (1/2, 1/2), beta = 1/4: M = (5/8, 3/8).
+
+    1/4 ln(8/5) + 3/4 (1/2 ln(4/5) + 1/2 ln(4/3)) = 0.1417.
     """
     student, teacher = two([1.0, 1e-20], [0.5, 0.5], device)
     by_hand = 0.25 * math.log(8 / 5) + 0.375 * (math.log(4 / 5) + math.log(4 / 3))
@@ -663,9 +659,7 @@ def test_3_5_jsd_equals_a_float64_loop_over_rows(beta, device):
 
 @pytest.mark.parametrize("beta", [0.0, 0.3, 0.5, 1.0])
 def test_3_5_jsd_properties(beta, device):
-    """0 for equal models; never negative; at most ln 2 between the ends; symmetric at 1/2; the teacher has no
-    gradient.
-    """
+    """0 for equal models, never negative, at most ln 2, symmetric at 1/2; the teacher has no gradient."""
     student, teacher = 4 * torch.randn(8, 11, device=device), 4 * torch.randn(8, 11, device=device)
     assert generalized_jsd(student, student.clone(), beta).item() == pytest.approx(0.0, abs=1e-6)
     value = generalized_jsd(student, teacher, beta).item()
@@ -700,9 +694,13 @@ def test_3_5_jsd_of_half_precision_logits(device):
 
 @pytest.mark.parametrize(
     ("changed", "named"),
-    [(dict(beta=1.5), "1.5"), (dict(beta=-0.1), "-0.1"), (dict(teacher_logits=torch.zeros(2, 4)), r"\[2, 4\]"),
-     (dict(student_logits=torch.zeros(0, 3), teacher_logits=torch.zeros(0, 3)), r"\[0, 3\]")],
-)  # fmt: skip
+    [
+        (dict(beta=1.5), "1.5"),
+        (dict(beta=-0.1), "-0.1"),
+        (dict(teacher_logits=torch.zeros(2, 4)), r"\[2, 4\]"),
+        (dict(student_logits=torch.zeros(0, 3), teacher_logits=torch.zeros(0, 3)), r"\[0, 3\]"),
+    ],
+)
 def test_3_5_jsd_refuses_what_makes_no_sense(changed, named):
     with pytest.raises(ValueError, match=named):
         generalized_jsd(
@@ -737,9 +735,7 @@ def test_3_6_the_student_learns_to_answer_like_the_teacher(llama, tokens):
 
 
 def test_3_6_the_loss_is_the_divergence_on_the_teachers_answer(llama, tokens):
-    """Both models read prompt + answer; the logits at t speak of the token at t + 1; T^2 KL over the answer's
-    tokens only.
-    """
+    """Both models read prompt + answer; the logits at t speak of token t + 1; T^2 KL over the answer only."""
     student, T = init_student_from_teacher(llama, [0]), 3.0
     text = torch.stack([greedy(llama, row, 4) for row in tokens])
     with torch.no_grad():
@@ -863,9 +859,7 @@ def test_3_6_refuses_no_prompts_and_different_vocabularies(llama, gpt2):
 
 
 def outputs(depth, device, B=3, L=6, width=8, vocabulary=11):
-    """What a masked LM of `depth` layers returns, with random numbers: logits [B, L, V] and depth + 1 hidden
-    states [B, L, width].
-    """
+    """A masked LM's random output: logits [B, L, V] and depth + 1 hidden states [B, L, width]."""
     return SimpleNamespace(
         logits=2 * torch.randn(B, L, vocabulary, device=device),
         hidden_states=tuple(torch.randn(B, L, width, device=device) for _ in range(depth + 1)),
@@ -874,7 +868,7 @@ def outputs(depth, device, B=3, L=6, width=8, vocabulary=11):
 
 @pytest.fixture
 def lesson(device):
-    """Student (2 layers), teacher (4 layers), labels at a few places, and a mask with padding at the right."""
+    """Student (2 layers), teacher (4 layers), labels at a few places, and a mask that pads on the right."""
     labels, mask = torch.full((3, 6), -100, device=device), torch.ones(3, 6, dtype=torch.int64, device=device)
     labels[0, 1], labels[1, 4], labels[2, 0], labels[2, 2] = 5, 0, 3, 10
     mask[2, 4:] = 0
@@ -1024,11 +1018,13 @@ def test_3_7_real_models_of_transformers(device):
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        (dict(weights=(5, 2, 1)), r"\(5, 2, 1\)"), (dict(weights=(5, 2, -1, 0)), r"-1"),
-        (dict(labels=torch.full((3, 6), -100)), "0 labels"), (dict(attention_mask=torch.zeros(3, 6)), "0 real"),
+        (dict(weights=(5, 2, 1)), r"\(5, 2, 1\)"),
+        (dict(weights=(5, 2, -1, 0)), r"-1"),
+        (dict(labels=torch.full((3, 6), -100)), "0 labels"),
+        (dict(attention_mask=torch.zeros(3, 6)), "0 real"),
         (dict(weights=(1, 1, 1, 1), teacher_out=outputs(3, "cpu")), "3 layers.*2"),
     ],
-)  # fmt: skip
+)
 def test_3_7_refuses_what_makes_no_sense(changed, named):
     labels = torch.zeros(3, 6, dtype=torch.int64)
     usual = dict(

@@ -45,9 +45,7 @@ def test_4_1_a_diagonal_matrix_by_hand(device):
 
 
 def test_4_1_three_by_three_by_hand(device):
-    """[[2, 2, 0], [2, 2, 0], [0, 0, 3]] = 4 (a a^T) + 3 (b b^T) with a = (1, 1, 0) / sqrt(2) and b = (0, 0,
-    1): rank 2, exactly.
-    """
+    """[[2, 2, 0], [2, 2, 0], [0, 0, 3]] = 4 a a^T + 3 b b^T, a = (1, 1, 0) / sqrt(2), b = (0, 0, 1)."""
     weight = torch.tensor([[2.0, 2.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 3.0]], device=device)
     U, V = low_rank_decompose(weight, 1)
     expected = torch.tensor([[2.0, 2.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 0.0]], device=device)
@@ -123,10 +121,14 @@ def test_4_1_a_zero_matrix_has_zero_factors(device):
 @pytest.mark.parametrize(
     ("weight", "rank", "named"),
     [
-        (torch.ones(3, 5), 0, "got 0"), (torch.ones(3, 5), 4, r"1\.\.3, got 4"), (torch.ones(3, 5), 1.5, "got 1.5"),
-        (torch.ones(5), 1, r"\[5\]"), (torch.tensor([[math.nan]]), 1, "NaN"), (torch.ones(2, 2, dtype=torch.int64), 1, "int64"),
+        (torch.ones(3, 5), 0, "got 0"),
+        (torch.ones(3, 5), 4, r"1\.\.3, got 4"),
+        (torch.ones(3, 5), 1.5, "got 1.5"),
+        (torch.ones(5), 1, r"\[5\]"),
+        (torch.tensor([[math.nan]]), 1, "NaN"),
+        (torch.ones(2, 2, dtype=torch.int64), 1, "int64"),
     ],
-)  # fmt: skip
+)
 def test_4_1_refuses_ranks_that_the_matrix_cannot_have_and_what_is_no_matrix(weight, rank, named):
     with pytest.raises(ValueError, match=named):
         low_rank_decompose(weight, rank)
@@ -253,9 +255,7 @@ def test_4_2_refuses_a_rank_that_the_layer_cannot_have():
     [(4096, 4096, 2048), (4096, 11008, 2985), (11008, 4096, 2985), (8, 1, 0), (1, 1, 0), (3, 6, 2)],
 )
 def test_4_3_break_even_by_hand(in_features, out_features, expected):
-    """4096^2 / 8192 = 2048, 4096 * 11008 / 15104 = 2985.2, 3 * 6 / 9 = 2: at 2 the factors hold exactly as
-    many numbers.
-    """
+    """4096^2 / 8192 = 2048, 4096 * 11008 / 15104 = 2985.2, 3 * 6 / 9 = 2: exactly as many numbers."""
     assert break_even_rank(in_features, out_features) == expected
 
 
@@ -411,11 +411,17 @@ def test_4_4_an_untied_head_is_skipped_only_by_its_name(device):
 @pytest.mark.parametrize(
     ("skip", "expected"),
     [
-        (("q_proj",), ["model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj", ]),
+        (
+            ("q_proj",),
+            [
+                "model.layers.0.self_attn.q_proj",
+                "model.layers.1.self_attn.q_proj",
+            ],
+        ),
         (("model.layers.1.mlp.up_proj",), ["model.layers.1.mlp.up_proj"]),
         (("proj", "mlp", "layers.1.mlp.up_proj"), []),
     ],
-)  # fmt: skip
+)
 def test_4_4_skip_takes_the_last_part_of_a_name_or_the_whole(skip, expected, llama):
     report = convert_to_low_rank(llama, 4, (*skip, "lm_head"))
     assert sorted(name for name in report["skipped"] if name != "lm_head") == expected, (
@@ -424,9 +430,7 @@ def test_4_4_skip_takes_the_last_part_of_a_name_or_the_whole(skip, expected, lla
 
 
 def test_4_4_finds_gpt2s_conv1d_layers(gpt2, tokens):
-    """At full break-even rank 16 of 32 x 32: only c_proj of the attention is square; all four kinds are
-    converted at rank 12.
-    """
+    """At rank 16 of 32 x 32 only the attention's c_proj is converted, it is square; at rank 12 all four."""
     dense = copy.deepcopy(gpt2)
     report = convert_to_low_rank(gpt2, 12)
     kinds = report["kinds"]
@@ -445,14 +449,17 @@ def test_4_4_finds_gpt2s_conv1d_layers(gpt2, tokens):
 
 
 def test_4_4_reports_parameters_before_and_after_by_hand(device):
-    """8 x 8 with bias: 72; at rank 2 it is 2 * 16 + 8 = 40. 8 x 3 with bias: 27; at rank 2 it is 2 * 11 + 3 =
-    25.
-    """
+    """8 x 8 with bias: 72, at rank 2 it is 2 * 16 + 8 = 40. 8 x 3: 27, at rank 2 it is 2 * 11 + 3 = 25."""
     report = convert_to_low_rank(two_layers(device), 2)
     assert report == {
-        "parameters_before": 99, "parameters_after": 65, "skipped": {},
-        "kinds": {"0": {"layers": 1, "before": 72, "after": 40}, "2": {"layers": 1, "before": 27, "after": 25}},
-    }  # fmt: skip
+        "parameters_before": 99,
+        "parameters_after": 65,
+        "skipped": {},
+        "kinds": {
+            "0": {"layers": 1, "before": 72, "after": 40},
+            "2": {"layers": 1, "before": 27, "after": 25},
+        },
+    }
 
 
 def test_4_4_reports_each_kind_of_layer_and_counts_tied_weights_once(llama):
@@ -521,9 +528,7 @@ def correlated(features, tokens, device, dtype=torch.float64):
 
 
 def test_4_5_two_inputs_by_hand(device):
-    """W = diag(3, 2), covariance diag(1, 4): W L = diag(3, 4), so the 2 stays, though it is the smaller
-    weight.
-    """
+    """W = diag(3, 2), covariance diag(1, 4): W L = diag(3, 4), so the 2 stays, the smaller weight."""
     weight, covariance = (
         torch.diag(torch.tensor([3.0, 2.0], device=device)),
         torch.diag(torch.tensor([1.0, 4.0], device=device)),
@@ -542,16 +547,15 @@ def test_4_5_two_inputs_by_hand(device):
 def test_4_5_the_squared_output_error_is_the_sum_of_the_dropped_squares(
     out_features, in_features, rank, device
 ):
-    """|(W - W') X|^2 = |(W - W') L|^2 for any L with L L^T = X X^T, and the best W' L is the truncated SVD of
-    W L.
-    """
+    """|(W - W') X|^2 = |(W - W') L|^2 if L L^T = X X^T, and the best W' L is the truncated SVD of W L."""
     X = correlated(in_features, 200, device)
     weight = torch.randn(out_features, in_features, device=device, dtype=torch.float64)
     U, V = whitened_decompose(weight, X @ X.T, rank)
     best = torch.linalg.svdvals(weight @ X)[rank:].square().sum().item()
     error = ((weight - U @ V) @ X).square().sum().item()
     assert error == pytest.approx(best, rel=1e-9, abs=1e-9 * X.square().sum().item()), (
-        f"the squared output error must be the sum of the dropped S^2; it is {error / max(best, 1e-9):.2f} times as large"
+        "the squared output error must be the sum of the dropped S^2; "
+        f"it is {error / max(best, 1e-9):.2f} times as large"
     )
 
 
@@ -685,10 +689,13 @@ def test_4_5_factors_are_fp32_or_better_and_nothing_is_changed(dtype, device):
 @pytest.mark.parametrize(
     ("covariance", "named"),
     [
-        (torch.eye(3), r"\[4, 4\], got \[3, 3\]"), (-torch.eye(4), "-1"), (torch.ones(4, 4).triu(), "symmetric"),
-        (torch.full((4, 4), math.nan), "NaN"), (torch.ones(4, dtype=torch.int64).diag(), "int64"),
+        (torch.eye(3), r"\[4, 4\], got \[3, 3\]"),
+        (-torch.eye(4), "-1"),
+        (torch.ones(4, 4).triu(), "symmetric"),
+        (torch.full((4, 4), math.nan), "NaN"),
+        (torch.ones(4, dtype=torch.int64).diag(), "int64"),
     ],
-)  # fmt: skip
+)
 def test_4_5_refuses_what_cannot_be_a_covariance(covariance, named):
     with pytest.raises(ValueError, match=named):
         whitened_decompose(torch.ones(2, 4), covariance, 1)
@@ -744,10 +751,12 @@ def test_factorize_gives_each_layer_its_rank(llama, tokens):
         name: module.rank for name, module in plain.named_modules() if isinstance(module, LowRankLinear)
     } == ranks
     layer, name = llama.model.layers[0].mlp.up_proj, "model.layers.0.mlp.up_proj"
-    error = lambda model: torch.trace(  # noqa: E731
-        (difference := (layer.weight - (part := model.get_submodule(name)).V.weight @ part.U.weight).double())
-        @ covariances[name] @ difference.T
-    )  # fmt: skip
+
+    def error(model):
+        factors = model.get_submodule(name)
+        difference = (layer.weight - factors.V.weight @ factors.U.weight).double()
+        return torch.trace(difference @ covariances[name] @ difference.T)
+
     assert error(whitened) < error(plain)
 
 
@@ -761,11 +770,10 @@ def test_input_covariances_leave_padding_out_and_agree_with_input_norms(llama, t
         {"input_ids": tokens[:3], "attention_mask": mask[:3]},
         {"input_ids": tokens[3:], "attention_mask": mask[3:]},
     ]
-    found, norms = input_covariances(llama, batches), input_norms(llama, batches)
-    assert set(found) == set(norms) and all(
-        covariance.dtype == torch.float64 for covariance in found.values()
-    )
-    for name, covariance in found.items():
+    covariances, norms = input_covariances(llama, batches), input_norms(llama, batches)
+    assert set(covariances) == set(norms)
+    for name, covariance in covariances.items():
+        assert covariance.dtype == torch.float64
         torch.testing.assert_close(covariance.diagonal().sqrt().float(), norms[name])
         assert torch.equal(covariance, covariance.T)
 
@@ -775,9 +783,8 @@ def test_ranks_spend_the_budget_where_it_buys_the_most():
     from minicompress.lab.ranks import greedy_ranks, uniform_ranks
 
     shapes = {"a": (8, 8), "b": (8, 8)}
-    assert uniform_ranks(shapes, 0.5) == {"a": 2, "b": 2} and uniform_ranks({"c": (4096, 11008)}, 1.0) == {
-        "c": 2985
-    }
+    assert uniform_ranks(shapes, 0.5) == {"a": 2, "b": 2}
+    assert uniform_ranks({"c": (4096, 11008)}, 1.0) == {"c": 2985}
     spectra = {"a": torch.linspace(2, 1, 8), "b": torch.tensor([1.0] + [1e-3] * 7)}
     assert greedy_ranks(spectra, shapes, 0.5) == {"a": 3, "b": 1}
     assert greedy_ranks(spectra, shapes, 1.0) == {"a": 4, "b": 4}, (

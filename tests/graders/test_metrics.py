@@ -24,9 +24,7 @@ class Fixed(nn.Module):
 
 
 class Follower(Fixed):
-    """A model that expects token t to be followed by t + step (modulo its three tokens), with a logit of 1
-    against 0.
-    """
+    """A model that expects token t to be followed by t + step (modulo 3), with a logit of 1 against 0."""
 
     def __init__(self, step):
         super().__init__([0.0, 0.0, 0.0])
@@ -71,9 +69,7 @@ def test_0_1_the_logits_at_t_predict_the_token_at_t_plus_1(device):
 
 
 def test_0_1_is_the_exp_of_the_mean_not_the_mean_of_exps(device):
-    """p = (3/4, 1/4): one sequence has perplexity 4/3, the other 4. exp of the mean is sqrt(4/3 * 4), not
-    (4/3 + 4) / 2.
-    """
+    """p = (3/4, 1/4): one sequence has perplexity 4/3, the other 4. exp of the mean: sqrt(4/3 * 4)."""
     tokens = torch.tensor([[0, 0, 0], [0, 1, 1]], device=device)
     for batch_size in (1, 2):
         result = perplexity(Fixed([math.log(3.0), 0.0]).to(device), tokens, batch_size)
@@ -137,7 +133,7 @@ def test_0_2_counts_the_tokens_after_the_first_by_hand(device):
     """
     model = Fixed([0.0, 0.5, 1.0]).to(device)
     result = top1_accuracy(model, torch.tensor([[2, 2, 1], [0, 2, 2]], device=device))
-    why = "the logits at t predict the token at t + 1, so three tokens hold two predictions, and three of these four are right"
+    why = "the logits at t predict the token at t + 1: three of the four predictions in two rows are right"
     assert result == 0.75, f"{told('3/4', result)}: {why}"
 
 
@@ -217,8 +213,7 @@ def test_0_3_runs_one_warm_up_and_then_the_repeats():
 
 
 def test_0_3_is_tokens_over_the_median_so_that_a_slow_warm_up_and_one_slow_run_do_not_count():
-    """Warm-up 0.9 s, runs 0.05, 0.2, 0.9 s: the median, 0.2 s for 10 tokens, is 50 tokens/s (a little less on
-    a busy machine).
+    """Warm-up 0.9 s, runs 0.05, 0.2, 0.9 s: the median, 0.2 s for 10 tokens, is 50 tokens/s at most.
 
     The fastest run would give 200, the mean 26, the median with the warm-up 18, and counting only predicted
     tokens 40.

@@ -116,7 +116,10 @@ def train_a_little(layer, optimizer, steps=3):
 def test_1_2_zeros_survive_momentum_and_weight_decay(made, device):
     layer = nn.Linear(6, 4, device=device)
     mask = magnitude_mask(layer.weight, 0.5)
-    sgd = lambda: torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)  # noqa: E731
+
+    def sgd():
+        return torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+
     optimizer = sgd() if made == "before" else None
     if optimizer:
         train_a_little(layer, optimizer)  # momentum has built up for the weights to be pruned
@@ -140,7 +143,7 @@ def test_1_2_a_second_mask_only_adds_zeros(device):
 
 
 def test_1_2_the_mask_is_saved_with_the_model(device):
-    """A checkpoint in the middle of training: loaded into another masked layer it must bring its mask along."""
+    """A checkpoint in the middle of training: loaded into another masked layer it brings its mask along."""
     layer, other = nn.Linear(6, 4, device=device), nn.Linear(6, 4, device=device)
     apply_mask(layer, magnitude_mask(layer.weight, 0.5))
     apply_mask(other, torch.ones_like(other.weight, dtype=torch.bool))
@@ -548,7 +551,10 @@ def test_1_7_the_articles_coo_at_half_sparsity_is_larger_than_dense():
 def test_1_7_predicted_bytes_match_the_stored_ones(sparsity, device):
     weight = torch.randn(13, 9, device=device)
     weight[~magnitude_mask(weight, sparsity)] = 0.0
-    size = lambda *tensors: sum(tensor.numel() * tensor.element_size() for tensor in tensors)  # noqa: E731
+
+    def size(*tensors):
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
     csr = weight.cpu().to_sparse_csr()
     assert storage_bytes((13, 9), sparsity, 32, "coo") == size(*to_coo(weight))
     assert storage_bytes((13, 9), sparsity, 32, "bitmask") == size(*to_bitmask(weight))
@@ -565,10 +571,14 @@ def test_1_7_odd_bits_round_up_to_whole_bytes():
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (((4, 8), 0.4, 16, "2:4"), "0.4"), (((4, 6), 0.5, 16, "2:4"), "6"), (((8,), 0.5, 16, "csr"), "8"),
-        (((4, 8), 0.5, 16, "zip"), "zip"), (((4, 8), 2.0, 16, "coo"), "2.0"), (((4, 8), 0.5, 0, "coo"), "0"),
+        (((4, 8), 0.4, 16, "2:4"), "0.4"),
+        (((4, 6), 0.5, 16, "2:4"), "6"),
+        (((8,), 0.5, 16, "csr"), "8"),
+        (((4, 8), 0.5, 16, "zip"), "zip"),
+        (((4, 8), 2.0, 16, "coo"), "2.0"),
+        (((4, 8), 0.5, 0, "coo"), "0"),
     ],
-)  # fmt: skip
+)
 def test_1_7_refuses_formats_that_do_not_fit(arguments, named):
     with pytest.raises(ValueError, match=named):
         storage_bytes(*arguments)
@@ -588,9 +598,7 @@ def test_1_7_refuses_to_decode_what_does_not_fit():
 
 @pytest.fixture
 def batches(tokens):
-    """Two batches of different sizes, the second with padding on the right and on the left, whose tokens are
-    loud nonsense.
-    """
+    """Two batches of different sizes, the second with padding on both sides, of loud nonsense."""
     mask = torch.ones_like(tokens[:2])
     mask[0, 7:] = 0
     mask[1, :3] = 0
@@ -660,9 +668,7 @@ def test_1_8_a_bf16_model_is_summed_in_fp32(llama, tokens):
 
 
 def test_1_8_signs_do_not_cancel(llama, tokens):
-    """The norm of n tokens is never smaller than sqrt(n) times the absolute mean: most inputs here have a
-    mean near 0.
-    """
+    """The norm of n tokens is at least sqrt(n) times the absolute mean: most inputs have a mean near 0."""
     name = "model.layers.0.self_attn.q_proj"
     x = inputs_of(llama, name, {"input_ids": tokens})
     norm = input_norms(llama, [{"input_ids": tokens}])[name].double()
@@ -755,9 +761,7 @@ def test_1_9_prunes_nothing_at_0_and_everything_at_1(sparsity, device):
 
 
 def test_1_9_scores_bf16_weights_in_fp32(device):
-    """In bf16 both scores would round to 258 and the tie would prune the first; 1 * 257 is less than 1 *
-    258.5.
-    """
+    """In bf16 both scores would round to 258, a tie that prunes the first; 1 * 257 is below 1 * 258.5."""
     weight = torch.ones(1, 2, dtype=torch.bfloat16, device=device)
     assert wanda_mask(weight, torch.tensor([258.5, 258.0], device=device)).tolist() == [[True, False]]
 
@@ -765,11 +769,13 @@ def test_1_9_scores_bf16_weights_in_fp32(device):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ((torch.ones(2, 8), torch.ones(8), 0.4, (2, 4)), "0.4"), ((torch.ones(2, 6), torch.ones(6), 0.5, (2, 4)), "6"),
-        ((torch.ones(2, 8), torch.ones(7)), r"\[7\]"), ((torch.ones(2, 8), torch.ones(8), 1.5), "1.5"),
+        ((torch.ones(2, 8), torch.ones(8), 0.4, (2, 4)), "0.4"),
+        ((torch.ones(2, 6), torch.ones(6), 0.5, (2, 4)), "6"),
+        ((torch.ones(2, 8), torch.ones(7)), r"\[7\]"),
+        ((torch.ones(2, 8), torch.ones(8), 1.5), "1.5"),
         ((torch.ones(2, 2), torch.tensor([1.0, math.nan])), "input_norm holds 1 NaN"),
     ],
-)  # fmt: skip
+)
 def test_1_9_refuses_contradictions(arguments, named):
     with pytest.raises(ValueError, match=named):
         wanda_mask(*arguments)
@@ -780,17 +786,16 @@ def test_1_9_refuses_contradictions(arguments, named):
 
 def weights_of(model):
     """Name -> copy of each prunable weight as [out, in]: GPT-2's Conv1D stores the transpose."""
-    turned = lambda layer: (
-        layer.weight.detach().T if type(layer).__name__ == "Conv1D" else layer.weight.detach()
-    )  # noqa: E731
-    return {name: turned(layer).clone() for name, layer in linear_layers(model).items()}
+    weights = {}
+    for name, layer in linear_layers(model).items():
+        weight = layer.weight.detach()
+        weights[name] = (weight.T if type(layer).__name__ == "Conv1D" else weight).clone()
+    return weights
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_1_10_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_put_out(kind, batches, request):
-    """A slow oracle: prune block 0 in a copy, run the whole copy again to see block 1's inputs, prune block
-    1.
-    """
+    """A slow oracle: prune block 0 of a copy, run the copy again for the inputs of block 1, prune block 1."""
     model = request.getfixturevalue(kind)
     copied = copy.deepcopy(model)
     for block in (".0.", ".1."):
@@ -806,22 +811,16 @@ def test_1_10_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_pu
     )
     for name, weight in ours.items():
         differing = int(((weight == 0) != (theirs[name] == 0)).sum())
-        assert differing <= 2, (
-            f"the mask of {name} differs in {differing} of {weight.numel()} places (a tie may cause one or two)"
-        )
+        of_all = f"{differing} of {weight.numel()} places"
+        assert differing <= 2, f"the mask of {name} differs in {of_all} (a tie may cause one or two)"
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_1_10_every_output_row_loses_half_and_the_rest_is_untouched(kind, batches, request):
     model = request.getfixturevalue(kind)
-    before, others = (
-        weights_of(model),
-        {
-            n: p.clone()
-            for n, p in model.named_parameters()
-            if n.removesuffix(".weight") not in weights_of(model)
-        },
-    )
+    before = weights_of(model)
+    parameters = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    others = [name for name in parameters if name.removesuffix(".weight") not in before]
     wanda_prune(model, batches, 0.5)
     for name, weight in weights_of(model).items():
         assert ((weight == 0).sum(1) == weight.shape[1] // 2).all(), (
@@ -830,7 +829,8 @@ def test_1_10_every_output_row_loses_half_and_the_rest_is_untouched(kind, batche
         assert torch.equal(weight[weight != 0], before[name][weight != 0]), (
             "Wanda changes no weight that it keeps"
         )
-    assert all(torch.equal(dict(model.named_parameters())[name], value) for name, value in others.items())
+    after = dict(model.named_parameters())
+    assert all(torch.equal(after[name], parameters[name]) for name in others)
 
 
 def test_1_10_a_pattern_runs_along_the_inputs(gpt2, batches):
@@ -842,11 +842,8 @@ def test_1_10_a_pattern_runs_along_the_inputs(gpt2, batches):
 def test_1_10_leaves_modes_hooks_gradients_and_forwards_as_they_were(gpt2, batches):
     gpt2.train()
     wanda_prune(gpt2, batches)
-    assert (
-        gpt2.training
-        and torch.is_grad_enabled()
-        and all(parameter.requires_grad for parameter in gpt2.parameters())
-    )
+    assert gpt2.training and torch.is_grad_enabled()
+    assert all(parameter.requires_grad for parameter in gpt2.parameters())
     assert not any(module._forward_pre_hooks or "forward" in vars(module) for module in gpt2.modules())
 
 
@@ -874,17 +871,14 @@ def test_1_10_refuses_before_it_prunes(llama, batches, options, named):
 
 
 def correlated(tokens, features, device):
-    """Inputs whose features share a few causes: only then can one weight make up for another. float32
-    [tokens, features].
-    """
+    """Inputs whose features share a few causes: one can make up for another. fp32 [tokens, features]."""
     return torch.randn(tokens, 4, device=device) @ torch.randn(
         4, features, device=device
     ) + 0.1 * torch.randn(tokens, features, device=device)
 
 
 def test_1_11_two_inputs_that_always_agree_by_hand(device):
-    """x1 = x2, so the weights [1, 3] act as 4 whichever holds it. Pruning the 1 must move (nearly) all of it
-    to the 3.
+    """x1 = x2, so the weights [1, 3] act as 4 whichever holds it: the pruned 1 must move to the 3.
 
     With damping d (0.01 of the mean diagonal, 1) H = [[1 + d, 1], [1, 1 + d]], and the best second weight is
     3 + 1 / (1 + d) = 3.990.
@@ -902,9 +896,7 @@ def test_1_11_with_independent_inputs_it_is_magnitude_pruning(device):
 
 
 def best_update(weight, mask, hessian):
-    """Row by row in float64: the kept weights that minimise the output error for a given mask (normal
-    equations).
-    """
+    """Row by row in float64: the kept weights with the least output error for a mask (normal equations)."""
     result, hessian = torch.zeros_like(weight, dtype=torch.float64), hessian.double()
     for row, kept in enumerate(mask):
         k = kept.nonzero().flatten()
@@ -915,7 +907,10 @@ def best_update(weight, mask, hessian):
 def test_1_11_the_output_error_is_far_below_wandas_and_near_the_best_for_its_mask(device):
     x = correlated(400, 64, device)
     weight, hessian = torch.randn(32, 64, device=device), 2 / 400 * x.T @ x
-    error = lambda pruned: ((x.double() @ (weight - pruned).double().T) ** 2).sum().item()  # noqa: E731
+
+    def error(pruned):
+        return ((x.double() @ (weight - pruned).double().T) ** 2).sum().item()
+
     ours = sparsegpt_weight(weight, hessian, 0.5, damping=1e-6)
     wanda = error(weight * wanda_mask(weight, x.norm(dim=0)))
     best = error(best_update(weight, ours != 0, hessian))
@@ -924,9 +919,7 @@ def test_1_11_the_output_error_is_far_below_wandas_and_near_the_best_for_its_mas
 
 
 def surgeon_loop(weight, hessian, sparsity, pattern, block_size, damping=0.01):
-    """The slow oracle, float64: one column at a time, the inverse Hessian of the columns still free by
-    elimination.
-    """
+    """The slow oracle, float64: column by column, the inverse Hessian of the columns still free each time."""
     w, H = weight.double().clone(), hessian.double().clone()
     H += damping * H.diagonal().mean() * torch.eye(len(H), device=H.device)
     inverse, cost, moves = torch.linalg.inv(H), [], []
@@ -975,9 +968,7 @@ def test_1_11_masks_are_chosen_per_block_of_columns(device):
 
 
 def test_1_11_the_error_crosses_from_block_to_block(device):
-    """Two agreeing inputs in different blocks, as in the example by hand: 0.1 of the first two weights goes,
-    2 takes it over.
-    """
+    """Two agreeing inputs in different blocks: 0.1 of the first two weights goes, the 2 takes it over."""
     hessian = torch.tensor(
         [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]],
         device=device,
@@ -1024,9 +1015,7 @@ def test_1_11_the_scale_of_the_hessian_does_not_matter_and_inputs_stay(device):
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_1_11_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_put_out(kind, batches, request):
-    """The slow oracle of 1.10: block 0 of a copy first, then block 1 with the inputs that the pruned copy
-    gives it.
-    """
+    """The slow oracle of 1.10: block 0 of a copy first, then block 1 with the pruned copy's inputs."""
     model = request.getfixturevalue(kind)
     copied = copy.deepcopy(model)
     for block in (".0.", ".1."):
@@ -1052,9 +1041,14 @@ def test_1_11_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_pu
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [({"sparsity": -0.1}, "-0.1"), ({"sparsity": 0.3, "pattern": (2, 4)}, "0.3"), ({"block_size": 0}, "0"), ({"damping": -1.0}, "-1.0"),
-     ({"pattern": (2, 4), "block_size": 6}, "6")],
-)  # fmt: skip
+    [
+        ({"sparsity": -0.1}, "-0.1"),
+        ({"sparsity": 0.3, "pattern": (2, 4)}, "0.3"),
+        ({"block_size": 0}, "0"),
+        ({"damping": -1.0}, "-1.0"),
+        ({"pattern": (2, 4), "block_size": 6}, "6"),
+    ],
+)
 def test_1_11_refuses_before_it_prunes(llama, batches, options, named):
     with pytest.raises(ValueError, match=named):
         sparsegpt_prune(llama, batches, **options)

@@ -20,9 +20,9 @@ from minicompress.quantization import (
 
 def test_5_1_rounds_to_the_nearest_integer(device):
     """absmax 7 at 4 bits: scale 1. Cutting off would give 2 and -3."""
-    found = quantize_symmetric(torch.tensor([[7.0, 2.6, 0.4, -3.7]], device=device), 4).values.tolist()
-    assert found == [[7, 3, 0, -4]], (
-        f"round to the nearest: [7, 2.6, 0.4, -3.7] at scale 1 is [7, 3, 0, -4], got {found}"
+    values = quantize_symmetric(torch.tensor([[7.0, 2.6, 0.4, -3.7]], device=device), 4).values.tolist()
+    assert values == [[7, 3, 0, -4]], (
+        f"round to the nearest: [7, 2.6, 0.4, -3.7] at scale 1 is [7, 3, 0, -4], got {values}"
     )
 
 
@@ -76,9 +76,7 @@ def test_5_1_error_at_most_half_a_scale_and_integers_in_range(bits, group_size, 
     st.sampled_from([None, 1, 2, 3, 6]),
 )
 def test_5_1_whatever_the_numbers_the_error_is_at_most_half_a_scale(numbers, bits, group_size):
-    """A loud weight makes its group's scale wide, and the quiet ones beside it round to zero: still within
-    half a scale.
-    """
+    """A loud weight makes its group's scale wide and the quiet ones round to zero: within half a scale."""
     weight = torch.tensor(numbers).view(2, 6)
     weight[weight.abs() < 1e-30] = 0.0  # a scale below fp32's smallest normal number cannot keep the bound
     q = quantize_symmetric(weight, bits, group_size)
@@ -141,10 +139,16 @@ def test_5_1_takes_any_strides_and_leaves_its_input(device):
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [(dict(bits=1), "1"), (dict(bits=9), "9"), (dict(group_size=5), "5"), (dict(weight=torch.ones(4)), r"\[4\]"),
-     (dict(weight=torch.tensor([[float("nan")]])), "NaN"),
-     (dict(weight=torch.tensor([[float("inf")]])), "infinite"), (dict(weight=torch.ones(2, 2, dtype=torch.int32)), "int32")],
-)  # fmt: skip
+    [
+        (dict(bits=1), "1"),
+        (dict(bits=9), "9"),
+        (dict(group_size=5), "5"),
+        (dict(weight=torch.ones(4)), r"\[4\]"),
+        (dict(weight=torch.tensor([[float("nan")]])), "NaN"),
+        (dict(weight=torch.tensor([[float("inf")]])), "infinite"),
+        (dict(weight=torch.ones(2, 2, dtype=torch.int32)), "int32"),
+    ],
+)
 def test_5_1_refuses_what_it_cannot_do(arguments, named):
     with pytest.raises(ValueError, match=named):
         quantize_symmetric(**({"weight": torch.ones(2, 8)} | arguments))
@@ -233,9 +237,7 @@ def test_5_3_computes_with_the_dequantized_weight(bias, group_size, bits, device
 
 
 def test_5_3_a_layer_made_of_integers_computes_with_what_it_holds_now(device):
-    """This is how a file is read: integers first, no Linear anywhere; and a state dict may replace them
-    later.
-    """
+    """This is how a file is read: integers first, no Linear; and a state dict may replace them later."""
     q, x = quantize_symmetric(torch.randn(5, 16, device=device), 4, 8), torch.randn(3, 16, device=device)
     layer = QuantizedLinear(q, None)
     torch.testing.assert_close(layer(x), x @ dequantize(q).T)

@@ -28,8 +28,7 @@ BAD_KEEP = [[], [3, 1], [1, 1], [0, 64], [-1, 2]]
 
 
 def noisy(module):
-    """Fresh norms are all 1 and fresh biases all 0, which hides mistakes: add noise to all parameters and
-    statistics.
+    """Fresh norms are all 1 and fresh biases all 0, which hides mistakes: add noise, to statistics too.
 
     The BatchNorms' shifts are large: they are what leaks where a channel is only zeroed before them.
     """
@@ -49,31 +48,31 @@ def noisy(module):
 
 
 def tiny(kind, device, heads=4, kv_heads=2, layers=2, **options):
-    """A random model with heads of 8 features, float32, in eval mode; Llama with biases, GPT-2 with dropout
-    in training.
-    """
+    """A random fp32 model with heads of 8 features; Llama with biases, GPT-2 with dropout in training."""
     import transformers  # here, because graders of pure functions need torch alone
 
     classes = {"llama": "Llama", "mistral": "Mistral", "qwen3": "Qwen3", "gpt2": "GPT2"}
     config_class = getattr(transformers, f"{classes[kind]}Config")
-    model_class = getattr(
-        transformers, "GPT2LMHeadModel" if kind == "gpt2" else f"{classes[kind]}ForCausalLM"
-    )
+    head = "LMHeadModel" if kind == "gpt2" else "ForCausalLM"
+    model_class = getattr(transformers, f"{classes[kind]}{head}")
     ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0, "vocab_size": 50}
     if kind == "gpt2":
         config = config_class(
             n_embd=8 * heads, n_layer=layers, n_head=heads, n_positions=64, n_inner=64, **ends, **options
         )
     else:
-        options |= {
-            "llama": {"attention_bias": True, "mlp_bias": True},
-            "qwen3": {"attention_bias": True},
-        }.get(kind, {})
+        biases = {"llama": {"attention_bias": True, "mlp_bias": True}, "qwen3": {"attention_bias": True}}
         config = config_class(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=kv_heads,
-            head_dim=8, max_position_embeddings=64, tie_word_embeddings=True, initializer_range=0.2, **ends, **options,
+            hidden_size=32, intermediate_size=64, num_hidden_layers=layers, head_dim=8,
+            num_attention_heads=heads, num_key_value_heads=kv_heads, max_position_embeddings=64,
+            tie_word_embeddings=True, initializer_range=0.2, **ends, **options, **biases.get(kind, {}),
         )  # fmt: skip
     return noisy(model_class(config)).to(device).eval()
+
+
+def written_by(model, tokens, use_cache):
+    """Six more tokens after the first five, int64 [1, 11]."""
+    return model.generate(tokens[:1, :5], max_new_tokens=6, do_sample=False, use_cache=use_cache)
 
 
 def parts(model):
@@ -89,9 +88,7 @@ def reader(module):
 
 
 def silenced(module, keep, size=1):
-    """A hook that sets all that the reader gets to zero, except the `size` neighbouring features of each
-    index in `keep`.
-    """
+    """A hook that silences all the reader gets, but the `size` neighbouring features of each kept index."""
 
     def silence(_, inputs):
         groups = inputs[0].unflatten(-1, (-1, size)).clone()
@@ -115,7 +112,7 @@ def reloaded(model, folder):
 
 @pytest.fixture
 def batches(tokens):
-    """Two batches of different sizes, the second with padding on the right, whose tokens are loud nonsense."""
+    """Two batches of different sizes, the second padded on the right with loud nonsense."""
     mask = torch.ones_like(tokens[:2])
     mask[0, 7:] = 0
     return [{"input_ids": tokens[2:]}, {"input_ids": tokens[:2], "attention_mask": mask}]
@@ -327,9 +324,7 @@ def strongest(convolution, ratio):
 
 
 def with_channels_silenced(model, places, ratio, x):
-    """The full model with channels set to zero after the ReLU that follows each convolution. places:
-    [(convolution, its ReLU)].
-    """
+    """The full model with channels silenced after their ReLU; places: [(convolution, its ReLU)]."""
     handles = []
     for convolution, activation in places:
         gone = torch.ones(convolution.out_channels, dtype=torch.bool, device=x.device)
@@ -387,9 +382,7 @@ def test_2_3_equal_channels_go_from_the_lowest_index(device):
 
 
 def test_2_3_norms_are_those_of_the_model_as_it_is_given(device):
-    """The second convolution's channels are (5, 0) and (0, 1): channel 1 goes, although the 5 reads a channel
-    that goes too.
-    """
+    """The second convolution has (5, 0) and (0, 1): channel 1 goes, though the 5 reads one that goes."""
     model = nn.Sequential(
         nn.Conv2d(1, 2, 1), nn.ReLU(), nn.Conv2d(2, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(2, 1)
     ).to(device)
@@ -540,8 +533,7 @@ def test_2_4_refuses_another_kind_of_mlp():
 
 
 class TwoHeads(nn.Module):
-    """A language model of two tokens with one attention of two heads, one feature each, that always put out
-    1.
+    """A language model of two tokens: one attention of two heads, one feature each, that always put out 1.
 
     The output projection [[1, -1], [-1, 1]] makes logits (0, 0) of them, so both tokens have probability 1/2.
     """
@@ -564,8 +556,7 @@ class TwoHeads(nn.Module):
 
 
 def test_2_5_two_examples_by_hand(device):
-    """dL/dlogits is (-1/2, 1/2) if token 0 comes and (1/2, -1/2) if token 1 does; through the projection
-    dL/dx is (-1, 1) or (1, -1).
+    """dL/dlogits is (-1/2, 1/2) or, if token 1 comes, (1/2, -1/2); so dL/dx is (-1, 1) or (1, -1).
 
     The sums x * dL/dx of the two examples are (-1, 1) and (1, -1): signed they cancel to (0, 0), in absolute
     value the mean is (1, 1).
@@ -578,9 +569,7 @@ def test_2_5_two_examples_by_hand(device):
 
 
 def test_2_5_positions_are_summed_before_the_absolute_value(device):
-    """One example, token 0 and then token 1 to predict: half of (-1, 1) and half of (1, -1), together
-    nothing.
-    """
+    """One example, token 0 and then token 1 to predict: half of (-1, 1) and half of (1, -1) is nothing."""
     result = head_importance(TwoHeads().to(device), [{"input_ids": torch.tensor([[0, 0, 1]], device=device)}])
     assert result.tolist() == [[0, 0]], (
         "scaling a head scales it at all positions: sum over positions first, then absolute"
@@ -599,9 +588,7 @@ def test_2_5_the_loss_of_an_example_is_a_mean_over_its_tokens(device):
 
 
 def gates(model, example):
-    """The oracle: every head times a gate of 1, and one unpadded example's loss differentiated by the gates;
-    [layers, heads].
-    """
+    """The oracle: a gate of 1 on every head, one example's loss differentiated by it; [layers, heads]."""
     attentions = parts(model)[0]
     heads = [reader(attention).weight.numel() // 32 // 8 for attention in attentions]
     gate = [
@@ -759,10 +746,8 @@ def test_2_6_generation_with_a_cache_agrees_with_generation_without(kind, tokens
     model = tiny(kind, device)
     for attention in parts(model)[0]:
         prune_attention_heads(attention, torch.tensor([1, 2], device=device))
-    generate = lambda cached: model.generate(
-        tokens[:1, :5], max_new_tokens=6, do_sample=False, use_cache=cached
-    )  # noqa: E731
-    assert torch.equal(generate(True), generate(False))
+    cached, uncached = (written_by(model, tokens, use_cache) for use_cache in (True, False))
+    assert torch.equal(cached, uncached)
 
 
 @pytest.mark.parametrize("kind", LLAMAS)
@@ -773,21 +758,19 @@ def test_2_6_heads_and_neurons_survive_saving_and_loading(kind, tokens, device, 
         prune_mlp_neurons(mlp, torch.arange(40, device=device))
     assert sync_config(model) is None
     config = model.config
-    found = (
+    sizes = (
         config.num_attention_heads,
         config.num_key_value_heads,
         config.head_dim,
         config.intermediate_size,
     )
-    assert found == (2, 1, 8, 40), f"heads, KV heads, head_dim, neurons: {found}; a head keeps its size"
+    assert sizes == (2, 1, 8, 40), f"heads, KV heads, head_dim, neurons: {sizes}; a head keeps its size"
     assert torch.equal(logits_of(reloaded(model, tmp_path), tokens), logits_of(model, tokens))
 
 
 @pytest.mark.parametrize("kind", ["mistral", "qwen3"])
 def test_2_6_three_heads_of_four_survive_where_the_architecture_allows_it(kind, tokens, device, tmp_path):
-    """hidden_size 32 is not divisible by 3: Qwen3 and Mistral do not mind, because they have a head_dim of
-    their own.
-    """
+    """32 features do not divide by 3: Qwen3 and Mistral do not mind, they have a head_dim of their own."""
     model = tiny(kind, device, kv_heads=4)
     for attention in parts(model)[0]:
         prune_attention_heads(attention, torch.tensor([0, 2, 3], device=device))
@@ -849,9 +832,7 @@ class Turn(nn.Module):
 
 
 class Turns(nn.Module):
-    """Embeds token 0 as (3, 4) and token 1 as (1, 0); ends in a norm that block 3's output must not be taken
-    behind.
-    """
+    """Embeds token 0 as (3, 4) and token 1 as (1, 0); ends in a norm, which is no part of block 3."""
 
     def __init__(self):
         super().__init__()
@@ -950,10 +931,8 @@ def test_2_7_a_dropped_block_passes_its_input_on(kind, tokens, device, tmp_path)
     assert [attention.layer_idx for attention in parts(model)[0]] == [0, 1], (
         "layer_idx must be renumbered: the cache is found by it"
     )
-    generate = lambda cached: model.generate(
-        tokens[:1, :5], max_new_tokens=6, do_sample=False, use_cache=cached
-    )  # noqa: E731
-    assert torch.equal(generate(True), generate(False)), "generation with a cache differs"
+    cached, uncached = (written_by(model, tokens, use_cache) for use_cache in (True, False))
+    assert torch.equal(cached, uncached), "generation with a cache differs"
     assert torch.equal(logits_of(reloaded(model, tmp_path), tokens), logits_of(model, tokens))
 
 
