@@ -29,7 +29,8 @@ def python(code: str, **environment) -> subprocess.CompletedProcess:
 
 
 def test_the_switch_chooses_solutions_for_all_or_for_some_modules():
-    code = "import minicompress.metrics as m, minicompress.pruning as p; print('solutions' in m.__file__, 'solutions' in p.__file__)"
+    code = "from minicompress import metrics, pruning\n"
+    code += "print('solutions' in metrics.__file__, 'solutions' in pruning.__file__)"
     assert python(code, MINICOMPRESS_SOLUTIONS="1").stdout.split() == ["True", "True"]
     assert python(code, MINICOMPRESS_SOLUTIONS="pruning").stdout.split() == ["False", "True"]
     assert python(code, MINICOMPRESS_SOLUTIONS="").stdout.split() == ["False", "False"]
@@ -56,8 +57,11 @@ def models(tmp_path_factory):
     )
     bert = BertConfig(vocab_size=99, num_attention_heads=2, **small)
     for name, model in {
-        "llama": LlamaForCausalLM(llama), "other": LlamaForCausalLM(other), "gpt2": GPT2LMHeadModel(gpt2), "bert": BertForMaskedLM(bert),
-    }.items():  # fmt: skip
+        "llama": LlamaForCausalLM(llama),
+        "other": LlamaForCausalLM(other),
+        "gpt2": GPT2LMHeadModel(gpt2),
+        "bert": BertForMaskedLM(bert),
+    }.items():
         model.save_pretrained(folder / name)
     (folder / "text.py").write_text((ROOT / "minicompress" / "lab" / "corpus.py").read_text())
     (folder / "empty.txt").write_text(" \n")

@@ -24,7 +24,7 @@ TOLD = {
     "assert torch.ones(2).sum() == 3": "expected 3, got tensor(2.).",
     "assert torch.ones(1) == torch.zeros(1)": "expected tensor([0.]), got tensor([1.]).",
     "assert (torch.ones(2) == torch.ones(2)).sum() == 3": "expected 3, got tensor(2).",
-    "assert torch.ones(1, requires_grad=True) is None": "expected None, got tensor([1.], requires_grad=True).",
+    "assert torch.ones(1).requires_grad_() is 1": "expected 1, got tensor([1.], requires_grad=True).",
     "assert type(0.5) is int": "expected int, got float.",
     "assert 'bits' in 'bad sparsity'": "'bits' in 'bad sparsity' does not hold.",
     "assert isinstance(torch.tensor(0.75), float)": "expected float, got tensor(0.7500).",
