@@ -60,10 +60,8 @@ def peak_memory_bytes() -> int:
     from), Windows where psutil finds it, macOS in `getrusage`, in bytes.
     """
     with contextlib.suppress(OSError):
-        return (
-            int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))[1])
-            * 1024
-        )
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
     memory = psutil.Process().memory_info()
     if hasattr(memory, "peak_wset"):  # Windows
         return memory.peak_wset

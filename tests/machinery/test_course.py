@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -24,7 +25,11 @@ from minicompress.pipeline import quantize_model, save_compressed
 
 def python(code: str, **environment) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=os.environ | environment
+        [sys.executable, "-c", code],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        env=os.environ | environment,
     )
 
 
@@ -63,7 +68,7 @@ def models(tmp_path_factory):
         "bert": BertForMaskedLM(bert),
     }.items():
         model.save_pretrained(folder / name)
-    (folder / "text.py").write_text((ROOT / "minicompress" / "lab" / "corpus.py").read_text())
+    shutil.copy(ROOT / "minicompress" / "lab" / "corpus.py", folder / "text.py")
     (folder / "empty.txt").write_text(" \n")
     (folder / "short.txt").write_text("x = 1\n")
     return folder
@@ -73,7 +78,7 @@ def minicompress(*words, **options) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "minicompress.cli", *map(str, words)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         **options,
     )
 
@@ -114,7 +119,7 @@ def test_your_own_model_and_text(models, tmp_path, name):
         "run", "--quick", "--teacher", name, "--text", "text.py", "--out", tmp_path / "out", cwd=models
     )
     assert done.returncode == 0, done.stderr
-    ledger = json.loads((tmp_path / "out" / "ledger.json").read_text())
+    ledger = json.loads((tmp_path / "out" / "ledger.json").read_text(encoding="utf-8"))
     assert [stage["name"] for stage in ledger["stages"]] == [
         "teacher",
         "distilled",
@@ -129,7 +134,7 @@ def test_your_own_model_and_text(models, tmp_path, name):
 
 
 @pytest.mark.skipif(
-    'Exercise 5.4 load_compressed")' not in (ROOT / "minicompress/pipeline.py").read_text(),
+    'Exercise 5.4 load_compressed")' not in (ROOT / "minicompress/pipeline.py").read_text(encoding="utf-8"),
     reason="you have written it",
 )
 def test_a_command_that_needs_an_unwritten_exercise_says_which(tmp_path):
