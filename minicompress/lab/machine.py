@@ -104,10 +104,13 @@ def versions() -> dict:
 
 def commit() -> str:
     """Return the repository's commit, with a + when the working tree differs from it, or 'unknown'."""
-    run = lambda *words: subprocess.run(
-        ["git", *words], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
-    ).stdout.strip()  # noqa: E731
     try:
-        return run("rev-parse", "--short=12", "HEAD") + ("+" if run("status", "--porcelain", "-uno") else "")
+        return git("rev-parse", "--short=12", "HEAD") + "+" * bool(git("status", "--porcelain", "-uno"))
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def git(*words: str) -> str:
+    """What a git command prints about the repository."""
+    options = {"cwd": ROOT, "capture_output": True, "encoding": "utf-8", "check": True}
+    return subprocess.run(["git", *words], **options).stdout.strip()
