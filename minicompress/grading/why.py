@@ -113,7 +113,8 @@ def expectation(compared: Comparison | None, line: str) -> str | None:
     `line` is the first line of the assertion's message. None when the comparison is not why the assertion
     failed (it held, or is only a part of a larger expression), and when its sides say nothing to a reader.
     """
-    if compared is None or not (line == f"assert {compared}" or line.endswith(f" and {compared})")):
+    alone = (f"assert {compared}", f"assert ({compared})")
+    if compared is None or not (line in alone or line.endswith(f" and {compared})")):
         return None
     if not (speaks(compared.left) and speaks(compared.right)):
         return None

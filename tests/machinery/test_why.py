@@ -17,6 +17,7 @@ TOLD = {
     "assert 3 == 4": "expected 4, got 3.",
     "assert 3 != 3": "3 != 3 does not hold.",
     "assert 3 == 3 and 1 + 1 == 4": "expected 4, got 2.",
+    "assert 1 + 1 == 4 and 3 == 3": "expected 4, got 2.",
     "assert (2 > 1 or 1 > 2) and 1 + 1 == 4": "expected 4, got 2.",
     "assert 1 < 3 < 2": "3 < 2 does not hold.",
     "assert 0.25 == pytest.approx(0.5)": "expected 0.5 ± 5.0e-07, got 0.25.",
