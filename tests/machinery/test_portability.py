@@ -115,8 +115,10 @@ def test_every_module_can_be_imported(as_on_windows, tmp_path):
 def checked(as_on_windows, tmp_path_factory) -> dict:
     """The reports on a right, a wrong and an endless answer, and the number of a process that one started."""
     folder = tmp_path_factory.mktemp("answers")
+    mark = "    ### BEGIN SOLUTION\n"
+    proof = '    import os\n    assert not hasattr(os, "killpg"), "the grading process has it"\n'
     answers = {
-        "right": solution_of("1.6", "nm_mask"),
+        "right": solution_of("1.6", "nm_mask").replace(mark, mark + proof),
         "wrong": mistake_of("1.6", "prunes_n").source,
         "endless": ENDLESS.replace("PLACE", repr(str(folder / "sleeper"))),
     }
