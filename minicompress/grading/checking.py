@@ -17,7 +17,7 @@ from minicompress.grading.course import Exercise, exercise, unwritten
 from minicompress.grading.processes import run_module
 from minicompress.grading.report import Outcome, Report
 from minicompress.grading.why import ended
-from minicompress.lab.paths import ROOT, shown
+from minicompress.lab.paths import shown
 
 PATIENCE = 120  # seconds for starting Python and importing libraries on a busy machine
 

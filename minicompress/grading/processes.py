@@ -1,4 +1,4 @@
-"""Run a Python module in a process of its own, and leave nothing of it behind: on Linux, macOS and Windows."""
+"""Run a Python module in a process of its own, and leave nothing of it behind (on every system)."""
 
 import os
 import subprocess

@@ -65,8 +65,8 @@ def ended(text: str) -> str:
 def raised(error: BaseException, place: str, written: dict[str, object]) -> str:
     """An exception in words, with what is usually behind it."""
     first = first_line(error)
-    if kind := re.search(r"DID NOT RAISE (?:<class ')?(?:\w+\.)*(\w+)", first):
-        return f"expected a {kind[1]}, got none"
+    if awaited := re.search(r"DID NOT RAISE (?:<class ')?(?:\w+\.)*(\w+)", first):
+        return f"expected a {awaited[1]}, got none"
     if "NoneType" in first and not place:
         due = [
             name
@@ -86,8 +86,8 @@ def raised(error: BaseException, place: str, written: dict[str, object]) -> str:
 def condition(error: BaseException) -> str:
     """What does not hold, where it is no comparison, and the values it was given where pytest tells them."""
     told = str(error).replace("\\n", " ")
-    if kind := re.search(r"where False = isinstance\((.*), (?:<class ')?[\w.]*?(\w+)[\W]*$", told, re.M):
-        return f"expected {kind[2]}, got {shortened(kind[1])}"
+    if types := re.search(r"where False = isinstance\((.*), (?:<class ')?[\w.]*?(\w+)[\W]*$", told, re.M):
+        return f"expected {types[2]}, got {shortened(types[1])}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     code = [
         linecache.getline(frame.filename, number).strip()
@@ -113,7 +113,8 @@ def expectation(compared: Comparison | None, line: str) -> str | None:
     `line` is the first line of the assertion's message. None when the comparison is not why the assertion
     failed (it held, or is only a part of a larger expression), and when its sides say nothing to a reader.
     """
-    if compared is None or not (line == f"assert {compared}" or line.endswith(f" and {compared})")):
+    alone = (f"assert {compared}", f"assert ({compared})")
+    if compared is None or not (line in alone or line.endswith(f" and {compared})")):
         return None
     if not (speaks(compared.left) and speaks(compared.right)):
         return None

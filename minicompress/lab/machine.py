@@ -60,7 +60,8 @@ def peak_memory_bytes() -> int:
     from), Windows where psutil finds it, macOS in `getrusage`, in bytes.
     """
     with contextlib.suppress(OSError):
-        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
     memory = psutil.Process().memory_info()
     if hasattr(memory, "peak_wset"):  # Windows
         return memory.peak_wset
@@ -76,7 +77,7 @@ def hardware() -> dict:
     """Describe the machine for a results file, without naming it."""
     cpu = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 cpu = line.split(":", 1)[1].strip()
                 break
@@ -103,12 +104,13 @@ def versions() -> dict:
 
 def commit() -> str:
     """Return the repository's commit, with a + when the working tree differs from it, or 'unknown'."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
     try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+        return git("rev-parse", "--short=12", "HEAD") + "+" * bool(git("status", "--porcelain", "-uno"))
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def git(*words: str) -> str:
+    """What a git command prints about the repository."""
+    options = {"cwd": ROOT, "capture_output": True, "encoding": "utf-8", "check": True}
+    return subprocess.run(["git", *words], **options).stdout.strip()

@@ -13,7 +13,7 @@ from minicompress.grading.graders import run_graders
 
 @pytest.fixture(scope="session", autouse=True)
 def kept_bytecode():
-    """Grading imports the same files hundreds of times: keep their bytecode, whatever the environment says."""
+    """Grading imports the same files hundreds of times: keep the bytecode, whatever the environment says."""
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     yield
     sys.dont_write_bytecode = before

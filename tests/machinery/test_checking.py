@@ -1,4 +1,4 @@
-"""Checking a learner's file: what is graded, in a process of its own, and how everything ends in a sentence."""
+"""Checking a learner's file: in a process of its own, and whatever it holds, it ends in a sentence."""
 
 import dataclasses
 import re
@@ -110,7 +110,9 @@ def test_whatever_the_learner_wrote_ends_in_a_sentence(text, work, in_this_proce
 
 
 def test_a_missing_error_is_told_in_words(work, in_this_process):
-    careless = "\ndef channel_importance(weight):\n    return weight.float().flatten(1).norm(dim=1)\n"
+    careless = (
+        "\ndef channel_importance(weight):\n    return weight.float().reshape(len(weight), -1).norm(dim=1)\n"
+    )
     report = checking.examine(exercise("2.1"), work("2.1", careless))
     assert report.reason.endswith("fails: expected a ValueError, got none.")
 

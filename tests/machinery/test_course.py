@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -24,12 +25,17 @@ from minicompress.pipeline import quantize_model, save_compressed
 
 def python(code: str, **environment) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=os.environ | environment
+        [sys.executable, "-c", code],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        env=os.environ | environment,
     )
 
 
 def test_the_switch_chooses_solutions_for_all_or_for_some_modules():
-    code = "import minicompress.metrics as m, minicompress.pruning as p; print('solutions' in m.__file__, 'solutions' in p.__file__)"
+    code = "from minicompress import metrics, pruning\n"
+    code += "print('solutions' in metrics.__file__, 'solutions' in pruning.__file__)"
     assert python(code, MINICOMPRESS_SOLUTIONS="1").stdout.split() == ["True", "True"]
     assert python(code, MINICOMPRESS_SOLUTIONS="pruning").stdout.split() == ["False", "True"]
     assert python(code, MINICOMPRESS_SOLUTIONS="").stdout.split() == ["False", "False"]
@@ -56,10 +62,13 @@ def models(tmp_path_factory):
     )
     bert = BertConfig(vocab_size=99, num_attention_heads=2, **small)
     for name, model in {
-        "llama": LlamaForCausalLM(llama), "other": LlamaForCausalLM(other), "gpt2": GPT2LMHeadModel(gpt2), "bert": BertForMaskedLM(bert),
-    }.items():  # fmt: skip
+        "llama": LlamaForCausalLM(llama),
+        "other": LlamaForCausalLM(other),
+        "gpt2": GPT2LMHeadModel(gpt2),
+        "bert": BertForMaskedLM(bert),
+    }.items():
         model.save_pretrained(folder / name)
-    (folder / "text.py").write_text((ROOT / "minicompress" / "lab" / "corpus.py").read_text())
+    shutil.copy(ROOT / "minicompress" / "lab" / "corpus.py", folder / "text.py")
     (folder / "empty.txt").write_text(" \n")
     (folder / "short.txt").write_text("x = 1\n")
     return folder
@@ -69,7 +78,7 @@ def minicompress(*words, **options) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "minicompress.cli", *map(str, words)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         **options,
     )
 
@@ -110,7 +119,7 @@ def test_your_own_model_and_text(models, tmp_path, name):
         "run", "--quick", "--teacher", name, "--text", "text.py", "--out", tmp_path / "out", cwd=models
     )
     assert done.returncode == 0, done.stderr
-    ledger = json.loads((tmp_path / "out" / "ledger.json").read_text())
+    ledger = json.loads((tmp_path / "out" / "ledger.json").read_text(encoding="utf-8"))
     assert [stage["name"] for stage in ledger["stages"]] == [
         "teacher",
         "distilled",
@@ -125,7 +134,7 @@ def test_your_own_model_and_text(models, tmp_path, name):
 
 
 @pytest.mark.skipif(
-    'Exercise 5.4 load_compressed")' not in (ROOT / "minicompress/pipeline.py").read_text(),
+    'Exercise 5.4 load_compressed")' not in (ROOT / "minicompress/pipeline.py").read_text(encoding="utf-8"),
     reason="you have written it",
 )
 def test_a_command_that_needs_an_unwritten_exercise_says_which(tmp_path):

@@ -1,7 +1,5 @@
 """How the answer to a check is shown."""
 
-from pathlib import Path
-
 import pytest
 from rich.console import Console
 
@@ -47,4 +45,4 @@ def test_the_time_of_saving_is_told(seconds, said, monkeypatch):
 
 
 def test_a_report_without_outcomes_is_not_solved():
-    assert not Report(exercise("1.6"), Path("pruning.py").name, 0.0).solved
+    assert not Report(exercise("1.6"), "pruning.py", saved=0.0).solved
