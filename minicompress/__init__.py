@@ -10,17 +10,7 @@ import os
 import sys
 from importlib.abc import MetaPathFinder
 
-from minicompress.lab.paths import SOLUTIONS
-
-CHAPTERS = (
-    "metrics",
-    "pruning",
-    "structured_pruning",
-    "distillation",
-    "low_rank",
-    "quantization",
-    "pipeline",
-)
+from minicompress.lab.paths import CHAPTERS, SOLUTIONS
 
 
 class SolutionFinder(MetaPathFinder):

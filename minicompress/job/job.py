@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from minicompress import CHAPTERS, pipeline
+from minicompress import pipeline
 from minicompress.job.decode import PROMPTS, complete
 from minicompress.job.measure import measure_alone
 from minicompress.job.scores import ScoreBook
@@ -28,7 +28,7 @@ from minicompress.lab.evaluation import accuracy_kept
 from minicompress.lab.files import write_json
 from minicompress.lab.machine import commit, hardware, versions
 from minicompress.lab.models import Text
-from minicompress.lab.paths import ASSETS, ROOT, shown
+from minicompress.lab.paths import ASSETS, CHAPTERS, ROOT, shown
 
 Stage = Callable[[nn.Module], tuple[nn.Module, Account]]
 NOT_BEGUN = Account(Training.SHIPPED, "as it came")  # what is said of the teacher, before any stage

@@ -11,6 +11,17 @@ ROOT = Path(__file__).resolve().parents[2]
 ASSETS, RESULTS, SOLUTIONS = ROOT / "assets", ROOT / "results", ROOT / "solutions"
 TESTS, OUT = ROOT / "tests", ROOT / "out"
 
+# The learner's seven modules, in the order of the course.
+CHAPTERS = (
+    "metrics",
+    "pruning",
+    "structured_pruning",
+    "distillation",
+    "low_rank",
+    "quantization",
+    "pipeline",
+)
+
 
 def results(name: str) -> dict:
     """The measured figures in `results/<name>.json`.

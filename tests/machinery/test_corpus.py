@@ -56,7 +56,8 @@ def test_the_tokenizer_has_2048_tokens_and_loses_nothing():
 
 
 def test_summarization_pairs_leave_the_docstring_out_of_the_prompt():
-    source = 'def add(a, b):\n    """Return the sum of a and b.\n\n    More.\n    """\n    # a comment\n    return a + b\n'
+    docstring = '"""Return the sum of a and b.\n\n    More.\n    """'
+    source = f"def add(a, b):\n    {docstring}\n    # a comment\n    return a + b\n"
     assert corpus.summarization_pairs(source) == [
         ("def add(a, b):\n    return a + b", "Return the sum of a and b.")
     ]

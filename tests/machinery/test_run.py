@@ -53,8 +53,9 @@ def test_a_killed_run_that_is_resumed_gives_the_same_file_as_an_uninterrupted_on
 def test_the_ledger_has_every_field_for_every_stage(finished):
     ledger = json.loads((finished / "ledger.json").read_text())
     fields = {
-        "name", "parameters", "nonzeros", "tensor_bytes_predicted", "tensor_bytes_measured", "header_bytes", "file_bytes", "perplexity",
-        "top1_accuracy", "accuracy_kept", "accuracy_kept_interval", "tokens_per_second", "peak_memory_bytes", "training",
+        "name", "parameters", "nonzeros", "tensor_bytes_predicted", "tensor_bytes_measured", "header_bytes",
+        "manifest_bytes", "file_bytes", "perplexity", "top1_accuracy", "accuracy_kept",
+        "accuracy_kept_interval", "tokens_per_second", "peak_memory_bytes", "training",
     }  # fmt: skip
     assert [stage["name"] for stage in ledger["stages"]] == [
         "teacher",
