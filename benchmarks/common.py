@@ -67,8 +67,13 @@ def measure_parts(
 
 
 def main(name: str, parts: Mapping[str, Part], facts: Callable[[], dict] = dict) -> None:
-    """The command `python -m benchmarks.<name> [PART ...]`."""
+    """The command `python -m benchmarks.<name> [PART ...]` of a benchmark that trains or runs models."""
     keep_freed_memory()
+    command(name, parts, facts)
+
+
+def command(name: str, parts: Mapping[str, Part], facts: Callable[[], dict] = dict) -> None:
+    """The same, with the C library's own way of handling memory."""
     try:
         measure_parts(name, parts, sys.argv[1:], facts)
     except ValueError as error:

@@ -10,7 +10,6 @@ others.
 """
 
 import statistics
-import sys
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -274,11 +273,6 @@ def magnitude(shapes: tuple = ((4096, 4096), (32_000, 4096)), rounds: int = 5) -
 PARTS = {"masks": masks, "speed": speed, "magnitude": magnitude}
 
 
-def main(wanted: list[str]) -> None:
-    """Without `keep_freed_memory`: the times and bytes are those of a plain program."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    common.measure_parts("parity", PARTS, wanted)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    common.command("parity", PARTS)  # not `main`: its times and bytes are those of a plain program

@@ -99,7 +99,7 @@ def test_an_unknown_part_is_refused_by_name_before_anything_is_measured(module, 
 def test_the_command_names_an_unknown_part_without_a_traceback(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["benchmarks.pruning", "curve"])
     with pytest.raises(SystemExit, match="pruning: unknown part 'curve'"):
-        common.main("pruning", pruning.PARTS)
+        common.command("pruning", pruning.PARTS)
 
 
 def test_an_unknown_set_of_benchmarks_is_refused_by_name():
