@@ -26,6 +26,7 @@ SETS = {
         "low_rank": (),
         "quantization": ("bits", "int8"),
         "combined": (),
+        "cuts": (),
     },
     "parity": {
         "parity": (),
