@@ -177,14 +177,17 @@ class Block:
         Q, K and V read the very same tensor, so do gate and up.
         """
         for passage in self._passages:
-            with watch_inputs(self.layers) as inputs:
-                passage.run(self._block)
-            readers: dict[tuple, tuple[torch.Tensor, list[str]]] = {}
-            for name, x in inputs:  # all of them are alive, so no two have the same place by chance
-                place = x.data_ptr(), x.shape, x.stride()  # a part of a tensor can begin where the whole does
-                readers.setdefault(place, (x, []))[1].append(name)
-            for x, names in readers.values():
-                yield tuple(names), real_tokens(x, passage.batch)
+            yield from self._one_batch(passage)  # whose inputs are let go before the next batch runs
+
+    def _one_batch(self, passage: Passage) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
+        with watch_inputs(self.layers) as inputs:
+            passage.run(self._block)
+        readers: dict[tuple, tuple[torch.Tensor, list[str]]] = {}
+        for name, x in inputs:  # all of them are alive, so no two have the same place by chance
+            place = x.data_ptr(), x.shape, x.stride()  # a part of a tensor can begin where the whole does
+            readers.setdefault(place, (x, []))[1].append(name)
+        for x, names in readers.values():
+            yield tuple(names), real_tokens(x, passage.batch)
 
 
 def layers_by_block(model: nn.Module) -> list[tuple[nn.Module, dict[str, nn.Module]]]:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from minicompress.lab.modules import check_layer, is_conv1d, linear_layers, owners
-from minicompress.pruning import apply_mask
+from minicompress.pruning import apply_mask, wanda_prune
 
 
 def test_linear_layers_leaves_out_embeddings_and_the_head(llama, gpt2):
@@ -47,3 +47,11 @@ def test_owners_finds_tied_weights_and_is_not_fooled_by_other_references(llama):
     named, optimizer = dict(llama.named_parameters()), torch.optim.SGD(llama.parameters(), lr=0.1)
     assert len(owners(weight)) == 1 and len(owners(llama.lm_head.weight)) == 2
     assert named and optimizer
+
+
+def test_a_masked_model_is_not_pruned_in_vain(llama, tokens):
+    """Its weights are computed anew at each use: zeros written into them would be lost."""
+    layer = llama.model.layers[0].mlp.up_proj
+    apply_mask(layer, torch.ones_like(layer.weight, dtype=torch.bool))
+    with pytest.raises(ValueError, match="bake_masks"):
+        wanda_prune(llama, [{"input_ids": tokens}])
