@@ -59,7 +59,7 @@ def renew(existing: str, fresh: str) -> str:
 def main(force: bool) -> None:
     for path in sorted(SOLUTIONS.glob("*.py")):
         target, fresh = ROOT / "minicompress" / path.name, stub(path.stem, path.read_text(encoding="utf-8"))
-        new = fresh if force or not target.exists() else renew(target.read_text(encoding="utf-8"), fresh)
+        new = fresh if force or not target.exists() else renew(target.read_text(encoding="utf-8-sig"), fresh)
         with atomic_write(target) as temporary:
             temporary.write_text(new, encoding="utf-8", newline="\n")
 
