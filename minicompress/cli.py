@@ -2,6 +2,7 @@
 `corpus`.
 """
 
+import io
 import json
 import os
 import sys
@@ -194,6 +195,9 @@ def quiet_transformers() -> None:
 
 def main() -> None:
     """Run a command. Bad input ends in one sentence and exit code 2, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):  # a redirected Windows shell is not UTF-8 by itself
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:

@@ -102,12 +102,12 @@ def batches_done(folder: Path, sequences: int) -> int:
 
 def read_number(path: Path) -> int:
     """The number in a file; 0 when there is none."""
-    return int(path.read_text()) if path.is_file() else 0
+    return int(path.read_text(encoding="utf-8")) if path.is_file() else 0
 
 
 def write_number(path: Path, number: int) -> None:
     with atomic_write(path) as temporary:
-        temporary.write_text(str(number))
+        temporary.write_text(str(number), encoding="utf-8")
 
 
 def top_distillation_loss(

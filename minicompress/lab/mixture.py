@@ -83,7 +83,7 @@ def select_unseen(
 
 def packages_of_lock_file(lock_file: Path) -> list[str]:
     """Name the distributions that a requirements file pins, in its order."""
-    lines = (line.split("#")[0].strip() for line in lock_file.read_text().splitlines())
+    lines = (line.split("#")[0].strip() for line in lock_file.read_text(encoding="utf-8").splitlines())
     return [re.split(r"[=<>!~\[; ]", line)[0] for line in lines if line]
 
 
