@@ -1,5 +1,6 @@
 """Shared by all graders: the device, the seed, tiny models, and a rule that no grader may leave a trace."""
 
+import gc
 import linecache
 import os
 import re
@@ -17,6 +18,13 @@ from minicompress.grading import course
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="run the graders on this device: cpu or cuda")
     parser.addoption("--seed", type=int, default=0, help="seed of the random inputs")
+
+
+def pytest_collection_finish(session):
+    """What is imported by now stays: the garbage collector, and the search for tied weights, may pass it over."""
+    if not gc.get_freeze_count():  # graders run inside tests, too
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -39,8 +39,8 @@ class Effort:
 
 FULL = Effort(
     "full",
-    continuing=Schedule(24, 1e-4),
-    own_cut=Schedule(200, 2e-3),
+    continuing=Schedule(50, 2e-5),
+    own_cut=Schedule(100, 2e-3),
     from_scratch=(Schedule(1500, 4e-3), Schedule(3000, 2e-3)),
     own_model=(Schedule(100, 3e-4, rows=8), Schedule(100, 1e-4, rows=8)),
     per_file=16,

@@ -174,6 +174,6 @@ def leaves_encoding_open(call: ast.Call) -> bool:
     reads = called.endswith(".read_text") and not call.args  # not a function of ours, which is given a path
     writes = called.endswith(".write_text")
     opens = called in ("open", "os.fdopen") or (called.endswith(".open") and called != "tokenize.open")
-    runs = "text" in words or "universal_newlines" in words
+    runs = called.startswith("subprocess.") and ("text" in words or "universal_newlines" in words)
     binary = any("b" in str(mode) for mode in modes)
     return "encoding" not in words and (reads or writes or (opens and not binary) or runs)
