@@ -23,8 +23,8 @@ def size_of(model: nn.Module) -> dict:
 
 
 def teacher_bytes() -> int:
-    """The bytes of the teacher's file: what every ratio is counted from."""
-    return (paths.ASSETS / "teacher" / "model.safetensors").stat().st_size
+    """The bytes of the teacher's file in the ledger: what every ratio is counted from."""
+    return paths.results("ledger")["stages"][0]["file_bytes"]
 
 
 def artefact() -> Path:

@@ -21,34 +21,32 @@ app = typer.Typer(
 )
 
 
+def switch(name: str, help: str) -> typer.models.OptionInfo:
+    """An option that takes no value: it is given or not."""
+    return typer.Option(f"--{name}", help=help)
+
+
+OWN_TEACHER = typer.Option(help="Your own causal LM: a folder or a hub id. Default: the shipped teacher.")
+OWN_TEXT = typer.Option(help="Text files for your own model; give the option once a file.")
+OWN_STUDENT = typer.Option(help="Your own student; default: every other layer of the teacher.")
+OUT = typer.Option(help="Folder for the ledger, the plot and the files of all stages.")
+RESUME = switch("resume", "Do not run finished stages of this very run again.")
+QUICK = switch("quick", "A few steps and sequences: shows that everything works, not how well.")
+FROM_SCRATCH = switch("from-scratch", "Distill the student from random weights (over an hour).")
+REMEASURE = switch("remeasure", "Measure the teacher anew instead of reading its shipped scores.")
+
+
 @app.command()
 def run(
-    teacher: Annotated[
-        str | None,
-        typer.Option(help="Your own causal LM: a folder or a hub id. Default: the shipped teacher."),
-    ] = None,
-    text: Annotated[
-        list[Path] | None, typer.Option(help="Text files for your own model; give the option once a file.")
-    ] = None,
-    student: Annotated[
-        str | None, typer.Option(help="Your own student; default: every other layer of the teacher.")
-    ] = None,
-    out: Annotated[
-        Path, typer.Option(help="Folder for the ledger, the plot and the files of all stages.")
-    ] = Path("out"),
+    teacher: Annotated[str | None, OWN_TEACHER] = None,
+    text: Annotated[list[Path] | None, OWN_TEXT] = None,
+    student: Annotated[str | None, OWN_STUDENT] = None,
+    out: Annotated[Path, OUT] = Path("out"),
     seed: int = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Do not run finished stages again.")] = False,
-    quick: Annotated[
-        bool,
-        typer.Option("--quick", help="A few steps and sequences: shows that everything works, not how well."),
-    ] = False,
-    from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="Distill the student from random weights (over an hour).")
-    ] = False,
-    remeasure: Annotated[
-        bool,
-        typer.Option("--remeasure", help="Measure the teacher anew instead of reading its shipped scores."),
-    ] = False,
+    resume: Annotated[bool, RESUME] = False,
+    quick: Annotated[bool, QUICK] = False,
+    from_scratch: Annotated[bool, FROM_SCRATCH] = False,
+    remeasure: Annotated[bool, REMEASURE] = False,
 ) -> None:
     """Compress a model: distill, prune, fine-tune, quantize, save, reload, evaluate, and show the ledger."""
     from minicompress.job import recipes
