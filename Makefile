@@ -3,16 +3,17 @@
 PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
-TESTING := OMP_NUM_THREADS=1 MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m pytest -n $(WORKERS)
+TESTING := OMP_NUM_THREADS=1 MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 run: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/minicompress run
 
 # WORKERS processes, one thread each: two threads in each of two processes would wait for each other.
+# A file stays in one process: its tests share fixtures, and a notebook's cells their kernel.
 test: .venv/ready
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(TESTING) --dist loadgroup
-	$(TESTING) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
+	$(TESTING)
+	$(TESTING) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

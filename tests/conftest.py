@@ -21,7 +21,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_finish(session):
-    """What is imported by now stays: the garbage collector, and the search for tied weights, may pass it over."""
+    """What is imported by now stays: the search for garbage, and for tied weights, may pass it over."""
     if not gc.get_freeze_count():  # graders run inside tests, too
         gc.collect()
         gc.freeze()

@@ -9,9 +9,7 @@ from minicompress.grading.graders import files_under, run_graders
 from minicompress.grading.stubs import stub
 
 
-@pytest.mark.parametrize(
-    "key", [pytest.param(key, marks=pytest.mark.xdist_group(f"exercise {key}")) for key in graded_exercises()]
-)
+@pytest.mark.parametrize("key", graded_exercises())
 def test_on_stubs_every_grader_fails_and_names_the_exercise(key):
     fresh = stub(exercise(key).module, reference(key))
     outcomes = run_graders(exercise(key), assemble(exercise(key), fresh)).outcomes

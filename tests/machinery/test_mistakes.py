@@ -1,6 +1,6 @@
 """Every known wrong answer fails the graders and is recognised.
 
-Tests of one exercise share what its wrong answers gave, so they belong into one process.
+Tests of one exercise share what its wrong answers gave, so this file belongs into one process.
 """
 
 import functools
@@ -20,15 +20,9 @@ def run_once(key: str, name: str) -> Result:
     return run_mistake(exercise(key), mistake_of(key, name))
 
 
-def together(key: str, *more: str):
-    """One test case, in the process of all cases of its exercise."""
-    return pytest.param(key, *more, marks=pytest.mark.xdist_group(f"exercise {key}"))
-
-
-each_exercise = pytest.mark.parametrize("key", [together(key) for key in KEYS])
+each_exercise = pytest.mark.parametrize("key", KEYS)
 each_mistake = pytest.mark.parametrize(
-    ("key", "name"),
-    [together(key, mistake.name) for key in KEYS for mistake in known_mistakes(exercise(key))],
+    ("key", "name"), [(key, mistake.name) for key in KEYS for mistake in known_mistakes(exercise(key))]
 )
 
 

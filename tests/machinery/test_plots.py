@@ -1,5 +1,7 @@
 """The plots: what a chart shows, and the picture of a ledger."""
 
+import importlib
+
 import matplotlib
 import pytest
 
@@ -17,10 +19,9 @@ def no_window():
 
 
 def test_importing_the_plots_leaves_a_notebooks_backend_alone(monkeypatch):
-    monkeypatch.setattr(matplotlib, "use", lambda *_, **__: pytest.fail("the backend was changed"))
-    import importlib
-
-    importlib.reload(plots)
+    with monkeypatch.context() as patched:  # over before the fixture gives the backend back
+        patched.setattr(matplotlib, "use", lambda *_, **__: pytest.fail("the backend was changed"))
+        importlib.reload(plots)
 
 
 def test_a_chart_is_labelled_and_explains_its_curves():

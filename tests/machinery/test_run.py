@@ -17,7 +17,7 @@ from minicompress.lab.paths import ROOT
 
 QUICK = [sys.executable, "-m", "minicompress.cli", "run", "--quick", "--seed", "3", "--out"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("the quick run")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
