@@ -23,7 +23,7 @@ def test_1_1_does_not_mean_1_10():
     assert names and all(name.startswith("test_1_1_") for name in names)
 
 
-@pytest.mark.parametrize("folder", ["/tmp/abc", r"C:\Temp\abc", r"C:\\Temp\\abc"])
+@pytest.mark.parametrize("folder", ["/files/abc", r"C:\Temp\abc", r"C:\\Temp\\abc"])
 def test_the_folder_of_temporary_files_is_left_out_of_what_is_said(folder):
     slash = "/" if "/" in folder else "\\"
     path = f"{folder}{slash}files{slash}test_1_1_name0{slash}model.safetensors"
