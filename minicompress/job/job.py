@@ -94,7 +94,7 @@ def run(job: Job, out: Path, resume: bool = False) -> dict:
             "training": dataclasses.asdict(account),
         }
 
-    stages = [(name, with_bar(name, step)) for name, step in job.steps(note)]
+    stages = [(name, announcing(name, step)) for name, step in job.steps(note)]
     ledger = pipeline.compress(job.teacher, job.student, stages, evaluate, out)
     reference = book[ledger[0]["weights"]].hits
     for record in tqdm(ledger, desc="speed and memory, each in a fresh process"):
@@ -106,7 +106,7 @@ def run(job: Job, out: Path, resume: bool = False) -> dict:
     return report
 
 
-def with_bar(name: str, step: Callable[[nn.Module], nn.Module]) -> Callable[[nn.Module], nn.Module]:
+def announcing(name: str, step: Callable[[nn.Module], nn.Module]) -> Callable[[nn.Module], nn.Module]:
     """The step, announced on stderr: its measuring takes a while, too."""
 
     def announced(model: nn.Module) -> nn.Module:
