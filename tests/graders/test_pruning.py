@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
 
+from minicompress.grading.expect import expect_close, expect_equal, refused
 from minicompress.lab.modules import linear_layers
 from minicompress.pruning import (
     apply_mask,
@@ -476,121 +477,156 @@ def test_1_6_refuses_what_is_no_pattern(columns, n, m, named):
 
 SPARSE = {
     "a matrix": torch.tensor([[0.0, 5.0, 0.0], [7.0, 0.0, -2.0]]),
-    "a vector of 9": torch.tensor([5.0, 0, 0, 7, 0, 0, 0, 0, 3]),
     "three dimensions": torch.arange(24.0).view(2, 3, 4) % 3,
     "all zero": torch.zeros(3, 5),
     "no zero": torch.ones(4, 4),
     "bf16": torch.tensor([[0, 1.5], [2.5, 0]], dtype=torch.bfloat16),
     "transposed": torch.tensor([[1.0, 0, 0], [0, 2, 3]]).T,
-    "eight wide": (torch.arange(64.0).view(8, 8) % 7 - 3).clamp(min=0),
 }
 
 
 def test_1_7_coo_by_hand(device):
     indices, values = to_coo(SPARSE["a matrix"].to(device))
-    assert indices.dtype == torch.int64 and indices.shape == (2, 3), "int64 [ndim, nnz]: one row a dimension"
-    assert indices.tolist() == [[0, 1, 1], [1, 0, 2]], (
-        "the first row says which row, the second which column, in row-major order"
+    expect_equal(
+        indices,
+        [[0, 1, 1], [1, 0, 2]],
+        "the first row of the indices holds the matrix's rows, the second its columns, in row-major order",
     )
-    assert values.tolist() == [5.0, 7.0, -2.0]
+    expect_equal(values, [5.0, 7.0, -2.0], "the values are all that is not zero, in row-major order")
 
 
-def test_1_7_coo_agrees_with_torch_sparse(device):
-    weight = torch.randn(6, 7, device=device).clamp(min=0)
-    theirs = weight.to_sparse_coo().coalesce()
-    indices, values = to_coo(weight)
-    assert torch.equal(indices, theirs.indices()) and torch.equal(values, theirs.values())
+def test_1_7_coo_indices_are_int64(device):
+    expect_equal(to_coo(SPARSE["a matrix"].to(device))[0].dtype, torch.int64, "the indices are int64")
+
+
+def test_1_7_coo_is_decoded_by_hand(device):
+    indices = torch.tensor([[0, 1, 1], [1, 0, 2]], device=device)
+    weight = from_coo(indices, torch.tensor([5.0, 7.0, -2.0], device=device), (2, 3))
+    expect_equal(weight, [[0.0, 5.0, 0.0], [7.0, 0.0, -2.0]], "each value goes to its row and column")
 
 
 def test_1_7_bitmask_by_hand(device):
     """Kept are entries 0, 3 and 8: byte 0 is 2^0 + 2^3 = 9, byte 1 is 2^0 = 1."""
-    bits, values = to_bitmask(SPARSE["a vector of 9"].to(device))
-    assert bits.dtype == torch.uint8 and bits.tolist() == [9, 1], "the least significant bit comes first"
-    assert values.tolist() == [5.0, 7.0, 3.0]
+    bits, values = to_bitmask(torch.tensor([5.0, 0, 0, -7, 0, 0, 0, 0, 3], device=device))
+    expect_equal(bits, [9, 1], "a byte holds 8 entries, the least significant bit first")
+    expect_equal(values, [5.0, -7.0, 3.0], "the values are all that is not zero, in row-major order")
+
+
+def test_1_7_bits_are_uint8(device):
+    expect_equal(to_bitmask(SPARSE["a matrix"].to(device))[0].dtype, torch.uint8, "the bits are uint8")
+
+
+def test_1_7_bitmask_goes_through_a_matrix_row_by_row_whatever_its_strides(device):
+    """[[1, 0], [0, 2], [0, 3]], stored by columns: entries 0, 3 and 5 are kept, 1 + 8 + 32."""
+    bits, values = to_bitmask(SPARSE["transposed"].to(device))
+    expect_equal((bits, values), ([41], [1.0, 2.0, 3.0]), "entries are counted row by row")
+
+
+def test_1_7_bitmask_is_decoded_by_hand(device):
+    bits = torch.tensor([9, 1], dtype=torch.uint8, device=device)
+    weight = from_bitmask(bits, torch.tensor([5.0, -7.0, 3.0], device=device), (3, 3))
+    expect_equal(
+        weight,
+        [[5.0, 0.0, 0.0], [-7.0, 0.0, 0.0], [0.0, 0.0, 3.0]],
+        "a bit that is set takes the next value, the least significant bit first",
+    )
 
 
 @pytest.mark.parametrize("case", SPARSE)
-def test_1_7_coo_and_bitmask_give_back_every_tensor_exactly(case, device):
+def test_1_7_what_is_stored_comes_back(case, device):
     weight = SPARSE[case].to(device)
-    for again in (from_coo(*to_coo(weight), weight.shape), from_bitmask(*to_bitmask(weight), weight.shape)):
-        assert again.dtype == weight.dtype and again.device == weight.device and torch.equal(again, weight)
+    for name, again in (
+        ("coo", from_coo(*to_coo(weight), weight.shape)),
+        ("bitmask", from_bitmask(*to_bitmask(weight), weight.shape)),
+    ):
+        expect_equal(again, weight, f"from_{name} undoes to_{name}")
+        expect_equal(again.dtype, weight.dtype, f"from_{name} gives a tensor of the values' dtype")
+        assert again.device == weight.device, f"from_{name} stays on the values' device"
 
 
 @pytest.mark.parametrize(
-    ("format", "expected"),
+    ("format", "expected", "rule"),
     [
-        ("dense", 64),
-        ("coo", 32 + 16 * 16),
-        ("csr", 32 + 8 * 16 + 8 * 5),
-        ("bitmask", 32 + 4),
-        ("2:4", 32 + 4),
+        ("dense", 64, "dense stores all 32 entries, zeros too"),
+        ("coo", 32 + 16 * 16, "coo stores 16 values of 2 bytes and two int64 for each"),
+        ("csr", 32 + 8 * 16 + 8 * 5, "csr stores 16 values, an int64 for each, and rows + 1 int64 offsets"),
+        ("bitmask", 32 + 4, "bitmask stores 16 values and a bit for each of the 32 entries"),
+        ("2:4", 32 + 4, "2:4 stores 16 values and 2 bits for each of them"),
     ],
 )
-def test_1_7_bytes_of_a_4_by_8_matrix_half_pruned_at_16_bits(format, expected):
-    result = storage_bytes((4, 8), 0.5, 16, format)
-    assert result == expected and type(result) is int, "bytes are whole numbers"
+def test_1_7_bytes_of_a_4_by_8_matrix_half_pruned_at_16_bits(format, expected, rule):
+    expect_equal(storage_bytes((4, 8), 0.5, 16, format), expected, rule)
 
 
 @pytest.mark.parametrize(("shape", "expected"), [((6,), 3 * 2 + 3 * 8), ((2, 3, 4), 12 * 2 + 12 * 24)])
 def test_1_7_coo_has_one_index_a_dimension(shape, expected):
-    assert storage_bytes(shape, 0.5, 16, "coo") == expected, (
-        "16 bytes of indices a value are those of a matrix"
-    )
+    expect_equal(storage_bytes(shape, 0.5, 16, "coo"), expected, "coo stores one int64 a dimension and value")
 
 
-def test_1_7_the_articles_coo_at_half_sparsity_is_larger_than_dense():
-    """fp32, 4096 x 4096: 8,388,608 values of 4 bytes and two int64 each, 168 MB against 67 MB dense."""
-    assert (
-        storage_bytes((4096, 4096), 0.5, 32, "coo")
-        == 8_388_608 * 20
-        > 2 * storage_bytes((4096, 4096), 0.5, 32, "dense")
-    )
-
-
-@pytest.mark.parametrize("sparsity", [0.0, 0.3, 0.5, 0.99, 1.0])
-def test_1_7_predicted_bytes_match_the_stored_ones(sparsity, device):
-    weight = torch.randn(13, 9, device=device)
-    weight[~magnitude_mask(weight, sparsity)] = 0.0
-
-    def size(*tensors):
-        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-    csr = weight.cpu().to_sparse_csr()
-    assert storage_bytes((13, 9), sparsity, 32, "coo") == size(*to_coo(weight))
-    assert storage_bytes((13, 9), sparsity, 32, "bitmask") == size(*to_bitmask(weight))
-    assert storage_bytes((13, 9), sparsity, 32, "csr") == size(
-        csr.crow_indices(), csr.col_indices(), csr.values()
-    )
+def test_1_7_the_pruned_ones_are_counted_as_a_mask_counts_them():
+    """0.27 * 10 rounds to 3 pruned, 7 kept; 0.5 * 5 rounds to 2 pruned, 3 kept."""
+    rule = "round(sparsity * numel) entries are pruned, the others are kept"
+    expect_equal(storage_bytes((10,), 0.27, 8, "bitmask"), 7 + 2, rule)
+    expect_equal(storage_bytes((5,), 0.5, 8, "bitmask"), 3 + 1, rule)
 
 
 def test_1_7_odd_bits_round_up_to_whole_bytes():
-    """5 kept values of 3 bits are 15 bits: 2 bytes; the mask of 5 entries takes 1."""
-    assert storage_bytes((5,), 0.0, 3, "dense") == 2 and storage_bytes((5,), 0.0, 3, "bitmask") == 3
+    """5 values of 3 bits are 15 bits, 2 bytes; the places of 12 entries take 2 more."""
+    rule = "the values together, and the places together, are rounded up to whole bytes"
+    expect_equal(storage_bytes((5,), 0.0, 3, "dense"), 2, rule)
+    expect_equal(storage_bytes((1, 12), 0.5, 4, "2:4"), 3 + 2, rule)
+    expect_equal(storage_bytes((5,), 0.0, 3, "coo"), 2 + 40, rule)
+
+
+@pytest.mark.parametrize("format", ["dense", "coo", "csr", "bitmask", "2:4"])
+def test_1_7_bytes_are_whole_numbers(format):
+    expect_equal(type(storage_bytes((4, 8), 0.5, 16, format)), int, "bytes are an int")
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.3, 1.0])
+def test_1_7_predicted_bytes_match_the_stored_ones(sparsity, device):
+    weight = torch.randn(13, 9, device=device)
+    weight[~magnitude_mask(weight, sparsity)] = 0.0
+    csr = weight.cpu().to_sparse_csr()
+    stored = {
+        "coo": to_coo(weight),
+        "bitmask": to_bitmask(weight),
+        "csr": (csr.crow_indices(), csr.col_indices(), csr.values()),
+    }
+    for format, parts in stored.items():
+        size = sum(part.numel() * part.element_size() for part in parts)
+        predicted = storage_bytes((13, 9), sparsity, 32, format)
+        expect_equal(predicted, size, f"{format} takes as many bytes as the stored tensors")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "value"),
     [
-        (((4, 8), 0.4, 16, "2:4"), "0.4"),
-        (((4, 6), 0.5, 16, "2:4"), "6"),
-        (((8,), 0.5, 16, "csr"), "8"),
+        (((4, 8), 0.4, 16, "2:4"), 0.4),
+        (((4, 6), 0.5, 16, "2:4"), 6),
+        (((8,), 0.5, 16, "csr"), 8),
         (((4, 8), 0.5, 16, "zip"), "zip"),
-        (((4, 8), 2.0, 16, "coo"), "2.0"),
-        (((4, 8), 0.5, 0, "coo"), "0"),
+        (((4, 8), 2.0, 16, "coo"), 2.0),
+        (((4, 8), 0.5, 0, "coo"), 0),
     ],
 )
-def test_1_7_refuses_formats_that_do_not_fit(arguments, named):
-    with pytest.raises(ValueError, match=named):
+def test_1_7_refuses_formats_that_do_not_fit(arguments, value):
+    with refused(naming=value):
         storage_bytes(*arguments)
 
 
-def test_1_7_refuses_to_decode_what_does_not_fit():
-    with pytest.raises(ValueError, match="outside"):
-        from_coo(torch.tensor([[0], [5]]), torch.ones(1), (2, 3))
-    with pytest.raises(ValueError, match="outside"):
-        from_coo(torch.tensor([[0], [-1]]), torch.ones(1), (2, 3))
-    with pytest.raises(ValueError, match="2.*1|1.*2"):  # two ones in the mask, one value
-        from_bitmask(torch.tensor([3], dtype=torch.uint8), torch.ones(1), (4,))
+def test_1_7_refuses_to_decode_indices_outside_the_shape():
+    for column in (5, -1):
+        with refused(rule="indices lie inside the shape"):
+            from_coo(torch.tensor([[0], [column]]), torch.ones(1), (2, 3))
+
+
+def test_1_7_refuses_to_decode_a_bitmask_with_more_or_fewer_ones_than_values():
+    rule = "as many bits are set as there are values, or the message names both numbers"
+    for count in (2, 4):
+        for number in (3, count):
+            with refused(naming=number, rule=rule):  # 11 has three ones
+                from_bitmask(torch.tensor([11], dtype=torch.uint8), torch.ones(count), (8,))
 
 
 # ------------------------------------------------------------ 1.8
@@ -616,172 +652,247 @@ def inputs_of(model, name, batch):
     return seen[0][mask].double()
 
 
-class Toy(nn.Module):
-    """Token 0 is the number 3, token 1 is -4; one block with one Linear layer."""
+class Chain(nn.Module):
+    """Token t is row t of a table. The blocks are Linear layers, one after the other."""
+
+    def __init__(self, table, *blocks):
+        super().__init__()
+        self.embedding = nn.Embedding.from_pretrained(torch.tensor(table))
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, input_ids, **_):
+        x = self.embedding(input_ids)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class Counting(nn.Module):
+    """Token 0 is the number 3, token 1 is -4, each times the number of tokens that it may look at."""
 
     def __init__(self):
         super().__init__()
         self.embedding = nn.Embedding.from_pretrained(torch.tensor([[3.0], [-4.0]]))
         self.blocks = nn.ModuleList([nn.Linear(1, 1)])
 
-    def forward(self, input_ids, **_):
-        return self.blocks[0](self.embedding(input_ids))
+    def forward(self, input_ids, attention_mask=None, **_):
+        seen = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        return self.blocks[0](self.embedding(input_ids) * seen.sum(1)[:, None, None])
+
+
+def three_and_minus_four(device):
+    """Token 0 is the number 3, token 1 is -4."""
+    return Chain([[3.0], [-4.0]], nn.Linear(1, 1)).to(device)
+
+
+def texts(device, *rows):
+    """One batch for each row of token numbers."""
+    return [{"input_ids": torch.tensor([row], device=device)} for row in rows]
 
 
 def test_1_8_3_and_minus_4_by_hand(device):
-    """sqrt(9 + 16) = 5. The mean is 0.5, the mean magnitude 3.5, the root of the mean square 3.54."""
-    norms = input_norms(Toy().to(device), [{"input_ids": torch.tensor([[0, 1]], device=device)}])
-    assert norms["blocks.0"].shape == (1,), "one norm for each input feature"
-    assert norms["blocks.0"].item() == 5.0
+    """sqrt(9 + 16) = 5. The mean is -0.5, the mean magnitude 3.5, the root of the mean square 3.54."""
+    norms = input_norms(three_and_minus_four(device), texts(device, [0, 1]))
+    expect_equal(list(norms), ["blocks.0"], "the result maps the name of every prunable layer to its norms")
+    expect_close(norms["blocks.0"], [5.0], "a norm is the root of the sum of the squares over all tokens")
 
 
 def test_1_8_two_batches_by_hand(device):
     """sqrt(9 + 16) = 5 again; the norms of the batches, 3 and 4, do not add up."""
-    norms = input_norms(
-        Toy().to(device), [{"input_ids": torch.tensor([[token]], device=device)} for token in (0, 1)]
-    )
-    assert norms["blocks.0"].tolist() == [5.0]
+    norms = input_norms(three_and_minus_four(device), texts(device, [0], [1]))
+    expect_close(norms["blocks.0"], [5.0], "squares are added up over all batches, then comes one root")
+
+
+def test_1_8_there_is_one_norm_a_feature_not_one_a_token(device):
+    """Token 0 is [3, 1], token 1 is [-4, 2], token 2 is [0, 2]: norms 5 and 3."""
+    model = Chain([[3.0, 1.0], [-4.0, 2.0], [0.0, 2.0]], nn.Linear(2, 4)).to(device)
+    norms = input_norms(model, texts(device, [0, 1, 2]))
+    expect_close(norms["blocks.0"], [5.0, 3.0], "each input feature has a norm of its own, over the tokens")
+
+
+def padded(device):
+    """Tokens 3 and -4, then one of padding, which is -4 as well."""
+    mask = torch.tensor([[1, 1, 0]], device=device)
+    return [{"input_ids": torch.tensor([[0, 1, 1]], device=device), "attention_mask": mask}]
+
+
+def test_1_8_padding_does_not_count(device):
+    """5 again. With the padding it would be sqrt(9 + 16 + 16) = 6.4."""
+    norms = input_norms(three_and_minus_four(device), padded(device))
+    expect_close(norms["blocks.0"], [5.0], "tokens of padding do not count")
+
+
+def test_1_8_the_model_is_told_what_is_padding(device):
+    """Two tokens are seen, so the inputs are 6 and -8. Without its mask the model sees three: 9 and -12."""
+    norms = input_norms(Counting().to(device), padded(device))
+    rule = "real tokens do not see padding, so the model gets the attention_mask too"
+    expect_close(norms["blocks.0"], [10.0], rule)
+
+
+def test_1_8_norms_are_fp32_whatever_the_models_dtype(device):
+    for dtype in (torch.float32, torch.bfloat16):
+        norms = input_norms(three_and_minus_four(device).to(dtype), texts(device, [0, 1]))
+        expect_equal(norms["blocks.0"].dtype, torch.float32, "the norms are fp32")
+
+
+def test_1_8_a_bf16_model_is_summed_in_fp32(device):
+    """bf16 has 8 binary digits: 257 times 9 would be 2320 instead of 2313."""
+    model = three_and_minus_four(device).bfloat16()
+    norms = input_norms(model, texts(device, *[[0] * 257] * 4))
+    expected = 3 * math.sqrt(4 * 257)
+    rule = "inputs become fp32 before they are squared and added up"
+    expect_close(norms["blocks.0"], [expected], rule, rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_1_8_norms_equal_a_float64_loop_over_all_real_tokens(kind, batches, request):
     model = request.getfixturevalue(kind)
     norms = input_norms(model, batches)
-    assert set(norms) == set(linear_layers(model)), "every prunable layer, and nothing else"
+    expect_equal(set(norms), set(linear_layers(model)), "every prunable layer has norms, and no other layer")
     for name, norm in norms.items():
         expected = torch.cat([inputs_of(model, name, batch) for batch in batches]).norm(dim=0)
-        assert norm.dtype == torch.float32, f"the norms of {name} are {norm.dtype}"
-        off = (norm.double() - expected).abs().max().item() / expected.max().item()
-        assert off < 1e-4, (
-            f"the norms of {name} are wrong by up to {off:.0%}: is padding counted, or hidden from the model?"
-        )
+        expect_close(norm, expected, f"the norms of {name} are those of its real tokens", rel=1e-4, abs=1e-4)
 
 
-def test_1_8_a_bf16_model_is_summed_in_fp32(llama, tokens):
-    """A bf16 sum stops growing after a few hundred terms: 256 + 1 = 256."""
-    model, name = llama.bfloat16(), "model.layers.0.self_attn.q_proj"
-    batches = [{"input_ids": rows} for rows in tokens.repeat(40, 1).split(50)]
-    norm = input_norms(model, batches)[name]
-    assert norm.dtype == torch.float32, "sums and norms are fp32, whatever the model's dtype"
-    expected = torch.cat([inputs_of(model, name, batch) for batch in batches]).norm(dim=0)
-    assert torch.allclose(norm.double(), expected, rtol=1e-3), "convert to fp32 before squaring and adding up"
-
-
-def test_1_8_signs_do_not_cancel(llama, tokens):
-    """The norm of n tokens is at least sqrt(n) times the absolute mean: most inputs have a mean near 0."""
-    name = "model.layers.0.self_attn.q_proj"
-    x = inputs_of(llama, name, {"input_ids": tokens})
-    norm = input_norms(llama, [{"input_ids": tokens}])[name].double()
-    assert (norm >= len(x) ** 0.5 * x.mean(0).abs() - 1e-4).all() and torch.allclose(
-        norm**2, (x**2).sum(0), rtol=1e-4
-    )
+def test_1_8_dropout_is_off_while_the_model_listens(gpt2, batches):
+    expected = input_norms(gpt2, batches)
+    again = input_norms(gpt2.train(), batches)
+    for name, norm in again.items():
+        expect_close(norm, expected[name], "the model runs in eval mode, without dropout")
 
 
 def test_1_8_leaves_the_model_as_it_was(gpt2, batches):
     gpt2.train()
     gpt2.lm_head.eval()
-    first = input_norms(gpt2, batches)
-    second = input_norms(gpt2, batches)
-    assert all(torch.equal(first[name], second[name]) for name in first), (
-        "dropout must be off while calibrating"
-    )
-    assert gpt2.training and not gpt2.lm_head.training, "every submodule gets its own mode back"
-    assert not any(module._forward_pre_hooks or module._forward_hooks for module in gpt2.modules()), (
-        "hooks must be removed"
-    )
-    assert all(parameter.grad is None for parameter in gpt2.parameters())
+    norms = input_norms(gpt2, batches)
+    assert gpt2.training and not gpt2.lm_head.training, "every module has its own mode again"
+    hooks = [len(module._forward_pre_hooks) + len(module._forward_hooks) for module in gpt2.modules()]
+    expect_equal(sum(hooks), 0, "no hook is left on the model")
+    assert all(not norm.requires_grad for norm in norms.values()), "the model runs without gradients"
 
 
-def test_1_8_refuses_an_empty_calibration_set_and_a_model_without_blocks(llama, tokens):
-    padding = {"input_ids": tokens, "attention_mask": torch.zeros_like(tokens)}
-    for empty, named in (([], "0 batches"), ([padding], "0 real tokens")):
-        with pytest.raises(ValueError, match=named):
-            input_norms(llama, empty)
-    with pytest.raises(ValueError, match="read again"):
-        input_norms(llama, iter([{"input_ids": tokens}]))
-    with pytest.raises(ValueError, match="Sequential has no list of blocks"):
-        input_norms(nn.Sequential(nn.ReLU()), [{"input_ids": tokens}])
+def test_1_8_refuses_an_empty_calibration_set(device):
+    nothing = torch.tensor([[0]], device=device)
+    for empty in ([], [{"input_ids": nothing, "attention_mask": nothing}]):
+        with refused(rule="there is at least one real token to listen to"):
+            input_norms(three_and_minus_four(device), empty)
+
+
+def test_1_8_refuses_a_model_without_a_linear_layer_in_its_blocks(device):
+    for model in (nn.Sequential(nn.ReLU()), Chain([[3.0]], nn.ReLU()).to(device)):
+        with refused(rule="there is a Linear layer inside a list of blocks"):
+            input_norms(model, texts(device, [0]))
 
 
 # ------------------------------------------------------------ 1.9
 
 
-def test_1_9_a_small_weight_on_a_loud_input_stays_by_hand(device):
-    """Scores [1 * 10, 2 * 1] and [0.1 * 10, 3 * 1]: the first row loses its 2, the second its 0.1."""
-    weight = torch.tensor([[1.0, -2.0], [0.1, 3.0]], device=device)
-    mask = wanda_mask(weight, torch.tensor([10.0, 1.0], device=device))
-    assert mask.dtype == torch.bool and mask.tolist() == [[True, False], [False, True]]
+def test_1_9_a_small_weight_on_a_loud_input_stays(device):
+    """Scores 1 * 10 and 2 * 1: the -2 goes."""
+    mask = wanda_mask(torch.tensor([[1.0, -2.0]], device=device), torch.tensor([10.0, 1.0], device=device))
+    expect_equal(mask, [[True, False]], "a loud input's weight stays, the smallest |weight| * norm goes")
+    expect_equal(mask.dtype, torch.bool, "a mask is bool")
 
 
-def test_1_9_every_row_loses_the_same_number(device):
-    """A row of tiny weights loses as many as any other. int(30 * 0.59) = int(17.7) = 17: rounded down."""
-    weight = torch.randn(20, 30, device=device)
-    weight[3] *= 1e-3
-    mask = wanda_mask(weight, torch.rand(30, device=device) + 0.1, 0.59)
-    assert ((~mask).sum(1) == 17).all(), (
-        "compare within each row: int(in_features * sparsity) go in every one"
-    )
+def test_1_9_the_score_is_the_magnitude_times_the_norm_itself(device):
+    """Scores 6, 3, 2.8 and 5. With signs -6 is the lowest, with squared norms 3."""
+    weight = torch.tensor([[-6.0, 3.0, 1.4, 2.5]], device=device)
+    mask = wanda_mask(weight, torch.tensor([1.0, 1.0, 2.0, 2.0], device=device), 0.25)
+    expect_equal(mask, [[True, True, False, True]], "the score is |weight| * norm, no sign and no square")
 
 
-def test_1_9_equals_a_loop_and_breaks_ties_by_the_lowest_index(device):
-    weight, norm = (
-        torch.randint(-2, 3, (9, 12), device=device).float(),
-        torch.randint(1, 3, (12,), device=device).float(),
-    )
-    mask = wanda_mask(weight, norm, 0.25)
-    for row, kept in zip(weight.abs() * norm, mask, strict=True):
-        pruned = sorted(range(12), key=lambda j, row=row: (row[j].item(), j))[:3]
-        assert (~kept).nonzero().flatten().tolist() == sorted(pruned)
+def test_1_9_every_row_loses_as_many_by_hand(device):
+    """One ranking of all six would prune 1, 2 and 3; within columns 1 and 3 would go."""
+    weight = torch.tensor([[9.0, 8.0], [2.0, 7.0], [1.0, 3.0]], device=device)
+    mask = wanda_mask(weight, torch.ones(2, device=device))
+    rule = "scores are compared within each row, so every row loses as many"
+    expect_equal(mask, [[True, False], [False, True], [False, True]], rule)
 
 
-def test_1_9_with_equal_norms_it_is_magnitude_pruning_row_by_row(device):
-    weight = torch.randn(6, 10, device=device)
-    mask = wanda_mask(weight, torch.full((10,), 3.0, device=device), 0.5)
-    assert all(torch.equal(mask[row], magnitude_mask(weight[row], 0.5)) for row in range(6))
-
-
-def test_1_9_a_pattern_keeps_n_of_every_m_by_score(device):
-    """Weights 1, 2, 3, 4 with norms 9, 1, 1, 1 score 9, 2, 3, 4: the first and the last stay."""
-    mask = wanda_mask(
-        torch.tensor([[1.0, 2, 3, 4]], device=device),
-        torch.tensor([9.0, 1, 1, 1], device=device),
-        pattern=(2, 4),
-    )
-    assert mask.tolist() == [[True, False, False, True]]
-    mask = wanda_mask(torch.randn(5, 16, device=device), torch.rand(16, device=device), 0.75, pattern=(1, 4))
-    assert (mask.reshape(-1, 4).sum(1) == 1).all()
+def test_1_9_the_number_a_row_loses_is_rounded_down(device):
+    """4 * 0.45 = 1.8: one goes."""
+    mask = wanda_mask(torch.tensor([[1.0, 2, 3, 4]], device=device), torch.ones(4, device=device), 0.45)
+    expect_equal(mask, [[False, True, True, True]], "int(in_features * sparsity) entries go, rounded down")
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 1.0])
 def test_1_9_prunes_nothing_at_0_and_everything_at_1(sparsity, device):
-    assert (
-        wanda_mask(torch.randn(3, 4, device=device), torch.ones(4, device=device), sparsity)
-        == (sparsity == 0)
-    ).all()
+    mask = wanda_mask(torch.randn(3, 4, device=device), torch.ones(4, device=device), sparsity)
+    expect_equal(mask, [[sparsity == 0] * 4] * 3, f"a sparsity of {sparsity:.0f} prunes {sparsity:.0%}")
+
+
+def test_1_9_among_equal_scores_the_lowest_index_goes_first(device):
+    """Two rows of 1,200 equal scores: the first 300 go. A sort that is not stable mixes them up."""
+    weight = torch.ones(2, 1200, device=device)
+    mask = wanda_mask(weight, torch.ones(1200, device=device), 0.25)
+    expected = torch.ones(2, 1200, dtype=torch.bool)
+    expected[:, :300] = False
+    expect_equal(mask, expected, "among equal scores the lowest index goes first")
+
+
+def test_1_9_equals_a_sort_row_by_row(device):
+    weight, norm = torch.randn(9, 30, device=device), torch.rand(30, device=device) + 0.1
+    expected = torch.ones(9, 30, dtype=torch.bool)
+    for row, scores in enumerate((weight.abs() * norm).tolist()):
+        expected[row, sorted(range(30), key=scores.__getitem__)[:17]] = False
+    mask = wanda_mask(weight, norm, 0.59)
+    expect_equal(mask, expected, "the 17 lowest of 30 scores go in every row")
+
+
+def test_1_9_a_pattern_keeps_n_of_every_m_by_score(device):
+    """Weights 1, 2, 3, 4 with norms 9, 1, 1, 1 score 9, 2, 3, 4: the first and the last stay."""
+    weight, norm = torch.tensor([[1.0, 2, 3, 4]], device=device), torch.tensor([9.0, 1, 1, 1], device=device)
+    mask = wanda_mask(weight, norm, pattern=(2, 4))
+    expect_equal(mask, [[True, False, False, True]], "2:4 keeps the two highest scores of every four")
+
+
+def test_1_9_a_pattern_can_be_any_n_and_m(device):
+    """Scores 9, 2, 3, 4, 5, 1: of every three the highest stays."""
+    weight = torch.tensor([[1.0, 2, 3, 4, 5, 1]], device=device)
+    norm = torch.tensor([9.0, 1, 1, 1, 1, 1], device=device)
+    mask = wanda_mask(weight, norm, 1 - 1 / 3, pattern=(1, 3))
+    expected = [[True, False, False, False, True, False]]
+    expect_equal(mask, expected, "1:3 keeps the highest score of every three")
 
 
 def test_1_9_scores_bf16_weights_in_fp32(device):
-    """In bf16 both scores would round to 258, a tie that prunes the first; 1 * 257 is below 1 * 258.5."""
+    """In bf16 both scores would round to 258, a tie that prunes the first."""
     weight = torch.ones(1, 2, dtype=torch.bfloat16, device=device)
-    assert wanda_mask(weight, torch.tensor([258.5, 258.0], device=device)).tolist() == [[True, False]]
+    mask = wanda_mask(weight, torch.tensor([258.5, 258.0], device=device))
+    expect_equal(mask, [[True, False]], "the scores are fp32, also of a bf16 weight")
+
+
+def test_1_9_takes_a_weight_of_any_strides_and_leaves_it_as_it_was(device):
+    weight, norm = torch.tensor([[1.0, -5.0], [-2.0, 3.0]], device=device).T, torch.ones(2, device=device)
+    mask = wanda_mask(weight, norm)
+    expect_equal(mask, [[False, True], [True, False]], "rows are outputs, whatever the strides")
+    expect_equal(weight, [[1.0, -2.0], [-5.0, 3.0]], "the weight that was passed in is not changed")
+    expect_equal(norm, [1.0, 1.0], "the norms that were passed in are not changed")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    "arguments",
     [
-        ((torch.ones(2, 8), torch.ones(8), 0.4, (2, 4)), "0.4"),
-        ((torch.ones(2, 6), torch.ones(6), 0.5, (2, 4)), "6"),
-        ((torch.ones(2, 8), torch.ones(7)), r"\[7\]"),
-        ((torch.ones(2, 8), torch.ones(8), 1.5), "1.5"),
-        ((torch.ones(2, 2), torch.tensor([1.0, math.nan])), "input_norm holds 1 NaN"),
+        (torch.ones(2, 8), torch.ones(8), 0.4, (2, 4)),
+        (torch.ones(2, 6), torch.ones(6), 0.5, (2, 4)),
+        (torch.ones(2, 8), torch.ones(7)),
+        (torch.ones(2, 8), torch.ones(8), 1.5),
+        (torch.ones(2, 2), torch.tensor([1.0, math.nan])),
     ],
 )
-def test_1_9_refuses_contradictions(arguments, named):
-    with pytest.raises(ValueError, match=named):
+def test_1_9_refuses_contradictions(arguments):
+    with refused():
         wanda_mask(*arguments)
 
 
 # ------------------------------------------------------------ 1.10
+
+
+def linear(*rows):
+    """A Linear layer without bias, its weight [out, in] given row by row."""
+    layer = nn.Linear(len(rows[0]), len(rows), bias=False)
+    layer.weight.data = torch.tensor(rows)
+    return layer
 
 
 def weights_of(model):
@@ -793,9 +904,81 @@ def weights_of(model):
     return weights
 
 
+def test_1_10_one_layer_by_hand(device):
+    """The only token is [10, 1]: row one scores 10 and 2, row two 1 and 3."""
+    model = Chain([[10.0, 1.0]], linear([1.0, -2.0], [0.1, 3.0])).to(device)
+    wanda_prune(model, texts(device, [0]))
+    rule = "the layer's own weight loses the smallest |weight| * norm of each row"
+    expect_equal(model.blocks[0].weight, [[1.0, 0.0], [0.0, 3.0]], rule)
+
+
+def test_1_10_all_batches_count_by_hand(device):
+    """Inputs [10, 1] and [0, 8]: norms 10 and 8.06. The first batch alone would prune the -2, the last alone
+    the 2, and batch norms that are added up (10 and 9) the 1 of the last row.
+    """
+    model = Chain([[10.0, 1.0], [0.0, 8.0]], linear([1.0, -2.0], [2.0, 1.0], [1.0, 1.15])).to(device)
+    wanda_prune(model, texts(device, [0], [1]))
+    rule = "the squares of all batches are added up before the root"
+    expect_equal(model.blocks[0].weight, [[0.0, -2.0], [2.0, 0.0], [1.0, 0.0]], rule)
+
+
+def test_1_10_padding_does_not_count(device):
+    """A token [10, 1], and padding that is [0, 100]."""
+    model = Chain([[10.0, 1.0], [0.0, 100.0]], linear([1.0, -2.0])).to(device)
+    mask = torch.tensor([[1, 0]], device=device)
+    wanda_prune(model, [{"input_ids": torch.tensor([[0, 1]], device=device), "attention_mask": mask}])
+    expect_equal(model.blocks[0].weight, [[1.0, 0.0]], "tokens of padding do not count")
+
+
+def test_1_10_a_block_is_calibrated_on_what_the_pruned_blocks_before_it_put_out(device):
+    """The pruned first block makes [10, 3] of [10, 1]: scores 10 and 7.5. Dense it made [8, 4]: 8 and 10."""
+    blocks = linear([1.0, -2.0], [0.1, 3.0]), linear([1.0, -2.5])
+    model = Chain([[10.0, 1.0]], *blocks).to(device)
+    wanda_prune(model, texts(device, [0]))
+    rule = "a block is calibrated on what the pruned blocks before it put out"
+    expect_equal(model.blocks[1].weight, [[1.0, 0.0]], rule)
+
+
+def test_1_10_the_layers_of_a_block_are_all_calibrated_before_one_is_pruned(device):
+    """The same two layers in one block: the second one still sees [8, 4]."""
+    block = nn.Sequential(linear([1.0, -2.0], [0.1, 3.0]), linear([1.0, -2.5]))
+    model = Chain([[10.0, 1.0]], block).to(device)
+    wanda_prune(model, texts(device, [0]))
+    rule = "all layers of a block are calibrated before the first of them is pruned"
+    expect_equal(model.blocks[0][1].weight, [[0.0, -2.5]], rule)
+
+
+@pytest.mark.parametrize(
+    ("sparsity", "pattern", "kept"),
+    [
+        (0.25, None, [2.0, 3.0, 0.0, 1.5]),
+        (0.75, None, [0.0, 3.0, 0.0, 0.0]),
+        (0.5, (1, 2), [0.0, 3.0, 0.0, 1.5]),
+    ],
+)
+def test_1_10_passes_sparsity_and_pattern_on(sparsity, pattern, kept, device):
+    model = Chain([[1.0, 1.0, 1.0, 1.0]], linear([2.0, 3.0, 1.0, 1.5])).to(device)
+    wanda_prune(model, texts(device, [0]), sparsity, pattern)
+    rule = "sparsity and pattern are those that were asked for"
+    expect_equal(model.blocks[0].weight, [kept], rule)
+
+
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
-def test_1_10_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_put_out(kind, batches, request):
-    """A slow oracle: prune block 0 of a copy, run the copy again for the inputs of block 1, prune block 1."""
+def test_1_10_rows_are_outputs_and_what_is_kept_is_untouched(kind, batches, request):
+    model = request.getfixturevalue(kind)
+    before = weights_of(model)
+    wanda_prune(model, batches, 0.3)
+    for name, weight in weights_of(model).items():
+        counts = (weight == 0).sum(1).tolist()
+        expected = [int(weight.shape[1] * 0.3)] * len(weight)
+        expect_equal(counts, expected, "every output loses as many inputs, also in GPT-2's Conv1D [in, out]")
+        kept = weight != 0
+        expect_equal(weight[kept], before[name][kept], "a weight that is kept keeps its value")
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_1_10_equals_a_slow_oracle(kind, batches, request):
+    """Prune block 0 of a copy, run the copy again for the inputs of block 1, prune block 1."""
     model = request.getfixturevalue(kind)
     copied = copy.deepcopy(model)
     for block in (".0.", ".1."):
@@ -804,67 +987,53 @@ def test_1_10_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_pu
         for name, norm in norms.items():
             pruned = weights[name] * wanda_mask(weights[name], norm)
             linear_layers(copied)[name].weight.data.copy_(pruned if kind == "llama" else pruned.T)
-    assert wanda_prune(model, batches) is None
+    wanda_prune(model, batches)
     ours, theirs = weights_of(model), weights_of(copied)
-    assert any((weight == 0).any() for weight in ours.values()), (
-        "no weight of the model was pruned: change the layers' weights in place"
-    )
     for name, weight in ours.items():
         differing = int(((weight == 0) != (theirs[name] == 0)).sum())
-        of_all = f"{differing} of {weight.numel()} places"
-        assert differing <= 2, f"the mask of {name} differs in {of_all} (a tie may cause one or two)"
+        rule = f"the mask of {name} is that of a loop that calibrates block after block (but for a near tie)"
+        assert differing <= 2, f"{rule}: {differing} of {weight.numel()} places differ, got"
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2"])
-def test_1_10_every_output_row_loses_half_and_the_rest_is_untouched(kind, batches, request):
-    model = request.getfixturevalue(kind)
-    before = weights_of(model)
-    parameters = {name: parameter.clone() for name, parameter in model.named_parameters()}
-    others = [name for name in parameters if name.removesuffix(".weight") not in before]
-    wanda_prune(model, batches, 0.5)
-    for name, weight in weights_of(model).items():
-        assert ((weight == 0).sum(1) == weight.shape[1] // 2).all(), (
-            f"{name}: rows are outputs, also in GPT-2's Conv1D"
-        )
-        assert torch.equal(weight[weight != 0], before[name][weight != 0]), (
-            "Wanda changes no weight that it keeps"
-        )
-    after = dict(model.named_parameters())
-    assert all(torch.equal(after[name], parameters[name]) for name in others)
+def test_1_10_only_the_layers_inside_the_blocks_change(gpt2, batches):
+    before = {name: (parameter, parameter.clone()) for name, parameter in gpt2.named_parameters()}
+    pruned = {f"{name}.weight" for name in linear_layers(gpt2)}
+    wanda_prune(gpt2, batches)
+    after = dict(gpt2.named_parameters())
+    expect_equal(list(after), list(before), "the model has the parameters that it had, by the same names")
+    for name, (parameter, values) in before.items():
+        assert after[name] is parameter, f"{name} is changed in place: the Parameter stays the same object"
+        assert parameter.requires_grad, f"{name} can be trained as before"
+        if name not in pruned:
+            expect_equal(parameter, values, "no head, embedding, norm or bias is changed")
 
 
-def test_1_10_a_pattern_runs_along_the_inputs(gpt2, batches):
-    wanda_prune(gpt2, batches, pattern=(2, 4))
-    for weight in weights_of(gpt2).values():
-        assert ((weight != 0).view(len(weight), -1, 4).sum(-1) == 2).all()
-
-
-def test_1_10_leaves_modes_hooks_gradients_and_forwards_as_they_were(gpt2, batches):
+def test_1_10_leaves_modes_hooks_and_gradients_as_they_were(gpt2, batches):
     gpt2.train()
     wanda_prune(gpt2, batches)
-    assert gpt2.training and torch.is_grad_enabled()
-    assert all(parameter.requires_grad for parameter in gpt2.parameters())
-    assert not any(module._forward_pre_hooks or "forward" in vars(module) for module in gpt2.modules())
+    assert gpt2.training, "the model is in the mode that it was in"
+    assert torch.is_grad_enabled(), "gradients are on again"
+    changed = [module for module in gpt2.modules() if module._forward_pre_hooks or "forward" in vars(module)]
+    expect_equal(changed, [], "no hook and no other forward is left on the model")
 
 
-def test_1_10_a_sparsity_of_zero_changes_nothing(llama, batches):
-    before = weights_of(llama)
-    wanda_prune(llama, batches, 0.0)
-    assert all(torch.equal(weight, before[name]) for name, weight in weights_of(llama).items())
+@pytest.mark.parametrize("options", [{"sparsity": 1.5}, {"sparsity": 0.3, "pattern": (2, 4)}])
+def test_1_10_refuses_a_sparsity_that_cannot_be(options, device):
+    with refused():
+        wanda_prune(Chain([[1.0] * 4], nn.Linear(4, 4)).to(device), texts(device, [0]), **options)
 
 
-@pytest.mark.parametrize(
-    ("options", "named"), [({"sparsity": 1.5}, "1.5"), ({"sparsity": 0.3, "pattern": (2, 4)}, "0.3")]
-)
-def test_1_10_refuses_before_it_prunes(llama, batches, options, named):
-    before = weights_of(llama)
-    for attempt, match in (
-        (lambda: wanda_prune(llama, batches, **options), named),
-        (lambda: wanda_prune(llama, []), "empty"),
-    ):
-        with pytest.raises(ValueError, match=match):
-            attempt()
-    assert all(torch.equal(weight, before[name]) for name, weight in weights_of(llama).items())
+def test_1_10_refuses_an_empty_calibration_set():
+    with refused():
+        wanda_prune(Chain([[1.0] * 4], nn.Linear(4, 4)), [])
+
+
+def test_1_10_refuses_a_model_that_is_masked_already(device):
+    """Its weight is computed anew at each use, so the change would be lost."""
+    model = Chain([[1.0] * 4], nn.Linear(4, 4)).to(device)
+    apply_mask(model.blocks[0], torch.ones(4, 4, dtype=torch.bool, device=device))
+    with refused(rule="a masked weight cannot be changed in place: bake_masks comes first"):
+        wanda_prune(model, texts(device, [0]))
 
 
 # ------------------------------------------------------------ 1.11
@@ -872,9 +1041,8 @@ def test_1_10_refuses_before_it_prunes(llama, batches, options, named):
 
 def correlated(tokens, features, device):
     """Inputs whose features share a few causes: one can make up for another. fp32 [tokens, features]."""
-    return torch.randn(tokens, 4, device=device) @ torch.randn(
-        4, features, device=device
-    ) + 0.1 * torch.randn(tokens, features, device=device)
+    causes, noise = torch.randn(tokens, 4, device=device), torch.randn(tokens, features, device=device)
+    return causes @ torch.randn(4, features, device=device) + 0.1 * noise
 
 
 def test_1_11_two_inputs_that_always_agree_by_hand(device):
@@ -883,39 +1051,98 @@ def test_1_11_two_inputs_that_always_agree_by_hand(device):
     With damping d (0.01 of the mean diagonal, 1) H = [[1 + d, 1], [1, 1 + d]], and the best second weight is
     3 + 1 / (1 + d) = 3.990.
     """
-    hessian = torch.ones(2, 2, device=device)
-    weight = sparsegpt_weight(torch.tensor([[1.0, 3.0]], device=device), hessian)
-    assert weight[0, 0] == 0 and weight[0, 1].item() == pytest.approx(3 + 1 / 1.01, rel=1e-4)
+    pruned = sparsegpt_weight(torch.tensor([[1.0, 3.0]], device=device), torch.ones(2, 2, device=device))
+    rule = "the columns to the right make up for what is pruned"
+    expect_close(pruned, [[0.0, 3 + 1 / 1.01]], rule, rel=1e-4)
+    assert pruned[0, 0] == 0, "a pruned weight is exactly 0"
+    expect_equal(pruned.dtype, torch.float32, "the result is fp32")
+
+
+def test_1_11_damping_is_relative_to_the_mean_of_the_diagonal(device):
+    """The mean of the diagonal is 4, half of it is 2: the Hessian is [[6, 4], [4, 6]]."""
+    weight, hessian = torch.tensor([[1.0, 3.0]], device=device), torch.full((2, 2), 4.0, device=device)
+    pruned = sparsegpt_weight(weight, hessian, damping=0.5)
+    rule = "damping times the mean of the diagonal is added to the diagonal"
+    expect_close(pruned, [[0.0, 3 + 4 / 6]], rule, rel=1e-4)
+
+
+def test_1_11_a_weight_costs_its_square_by_the_square_of_u(device):
+    """The inputs are independent, so U_jj^2 = 1 / H_jj. The costs are 16, 1.44 and 2.74: the 2.4 goes.
+
+    By magnitude the 1 would go, by w^2 / U_jj (4, 2.88 and 2.32) the 1.4.
+    """
+    hessian = torch.diag(torch.tensor([16.0, 0.25, 1.4], device=device))
+    pruned = sparsegpt_weight(torch.tensor([[1.0, 2.4, 1.4]], device=device), hessian, 1 / 3, damping=0.0)
+    expect_close(pruned, [[1.0, 0.0, 1.4]], "pruning a weight costs w^2 / U_jj^2, and the cheapest go")
 
 
 def test_1_11_with_independent_inputs_it_is_magnitude_pruning(device):
     """The Hessian is the identity: nothing can make up for anything, and the cost is w^2."""
     weight = torch.randn(8, 16, device=device)
-    pruned = sparsegpt_weight(weight, torch.eye(16, device=device))
-    assert torch.allclose(pruned, weight * magnitude_mask(weight, 0.5))
+    pruned = sparsegpt_weight(weight, torch.eye(16, device=device), 0.25)
+    rule = "where inputs are independent it is magnitude pruning"
+    expect_close(pruned, weight * magnitude_mask(weight, 0.25), rule)
 
 
-def best_update(weight, mask, hessian):
-    """Row by row in float64: the kept weights with the least output error for a mask (normal equations)."""
-    result, hessian = torch.zeros_like(weight, dtype=torch.float64), hessian.double()
-    for row, kept in enumerate(mask):
-        k = kept.nonzero().flatten()
-        result[row, k] = torch.linalg.solve(hessian[k][:, k], hessian[k] @ weight[row].double())
-    return result
+def test_1_11_the_error_crosses_from_block_to_block(device):
+    """Two agreeing inputs in different blocks: 0.1 of the first two weights goes, the 2 takes it over."""
+    hessian = torch.eye(4, device=device)
+    hessian[0, 2] = hessian[2, 0] = 1.0
+    pruned = sparsegpt_weight(torch.tensor([[0.1, 5.0, 2.0, 1.0]], device=device), hessian, 0.5, block_size=2)
+    rule = "the later blocks of columns make up for the pruned ones as well"
+    expect_close(pruned, [[0.0, 5.0, 2 + 0.1 / 1.01, 0.0]], rule, rel=1e-4)
 
 
-def test_1_11_the_output_error_is_far_below_wandas_and_near_the_best_for_its_mask(device):
-    x = correlated(400, 64, device)
-    weight, hessian = torch.randn(32, 64, device=device), 2 / 400 * x.T @ x
+def test_1_11_one_ranking_over_all_rows_of_a_block_of_columns(device):
+    """1 and 2 go, then 13 and 14. Within rows it would be 1, 7, 13 and 14; over all columns 1, 2, 7 and 8."""
+    weight = torch.tensor([[1.0, 2.0, 15.0, 13.0], [8.0, 7.0, 14.0, 19.0]], device=device)
+    pruned = sparsegpt_weight(weight, torch.eye(4, device=device), 0.5, block_size=2)
+    rule = "each block of columns has one ranking over all its rows"
+    expect_close(pruned, [[0.0, 0.0, 15.0, 0.0], [8.0, 7.0, 0.0, 19.0]], rule)
 
-    def error(pruned):
-        return ((x.double() @ (weight - pruned).double().T) ** 2).sum().item()
 
-    ours = sparsegpt_weight(weight, hessian, 0.5, damping=1e-6)
-    wanda = error(weight * wanda_mask(weight, x.norm(dim=0)))
-    best = error(best_update(weight, ours != 0, hessian))
-    assert error(ours) < 0.3 * wanda, "the remaining weights must make up for the pruned ones"
-    assert best <= error(ours) < 5 * best
+def test_1_11_the_last_block_may_be_narrower(device):
+    weight = torch.tensor([[1.0, 2.0, 3.0, 9.0, 8.0]], device=device)
+    pruned = sparsegpt_weight(weight, torch.eye(5, device=device), 1 / 3, block_size=3)
+    rule = "the last two columns are a block of their own, which loses one"
+    expect_close(pruned, [[0.0, 2.0, 3.0, 9.0, 0.0]], rule)
+
+
+def test_1_11_a_pattern_keeps_n_of_every_m(device):
+    x = correlated(300, 16, device)
+    weight = torch.randn(12, 16, device=device)
+    for n, m in ((2, 4), (1, 4)):
+        pruned = sparsegpt_weight(weight, x.T @ x, 1 - n / m, (n, m), 8)
+        kept = (pruned.reshape(-1, m) != 0).sum(1)  # [12 * 16 / m]
+        expect_equal(kept, torch.full_like(kept, n), f"{n} of every {m} neighbouring inputs are kept")
+
+
+def test_1_11_a_pattern_is_chosen_from_the_updated_weights(device):
+    """Input 2 repeats input 0. When the 0.8 of group one goes, the 0.9 of group two becomes 1.69, above 1.6."""
+    hessian = torch.eye(4, device=device)
+    hessian[0, 2] = hessian[2, 0] = 1.0
+    weight = torch.tensor([[0.8, 3.0, 0.9, 1.6]], device=device)
+    pruned = sparsegpt_weight(weight, hessian, pattern=(1, 2), block_size=4)
+    rule = "a group's mask is chosen from the weights as updated so far"
+    expect_close(pruned, [[0.0, 3.0, 0.9 + 0.8 / 1.01, 0.0]], rule, rel=1e-4)
+
+
+def test_1_11_inputs_that_are_always_zero_lose_their_columns(device):
+    x = correlated(100, 8, device)
+    x[:, 3] = 0
+    pruned = sparsegpt_weight(torch.randn(4, 8, device=device), x.T @ x, 0.25)
+    assert pruned.isfinite().all(), "an input that is always zero makes no NaN and no infinity"
+    expect_equal(pruned[:, 3], [0.0] * 4, "the column of an input that is always zero becomes zero")
+
+
+def test_1_11_inputs_stay_and_the_result_needs_no_gradient(device):
+    weight, hessian = nn.Parameter(torch.randn(6, 4, device=device)), torch.ones(4, 4, device=device)
+    hessian[2, :] = hessian[:, 2] = 0.0
+    before = weight.clone(), hessian.clone()
+    pruned = sparsegpt_weight(weight, hessian)
+    assert not pruned.requires_grad, "the result needs no gradient"
+    expect_equal(weight, before[0], "the weight that was passed in is not changed")
+    expect_equal(hessian, before[1], "the Hessian that was passed in is not changed")
 
 
 def surgeon_loop(weight, hessian, sparsity, pattern, block_size, damping=0.01):
@@ -941,81 +1168,61 @@ def surgeon_loop(weight, hessian, sparsity, pattern, block_size, damping=0.01):
     return w
 
 
-@pytest.mark.parametrize("pattern", [None, (2, 4)])
-@pytest.mark.parametrize("block_size", [8, 32])
+@pytest.mark.parametrize(("pattern", "block_size"), [(None, 8), (None, 32), ((2, 4), 8)])
 def test_1_11_equals_a_slow_float64_loop(pattern, block_size, device):
+    """A near tie may fall the other way in float32, so a few rows may differ."""
     x = correlated(300, 32, device)
-    weight, hessian = torch.randn(12, 32, device=device), 2 / 300 * x.T @ x
-    ours, slow = (
-        sparsegpt_weight(weight, hessian, 0.5, pattern, block_size),
-        surgeon_loop(weight, hessian, 0.5, pattern, block_size),
-    )
-    same_rows = ((ours == 0) == (slow == 0)).all(1)  # a near tie may fall the other way in float32
-    assert same_rows.float().mean() >= 0.8, f"the mask differs in {int((~same_rows).sum())} of 12 rows"
-    assert torch.allclose(ours[same_rows].double(), slow[same_rows], atol=1e-2), (
-        "the masks agree, the updated weights do not"
-    )
+    weight, hessian = torch.randn(12, 32, device=device), x.T @ x / 300
+    ours = sparsegpt_weight(weight, hessian, 0.5, pattern, block_size)
+    slow = surgeon_loop(weight, hessian, 0.5, pattern, block_size)
+    same = ((ours == 0) == (slow == 0)).all(1)  # [rows]
+    rule = "the mask is that of a loop that inverts the Hessian anew for the columns that are left"
+    assert same.sum() >= 10, f"{rule}: got another one in {int((~same).sum())} of 12 rows"
+    expect_close(ours[same], slow[same], "the weights are those of such a loop", rel=1e-2, abs=1e-2)
 
 
-def test_1_11_masks_are_chosen_per_block_of_columns(device):
-    """Each block of 8 columns loses exactly half of its weights, over all rows together."""
-    x = correlated(300, 24, device)
-    pruned = sparsegpt_weight(torch.randn(10, 24, device=device), x.T @ x, 0.5, block_size=8)
-    assert [(pruned[:, start : start + 8] == 0).sum().item() for start in (0, 8, 16)] == [40, 40, 40]
-    assert len({int((row == 0).sum()) for row in pruned}) > 1, (
-        "the ranking runs over all rows of the block, not row by row"
-    )
+def test_1_11_the_output_error_is_far_below_wandas(device):
+    x = correlated(400, 64, device)
+    weight, hessian = torch.randn(32, 64, device=device), x.T @ x
+    ours = sparsegpt_weight(weight, hessian, 0.5, damping=1e-6)
+    wanda = weight * wanda_mask(weight, x.norm(dim=0))
+    ours, wanda = ((x @ (weight - pruned).T).norm().item() for pruned in (ours, wanda))
+    rule = "the output moves far less than by Wanda's mask, which makes up for nothing"
+    assert ours < 0.5 * wanda, f"{rule}: got {ours:.4g} against Wanda's {wanda:.4g}"
 
 
-def test_1_11_the_error_crosses_from_block_to_block(device):
-    """Two agreeing inputs in different blocks: 0.1 of the first two weights goes, the 2 takes it over."""
-    hessian = torch.tensor(
-        [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]],
-        device=device,
-    )
-    pruned = sparsegpt_weight(torch.tensor([[0.1, 5.0, 2.0, 1.0]], device=device), hessian, 0.5, block_size=2)
-    assert (
-        pruned[0, 0] == 0
-        and pruned[0, 3] == 0
-        and pruned[0, 2].item() == pytest.approx(2 + 0.1 / 1.01, rel=1e-4)
-    )
+def test_1_11_the_hessian_is_summed_over_all_tokens_of_all_batches(device):
+    """Inputs [1, 0] and [0, 1], then [1, 1]: [[2, 1], [1, 2]], damped by 0.02. The last batch alone: 3.99."""
+    model = Chain([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], linear([1.0, 3.0])).to(device)
+    sparsegpt_prune(model, texts(device, [0, 1], [2]))
+    rule = "the layer's own weight is pruned by the sum of x x^T over all tokens of all batches"
+    expect_close(model.blocks[0].weight, [[0.0, 3 + 1 / 2.02]], rule, rel=1e-4)
 
 
-def test_1_11_a_pattern_is_chosen_from_the_updated_weights(device):
-    x = correlated(300, 16, device)
-    weight = torch.randn(12, 16, device=device)
-    pruned = sparsegpt_weight(weight, x.T @ x, pattern=(2, 4), block_size=8)
-    assert ((pruned != 0).view(12, 4, 4).sum(-1) == 2).all()
-    # Input 2 repeats input 0. Pruning the 1 of group one makes the 0.9 of group two 1.89: now it outweighs
-    # 1.5 and 1.6.
-    hessian = torch.eye(4, device=device)
-    hessian[0, 2] = hessian[2, 0] = 1.0
-    pruned = sparsegpt_weight(
-        torch.tensor([[0.8, 3.0, 0.9, 1.6]], device=device), hessian, pattern=(1, 2), block_size=4
-    )
-    assert (pruned != 0).tolist() == [[False, True, True, False]]
+def test_1_11_a_block_is_calibrated_on_what_the_pruned_blocks_before_it_put_out(device):
+    """The same by hand: prune the first weight, put the text through it, prune the second weight."""
+    table = torch.randn(20, 4, device=device)
+    model = Chain(table.tolist(), nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False)).to(device)
+    first, second = (block.weight.detach().clone() for block in model.blocks)
+    sparsegpt_prune(model, texts(device, range(20)))
+    x = table @ sparsegpt_weight(first, table.T @ table).T
+    rule = "a block is calibrated on what the pruned blocks before it put out"
+    expect_close(model.blocks[1].weight, sparsegpt_weight(second, x.T @ x), rule, rel=1e-3, abs=1e-3)
 
 
-def test_1_11_inputs_that_are_always_zero_lose_their_columns(device):
-    x = correlated(100, 8, device)
-    x[:, 3] = 0
-    pruned = sparsegpt_weight(torch.randn(4, 8, device=device), x.T @ x, 0.25)
-    assert (pruned[:, 3] == 0).all() and pruned.isfinite().all()
-
-
-def test_1_11_the_scale_of_the_hessian_does_not_matter_and_inputs_stay(device):
-    x = correlated(200, 16, device)
-    weight, hessian = torch.randn(6, 16, device=device), x.T @ x
-    before = weight.clone(), hessian.clone()
-    assert torch.allclose(
-        sparsegpt_weight(weight, hessian), sparsegpt_weight(weight, hessian / 1000), atol=1e-3
-    )
-    assert torch.equal(weight, before[0]) and torch.equal(hessian, before[1])
+@pytest.mark.parametrize("options", [(0.25, None, 128, 0.01), (0.75, (1, 4), 4, 0.01), (0.5, None, 2, 0.3)])
+def test_1_11_passes_all_its_options_on(options, device):
+    table = torch.randn(20, 8, device=device)
+    model = Chain(table.tolist(), nn.Linear(8, 4, bias=False)).to(device)
+    expected = sparsegpt_weight(model.blocks[0].weight.detach().clone(), table.T @ table, *options)
+    sparsegpt_prune(model, texts(device, range(20)), *options)
+    rule = "sparsity, pattern, block_size and damping are those that were asked for"
+    expect_close(model.blocks[0].weight, expected, rule, rel=1e-3, abs=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
-def test_1_11_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_put_out(kind, batches, request):
-    """The slow oracle of 1.10: block 0 of a copy first, then block 1 with the pruned copy's inputs."""
+def test_1_11_equals_a_slow_oracle_on_a_whole_model(kind, batches, request):
+    """Block 0 of a copy first, then block 1 with the pruned copy's inputs. Conv1D stores [in, out]."""
     model = request.getfixturevalue(kind)
     copied = copy.deepcopy(model)
     for block in (".0.", ".1."):
@@ -1027,28 +1234,26 @@ def test_1_11_later_blocks_are_calibrated_on_what_the_pruned_ones_before_them_pu
         weights = weights_of(copied)
         for name, seen in inputs.items():
             x = torch.cat(seen)
-            pruned = sparsegpt_weight(weights[name], 2 / len(x) * x.T @ x, 0.5, None, 16, 0.05)
+            pruned = sparsegpt_weight(weights[name], x.T @ x, damping=0.05)
             linear_layers(copied)[name].weight.data.copy_(pruned if kind == "llama" else pruned.T)
-    assert sparsegpt_prune(model, batches, 0.5, None, 16, 0.05) is None
+    sparsegpt_prune(model, batches, damping=0.05)
     ours, theirs = weights_of(model), weights_of(copied)
     for name, weight in ours.items():
         same = ((weight == 0) == (theirs[name] == 0)).float().mean().item()
-        assert same > 0.98 and (weight == 0).float().mean().item() == pytest.approx(0.5, abs=0.02), (
-            f"{name}: {same:.1%} of the mask agree"
-        )
-        assert (weight - theirs[name]).abs().median() < 1e-3
+        rule = f"the mask of {name} is that of a loop over the blocks, without padding (but for near ties)"
+        assert same > 0.98, f"{rule}: got {1 - same:.1%} of the places wrong"
 
 
 @pytest.mark.parametrize(
-    ("options", "named"),
+    "options",
     [
-        ({"sparsity": -0.1}, "-0.1"),
-        ({"sparsity": 0.3, "pattern": (2, 4)}, "0.3"),
-        ({"block_size": 0}, "0"),
-        ({"damping": -1.0}, "-1.0"),
-        ({"pattern": (2, 4), "block_size": 6}, "6"),
+        {"sparsity": -0.1},
+        {"sparsity": 0.3, "pattern": (2, 4)},
+        {"block_size": 0},
+        {"damping": -1.0},
+        {"pattern": (2, 4), "block_size": 6},
     ],
 )
-def test_1_11_refuses_before_it_prunes(llama, batches, options, named):
-    with pytest.raises(ValueError, match=named):
-        sparsegpt_prune(llama, batches, **options)
+def test_1_11_refuses_contradictions(options, device):
+    with refused():
+        sparsegpt_prune(Chain([[1.0] * 4], nn.Linear(4, 4)).to(device), texts(device, [0]), **options)
