@@ -153,7 +153,7 @@ def from_coo(indices, values, shape):
     if indices.shape != (len(shape), len(values)):
         raise ValueError(f"got {tuple(indices.shape)}")
     try:
-        return torch.sparse_coo_tensor(indices, values, tuple(shape)).to_dense()
+        return torch.sparse_coo_tensor(indices, values, tuple(shape), check_invariants=True).to_dense()
     except RuntimeError as error:
         raise ValueError(str(error)) from None
 

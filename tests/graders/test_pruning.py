@@ -548,9 +548,9 @@ def test_1_7_what_is_stored_comes_back(case, device):
     ("format", "expected", "rule"),
     [
         ("dense", 64, "dense stores all 32 entries, zeros too"),
-        ("coo", 32 + 16 * 16, "coo stores 16 values of 2 bytes and two int64 for each"),
-        ("csr", 32 + 8 * 16 + 8 * 5, "csr stores 16 values, an int64 for each, and rows + 1 int64 offsets"),
-        ("bitmask", 32 + 4, "bitmask stores 16 values and a bit for each of the 32 entries"),
+        ("coo", 32 + 16 * 16, "COO stores 16 values of 2 bytes and two int64 for each"),
+        ("csr", 32 + 8 * 16 + 8 * 5, "CSR stores 16 values, an int64 for each, and rows + 1 int64 offsets"),
+        ("bitmask", 32 + 4, "a bitmask stores 16 values and a bit for each of the 32 entries"),
         ("2:4", 32 + 4, "2:4 stores 16 values and 2 bits for each of them"),
     ],
 )
@@ -560,7 +560,7 @@ def test_1_7_bytes_of_a_4_by_8_matrix_half_pruned_at_16_bits(format, expected, r
 
 @pytest.mark.parametrize(("shape", "expected"), [((6,), 3 * 2 + 3 * 8), ((2, 3, 4), 12 * 2 + 12 * 24)])
 def test_1_7_coo_has_one_index_a_dimension(shape, expected):
-    expect_equal(storage_bytes(shape, 0.5, 16, "coo"), expected, "coo stores one int64 a dimension and value")
+    expect_equal(storage_bytes(shape, 0.5, 16, "coo"), expected, "COO stores one int64 a dimension and value")
 
 
 def test_1_7_the_pruned_ones_are_counted_as_a_mask_counts_them():
@@ -596,7 +596,7 @@ def test_1_7_predicted_bytes_match_the_stored_ones(sparsity, device):
     for format, parts in stored.items():
         size = sum(part.numel() * part.element_size() for part in parts)
         predicted = storage_bytes((13, 9), sparsity, 32, format)
-        expect_equal(predicted, size, f"{format} takes as many bytes as the stored tensors")
+        expect_equal(predicted, size, f"what is predicted for {format} is what the stored tensors take")
 
 
 @pytest.mark.parametrize(
@@ -1118,7 +1118,7 @@ def test_1_11_a_pattern_keeps_n_of_every_m(device):
 
 
 def test_1_11_a_pattern_is_chosen_from_the_updated_weights(device):
-    """Input 2 repeats input 0. When the 0.8 of group one goes, the 0.9 of group two becomes 1.69, above 1.6."""
+    """Input 2 repeats input 0. When the 0.8 goes, the 0.9 in group two becomes 1.69, more than 1.6."""
     hessian = torch.eye(4, device=device)
     hessian[0, 2] = hessian[2, 0] = 1.0
     weight = torch.tensor([[0.8, 3.0, 0.9, 1.6]], device=device)
