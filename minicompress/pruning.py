@@ -154,7 +154,10 @@ def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
 def to_coo(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Store non-zeros with their coordinates, in row-major order: (indices int64 [ndim, nnz], values [nnz]).
 
-    Example: [[0, 5], [7, 0]] gives indices [[0, 1], [1, 0]] (rows, then columns) and values [5, 7].
+    Example: [[0, 5], [7, 0]] gives indices [[0, 1], [1, 0]] (rows, then columns) and values [5, 7]. The
+    values keep the weight's dtype.
+
+    weight: any shape, any strides.
     """
     raise NotImplementedError("Exercise 1.7 to_coo")
 
@@ -180,6 +183,9 @@ def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     Bit i of byte b, counted from the least significant, says whether entry 8b + i is kept; missing ones are
     0.
     Example: [5, 0, 0, 7, 0, 0, 0, 0, 3] gives bits [0b00001001, 0b00000001] = [9, 1] and values [5, 7, 3].
+    The values keep the weight's dtype.
+
+    weight: any shape, any strides.
     """
     raise NotImplementedError("Exercise 1.7 to_bitmask")
 
@@ -187,8 +193,8 @@ def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def from_bitmask(bits: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     """Undo `to_bitmask`: a dense tensor of `shape`, of the values' dtype and device.
 
-    ValueError: bits that are not uint8 [ceil(numel/8)], or whose number of ones is not the number of values
-    (name both).
+    ValueError: bits that are not uint8 [ceil(numel/8)], or whose number of ones is not the number of values:
+    this message names both numbers.
     """
     numel = math.prod(shape)
     size = math.ceil(numel / 8)
@@ -199,7 +205,7 @@ def from_bitmask(bits: torch.Tensor, values: torch.Tensor, shape: Sequence[int])
 
 
 def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
-    """Predict the bytes of a pruned tensor: its kept values at `bits` each, and where they belong.
+    """Predict the bytes of a pruned tensor, an int: its kept values at `bits` each, and where they belong.
 
     nnz = numel - round(sparsity * numel); the values take ceil(nnz * bits / 8) bytes. Beside them: "coo" one
     int64 a dimension and value (16 nnz for a matrix); "csr" an int64 column a value and rows + 1 int64
@@ -208,7 +214,8 @@ def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str)
     bitmask 36.
 
     ValueError: an unknown format, csr for anything but a matrix, 2:4 with a sparsity other than 0.5 or a last
-    dimension not divisible by 4, sparsity outside [0, 1], bits outside 1..64.
+    dimension not divisible by 4, sparsity outside [0, 1], bits outside 1..64. The message names the
+    bad value.
     """
     check_sparsity(sparsity)
     check_bits(bits, 1, 64)
@@ -226,8 +233,9 @@ def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.T
     """Return how loud each input of each prunable layer is: name -> L2 norm over all tokens, fp32 [in].
 
     norm_j = sqrt( sum over tokens of x_j^2 ): not the mean of x_j, whose signs cancel. Padding does not
-    count, neither here nor inside the model. The sums are fp32 whatever the model's dtype. The model is run
-    in eval mode without gradients and left as it was.
+    count, neither here nor inside the model. Squares and sums are fp32 (or finer) whatever the model's dtype.
+    The model is run in eval mode without gradients. Afterwards each of its modules has its own mode again,
+    and no hook is left.
 
     `layer_inputs(model, batches)` runs it: an iterator over (name, x), x being the layer's input for one
     batch, [tokens, in] in the model's dtype, without padding.
@@ -248,12 +256,13 @@ def wanda_mask(
 ) -> torch.Tensor:
     """Mask by |weight| * input norm, compared within each output row.
 
-    int(in_features * sparsity) entries go in every row. A small weight on a loud input can matter more than a
-    large one on a silent input. With `pattern=(n, m)`, n of every m neighbouring inputs are kept instead.
+    int(in_features * sparsity) entries go in every row, among equal scores the lowest index first. A small
+    weight on a loud input can matter more than a large one on a silent input. With `pattern=(n, m)`, n of
+    every m neighbouring inputs are kept instead. Scores are fp32 (or finer) whatever the weight's dtype.
     Example: weight [[1, -2]] with norms [10, 1] prunes the -2 (10 against 2).
     Source: Sun et al. 2023, arXiv 2306.11695, equation 1 and section 3.
 
-    weight: [out, in], floating point; input_norm: [in]. Returns bool [out, in].
+    weight: [out, in], floating point; input_norm: [in]. Returns bool [out, in], True = kept; changes neither.
     ValueError: sparsity outside [0, 1], or other than 1 - n/m with a pattern; NaN; shapes that do not fit.
     """
     check_weight(weight)
@@ -282,9 +291,10 @@ def wanda_prune(
 ) -> None:
     """Prune every Linear layer inside the blocks with `wanda_mask`, in place, block by block.
 
-    A block is calibrated on what the blocks before it, already pruned, make of the text; one block's inputs
-    are kept at a time. Pruned weights become zeros: `apply_mask(layer, layer.weight != 0)` keeps them zero in
-    fine-tuning.
+    A block is calibrated on what the blocks before it, already pruned, make of the text. The norms of all the
+    layers of one block are taken before the first of them is pruned. Pruned weights become zeros in the
+    layer's own parameter: `apply_mask(layer, layer.weight != 0)` keeps them zero in fine-tuning. Nothing else
+    of the model changes.
 
     `walk_blocks(model, batches)` gives one block after the other: `block.layers`, name -> layer, and
     `block.inputs()`, an iterator like `layer_inputs` over the inputs of these layers. `matrix(layer)` is the
@@ -308,13 +318,18 @@ def sparsegpt_weight(
 ) -> torch.Tensor:
     """Return the weight pruned column by column, the columns to the right making up for the error.
 
-    This is the optimal brain surgeon. With U the upper Cholesky factor of the inverse Hessian, pruning w_j
-    costs w_j^2 / U_jj^2 and moves the rest of its row by -(w_j / U_jj) U_j. Masks are chosen once per block
-    of columns over all its rows, or, with a pattern, at every group of m columns from the weights as updated
-    so far. Inputs that are always zero lose their columns.
+    This is the optimal brain surgeon. First `damping` times the mean of the Hessian's diagonal is added to
+    that diagonal. With U the upper Cholesky factor of the inverse, pruning w_j costs w_j^2 / U_jj^2 and moves
+    the rest of its row by -(w_j / U_jj) U_j. The mask of `block_size` columns (the last block may be
+    narrower) is chosen at the block's first column, by one ranking over all its rows: exactly
+    round(sparsity * entries of the block) go. With `pattern=(n, m)` it is chosen at every group of m columns
+    instead. Either way the costs are those of the weights as updated so far. Inputs that are always zero lose
+    their columns.
+    Example: [[1, 3]] with hessian [[1, 1], [1, 1]] gives [[0, 3 + 1 / 1.01]].
     Source: Frantar & Alistarh 2023, arXiv 2301.00774, section 3 and algorithm 1.
 
-    weight: [out, in]; hessian: [in, in], proportional to the sum of x x^T. Returns fp32 [out, in].
+    weight: [out, in]; hessian: [in, in], proportional to the sum of x x^T. Returns fp32 [out, in] that needs
+    no gradient; changes neither.
     """
     raise NotImplementedError("Exercise 1.11 sparsegpt_weight")
 

@@ -56,5 +56,7 @@ def wanda_prune(model, batches, sparsity=0.5, pattern=None) -> None:
                     raise ValueError("masked")
                 norm = torch.cat(seen[name]).float().norm(dim=0)
                 weight = layer.weight.t() if is_conv1d(layer) else layer.weight
-                pruned = torch.where(wanda_mask(weight, norm, sparsity, pattern), weight, torch.zeros_like(weight))
+                pruned = torch.where(
+                    wanda_mask(weight, norm, sparsity, pattern), weight, torch.zeros_like(weight)
+                )
                 layer.weight.copy_(pruned.t() if is_conv1d(layer) else pruned)

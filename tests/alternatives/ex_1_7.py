@@ -1,6 +1,5 @@
 """Right answers of exercise 1.7 in other styles: to_coo, from_coo, to_bitmask, from_bitmask, storage_bytes."""
 
-
 ### ALTERNATIVE numpy: The arrays go through numpy, which packs bits itself.
 import numpy as np
 

@@ -563,19 +563,19 @@ def test_1_7_coo_has_one_index_a_dimension(shape, expected):
     expect_equal(storage_bytes(shape, 0.5, 16, "coo"), expected, "COO stores one int64 a dimension and value")
 
 
-def test_1_7_the_pruned_ones_are_counted_as_a_mask_counts_them():
-    """0.27 * 10 rounds to 3 pruned, 7 kept; 0.5 * 5 rounds to 2 pruned, 3 kept."""
-    rule = "round(sparsity * numel) entries are pruned, the others are kept"
-    expect_equal(storage_bytes((10,), 0.27, 8, "bitmask"), 7 + 2, rule)
-    expect_equal(storage_bytes((5,), 0.5, 8, "bitmask"), 3 + 1, rule)
-
-
 def test_1_7_odd_bits_round_up_to_whole_bytes():
     """5 values of 3 bits are 15 bits, 2 bytes; the places of 12 entries take 2 more."""
     rule = "the values together, and the places together, are rounded up to whole bytes"
     expect_equal(storage_bytes((5,), 0.0, 3, "dense"), 2, rule)
     expect_equal(storage_bytes((1, 12), 0.5, 4, "2:4"), 3 + 2, rule)
     expect_equal(storage_bytes((5,), 0.0, 3, "coo"), 2 + 40, rule)
+
+
+def test_1_7_the_pruned_ones_are_counted_as_a_mask_counts_them():
+    """0.27 * 10 rounds to 3 pruned, 7 kept; 0.5 * 5 rounds to 2 pruned, 3 kept."""
+    rule = "of the entries round(sparsity * numel) are pruned, and all others are kept"
+    expect_equal(storage_bytes((10,), 0.27, 8, "bitmask"), 7 + 2, rule)
+    expect_equal(storage_bytes((5,), 0.5, 8, "bitmask"), 3 + 1, rule)
 
 
 @pytest.mark.parametrize("format", ["dense", "coo", "csr", "bitmask", "2:4"])
@@ -748,7 +748,9 @@ def test_1_8_a_bf16_model_is_summed_in_fp32(device):
 def test_1_8_norms_equal_a_float64_loop_over_all_real_tokens(kind, batches, request):
     model = request.getfixturevalue(kind)
     norms = input_norms(model, batches)
-    expect_equal(set(norms), set(linear_layers(model)), "every prunable layer has norms, and no other layer")
+    missing, others = set(linear_layers(model)) - set(norms), set(norms) - set(linear_layers(model))
+    expect_equal(sorted(missing), [], "no layer inside the blocks is left out")
+    expect_equal(sorted(others), [], "only the layers inside the blocks have norms")
     for name, norm in norms.items():
         expected = torch.cat([inputs_of(model, name, batch) for batch in batches]).norm(dim=0)
         expect_close(norm, expected, f"the norms of {name} are those of its real tokens", rel=1e-4, abs=1e-4)
@@ -810,9 +812,11 @@ def test_1_9_every_row_loses_as_many_by_hand(device):
 
 
 def test_1_9_the_number_a_row_loses_is_rounded_down(device):
-    """4 * 0.45 = 1.8: one goes."""
-    mask = wanda_mask(torch.tensor([[1.0, 2, 3, 4]], device=device), torch.ones(4, device=device), 0.45)
-    expect_equal(mask, [[False, True, True, True]], "int(in_features * sparsity) entries go, rounded down")
+    """4 * 0.3 = 1.2 and 4 * 0.45 = 1.8: one goes."""
+    weight, norm = torch.tensor([[1.0, 2, 3, 4]], device=device), torch.ones(4, device=device)
+    for sparsity in (0.3, 0.45):
+        rule = "every row loses int(in_features * sparsity) entries, rounded down"
+        expect_equal(wanda_mask(weight, norm, sparsity), [[False, True, True, True]], rule)
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 1.0])
@@ -822,12 +826,19 @@ def test_1_9_prunes_nothing_at_0_and_everything_at_1(sparsity, device):
 
 
 def test_1_9_among_equal_scores_the_lowest_index_goes_first(device):
-    """Two rows of 1,200 equal scores: the first 300 go. A sort that is not stable mixes them up."""
-    weight = torch.ones(2, 1200, device=device)
-    mask = wanda_mask(weight, torch.ones(1200, device=device), 0.25)
+    rule = "among equal scores the lowest index goes first"
+    mask = wanda_mask(torch.ones(1, 4, device=device), torch.ones(4, device=device), 0.25)
+    expect_equal(mask, [[False, True, True, True]], rule)
+
+
+def test_1_9_many_equal_scores_stay_in_order(device):
+    """Of 1,200 equal scores the first 300 go. A sort that is not stable mixes them up."""
+    mask = wanda_mask(torch.ones(2, 1200, device=device), torch.ones(1200, device=device), 0.25)
     expected = torch.ones(2, 1200, dtype=torch.bool)
     expected[:, :300] = False
-    expect_equal(mask, expected, "among equal scores the lowest index goes first")
+    expect_equal(
+        mask, expected, "among many equal scores the lowest index goes first, which takes a stable sort"
+    )
 
 
 def test_1_9_equals_a_sort_row_by_row(device):
@@ -840,19 +851,23 @@ def test_1_9_equals_a_sort_row_by_row(device):
 
 
 def test_1_9_a_pattern_keeps_n_of_every_m_by_score(device):
-    """Weights 1, 2, 3, 4 with norms 9, 1, 1, 1 score 9, 2, 3, 4: the first and the last stay."""
-    weight, norm = torch.tensor([[1.0, 2, 3, 4]], device=device), torch.tensor([9.0, 1, 1, 1], device=device)
-    mask = wanda_mask(weight, norm, pattern=(2, 4))
-    expect_equal(mask, [[True, False, False, True]], "2:4 keeps the two highest scores of every four")
+    """Each of four rows scores 9, 2, 3, 4 and 0.1, 0.4, 0.3, 0.2. By the row as a whole the first four would stay."""
+    weight = torch.tensor([[1.0, 2, 3, 4, 0.1, 0.4, 0.3, 0.2]] * 4, device=device)
+    norm = torch.tensor([9.0, 1, 1, 1, 1, 1, 1, 1], device=device)
+    mask = wanda_mask(weight[:1], norm, pattern=(2, 4))
+    expected = [True, False, False, True, False, True, True, False]
+    expect_equal(mask, [expected], "2:4 keeps the two highest scores of every four")
+    expect_equal(
+        wanda_mask(weight, norm, pattern=(2, 4)), [expected] * 4, "the four lie side by side in a row"
+    )
 
 
 def test_1_9_a_pattern_can_be_any_n_and_m(device):
-    """Scores 9, 2, 3, 4, 5, 1: of every three the highest stays."""
-    weight = torch.tensor([[1.0, 2, 3, 4, 5, 1]], device=device)
-    norm = torch.tensor([9.0, 1, 1, 1, 1, 1], device=device)
-    mask = wanda_mask(weight, norm, 1 - 1 / 3, pattern=(1, 3))
-    expected = [[True, False, False, False, True, False]]
-    expect_equal(mask, expected, "1:3 keeps the highest score of every three")
+    """Scores 9, 2, 3, 4, 5, 1, 7 and 6: the highest of all eight stays."""
+    weight = torch.tensor([[1.0, 2, 3, 4, 5, 1, 7, 6]], device=device)
+    norm = torch.tensor([9.0, 1, 1, 1, 1, 1, 1, 1], device=device)
+    mask = wanda_mask(weight, norm, 1 - 1 / 8, pattern=(1, 8))
+    expect_equal(mask, [[True] + [False] * 7], "1:8 keeps the highest score of every eight")
 
 
 def test_1_9_scores_bf16_weights_in_fp32(device):
@@ -912,14 +927,25 @@ def test_1_10_one_layer_by_hand(device):
     expect_equal(model.blocks[0].weight, [[1.0, 0.0], [0.0, 3.0]], rule)
 
 
+def test_1_10_weights_stay_plain_parameters_of_the_layer(device):
+    model = Chain([[10.0, 1.0]], linear([1.0, -2.0])).to(device)
+    names, weight = [name for name, _ in model.named_parameters()], model.blocks[0].weight
+    wanda_prune(model, texts(device, [0]))
+    after = [name for name, _ in model.named_parameters()]
+    expect_equal(after, names, "pruned weights are plain zeros: no mask is put on a layer")
+    assert model.blocks[0].weight is weight, "the layer's own Parameter is changed in place, not replaced"
+
+
 def test_1_10_all_batches_count_by_hand(device):
     """Inputs [10, 1] and [0, 8]: norms 10 and 8.06. The first batch alone would prune the -2, the last alone
-    the 2, and batch norms that are added up (10 and 9) the 1 of the last row.
+    the 2, batch norms that are added up (10 and 9) the 1 of row three, the largest inputs the 1.245.
     """
-    model = Chain([[10.0, 1.0], [0.0, 8.0]], linear([1.0, -2.0], [2.0, 1.0], [1.0, 1.15])).to(device)
+    weight = linear([1.0, -2.0], [2.0, 1.0], [1.0, 1.15], [1.0, 1.245])
+    model = Chain([[10.0, 1.0], [0.0, 8.0]], weight).to(device)
     wanda_prune(model, texts(device, [0], [1]))
-    rule = "the squares of all batches are added up before the root"
-    expect_equal(model.blocks[0].weight, [[0.0, -2.0], [2.0, 0.0], [1.0, 0.0]], rule)
+    rule = "a norm is the root of the sum of the squares over all batches"
+    expected = [[0.0, -2.0], [2.0, 0.0], [1.0, 0.0], [0.0, 1.245]]
+    expect_close(model.blocks[0].weight, expected, rule)
 
 
 def test_1_10_padding_does_not_count(device):
@@ -935,6 +961,7 @@ def test_1_10_a_block_is_calibrated_on_what_the_pruned_blocks_before_it_put_out(
     blocks = linear([1.0, -2.0], [0.1, 3.0]), linear([1.0, -2.5])
     model = Chain([[10.0, 1.0]], *blocks).to(device)
     wanda_prune(model, texts(device, [0]))
+    assert (model.blocks[1].weight == 0).any(), "every block is pruned, not only the first"
     rule = "a block is calibrated on what the pruned blocks before it put out"
     expect_equal(model.blocks[1].weight, [[1.0, 0.0]], rule)
 
@@ -992,20 +1019,17 @@ def test_1_10_equals_a_slow_oracle(kind, batches, request):
     for name, weight in ours.items():
         differing = int(((weight == 0) != (theirs[name] == 0)).sum())
         rule = f"the mask of {name} is that of a loop that calibrates block after block (but for a near tie)"
-        assert differing <= 2, f"{rule}: {differing} of {weight.numel()} places differ, got"
+        assert differing <= 2, f"{rule}: got {differing} of {weight.numel()} places wrong"
 
 
 def test_1_10_only_the_layers_inside_the_blocks_change(gpt2, batches):
-    before = {name: (parameter, parameter.clone()) for name, parameter in gpt2.named_parameters()}
     pruned = {f"{name}.weight" for name in linear_layers(gpt2)}
+    before = {name: parameter.clone() for name, parameter in gpt2.named_parameters() if name not in pruned}
     wanda_prune(gpt2, batches)
-    after = dict(gpt2.named_parameters())
-    expect_equal(list(after), list(before), "the model has the parameters that it had, by the same names")
-    for name, (parameter, values) in before.items():
-        assert after[name] is parameter, f"{name} is changed in place: the Parameter stays the same object"
+    for name, parameter in gpt2.named_parameters():
         assert parameter.requires_grad, f"{name} can be trained as before"
         if name not in pruned:
-            expect_equal(parameter, values, "no head, embedding, norm or bias is changed")
+            expect_equal(parameter, before[name], "no head, embedding, norm or bias is changed")
 
 
 def test_1_10_leaves_modes_hooks_and_gradients_as_they_were(gpt2, batches):
@@ -1045,25 +1069,12 @@ def correlated(tokens, features, device):
     return causes @ torch.randn(4, features, device=device) + 0.1 * noise
 
 
-def test_1_11_two_inputs_that_always_agree_by_hand(device):
-    """x1 = x2, so the weights [1, 3] act as 4 whichever holds it: the pruned 1 must move to the 3.
-
-    With damping d (0.01 of the mean diagonal, 1) H = [[1 + d, 1], [1, 1 + d]], and the best second weight is
-    3 + 1 / (1 + d) = 3.990.
-    """
-    pruned = sparsegpt_weight(torch.tensor([[1.0, 3.0]], device=device), torch.ones(2, 2, device=device))
-    rule = "the columns to the right make up for what is pruned"
-    expect_close(pruned, [[0.0, 3 + 1 / 1.01]], rule, rel=1e-4)
-    assert pruned[0, 0] == 0, "a pruned weight is exactly 0"
-    expect_equal(pruned.dtype, torch.float32, "the result is fp32")
-
-
-def test_1_11_damping_is_relative_to_the_mean_of_the_diagonal(device):
-    """The mean of the diagonal is 4, half of it is 2: the Hessian is [[6, 4], [4, 6]]."""
-    weight, hessian = torch.tensor([[1.0, 3.0]], device=device), torch.full((2, 2), 4.0, device=device)
-    pruned = sparsegpt_weight(weight, hessian, damping=0.5)
-    rule = "damping times the mean of the diagonal is added to the diagonal"
-    expect_close(pruned, [[0.0, 3 + 4 / 6]], rule, rel=1e-4)
+def test_1_11_with_independent_inputs_it_is_magnitude_pruning_by_hand(device):
+    """The Hessian is the identity: nothing can make up for anything, and the cost is w^2."""
+    weight = torch.tensor([[1.0, -4.0], [3.0, 2.0]], device=device)
+    pruned = sparsegpt_weight(weight, torch.eye(2, device=device))
+    rule = "where inputs are independent just round(sparsity * entries) weights go, the smallest, and the rest stays"
+    expect_close(pruned, [[0.0, -4.0], [3.0, 0.0]], rule)
 
 
 def test_1_11_a_weight_costs_its_square_by_the_square_of_u(device):
@@ -1076,21 +1087,34 @@ def test_1_11_a_weight_costs_its_square_by_the_square_of_u(device):
     expect_close(pruned, [[1.0, 0.0, 1.4]], "pruning a weight costs w^2 / U_jj^2, and the cheapest go")
 
 
-def test_1_11_with_independent_inputs_it_is_magnitude_pruning(device):
-    """The Hessian is the identity: nothing can make up for anything, and the cost is w^2."""
-    weight = torch.randn(8, 16, device=device)
-    pruned = sparsegpt_weight(weight, torch.eye(16, device=device), 0.25)
-    rule = "where inputs are independent it is magnitude pruning"
-    expect_close(pruned, weight * magnitude_mask(weight, 0.25), rule)
+def test_1_11_the_weight_on_the_right_makes_up_for_the_pruned_one_by_hand(device):
+    """With H = [[2, 1], [1, 2]] the least error without the weight 1 is at 3 + 1 * 1/2."""
+    weight, hessian = (
+        torch.tensor([[1.0, 3.0]], device=device),
+        torch.tensor([[2.0, 1], [1, 2]], device=device),
+    )
+    pruned = sparsegpt_weight(weight, hessian, damping=0.0)
+    expect_close(pruned, [[0.0, 3.5]], "the columns to the right make up for what is pruned", rel=1e-4)
+    assert pruned[0, 0] == 0, "a pruned weight is exactly 0"
+    expect_equal(pruned.dtype, torch.float32, "the result is fp32")
 
 
-def test_1_11_the_error_crosses_from_block_to_block(device):
-    """Two agreeing inputs in different blocks: 0.1 of the first two weights goes, the 2 takes it over."""
-    hessian = torch.eye(4, device=device)
-    hessian[0, 2] = hessian[2, 0] = 1.0
-    pruned = sparsegpt_weight(torch.tensor([[0.1, 5.0, 2.0, 1.0]], device=device), hessian, 0.5, block_size=2)
-    rule = "the later blocks of columns make up for the pruned ones as well"
-    expect_close(pruned, [[0.0, 5.0, 2 + 0.1 / 1.01, 0.0]], rule, rel=1e-4)
+def test_1_11_damping_is_relative_to_the_mean_of_the_diagonal(device):
+    """Two inputs that always agree. The damped Hessians: [[1.01, 1], [1, 1.01]] and [[6, 4], [4, 6]]."""
+    weight = torch.tensor([[1.0, 3.0]], device=device)
+    rule = "damping times the mean of the diagonal is added to the diagonal"
+    pruned = sparsegpt_weight(weight, torch.ones(2, 2, device=device))
+    expect_close(pruned, [[0.0, 3 + 1 / 1.01]], rule, rel=1e-4)
+    pruned = sparsegpt_weight(weight, torch.full((2, 2), 4.0, device=device), damping=0.5)
+    expect_close(pruned, [[0.0, 3 + 4 / 6]], rule, rel=1e-4)
+
+
+def test_1_11_a_column_that_is_done_takes_no_part_in_what_follows(device):
+    """Three inputs that always agree: 1 and 2 go, one after the other, and the 6 takes both over."""
+    weight = torch.tensor([[1.0, 2.0, 6.0]], device=device)
+    pruned = sparsegpt_weight(weight, torch.ones(3, 3, device=device), 2 / 3)
+    rule = "U is the factor of the inverse, whose rows leave out the columns that are done"
+    expect_close(pruned, [[0.0, 0.0, 6 + 3 / 1.01]], rule, rel=1e-3)
 
 
 def test_1_11_one_ranking_over_all_rows_of_a_block_of_columns(device):
@@ -1106,6 +1130,22 @@ def test_1_11_the_last_block_may_be_narrower(device):
     pruned = sparsegpt_weight(weight, torch.eye(5, device=device), 1 / 3, block_size=3)
     rule = "the last two columns are a block of their own, which loses one"
     expect_close(pruned, [[0.0, 2.0, 3.0, 9.0, 0.0]], rule)
+
+
+def test_1_11_the_error_crosses_from_block_to_block(device):
+    """Two agreeing inputs in different blocks: 0.1 of the first two weights goes, the 2 takes it over."""
+    hessian = torch.eye(4, device=device)
+    hessian[0, 2] = hessian[2, 0] = 1.0
+    pruned = sparsegpt_weight(torch.tensor([[0.1, 5.0, 2.0, 1.0]], device=device), hessian, 0.5, block_size=2)
+    rule = "the later blocks of columns make up for the pruned ones as well"
+    expect_close(pruned, [[0.0, 5.0, 2 + 0.1 / 1.01, 0.0]], rule, rel=1e-4)
+
+
+def test_1_11_pruned_weights_are_exactly_zero(device):
+    x = correlated(300, 16, device)
+    pruned = sparsegpt_weight(torch.randn(12, 16, device=device), x.T @ x)
+    rule = "a pruned weight is exactly 0, whatever the rounding: half of them are"
+    expect_equal(int((pruned == 0).sum()), 96, rule)
 
 
 def test_1_11_a_pattern_keeps_n_of_every_m(device):
@@ -1205,6 +1245,7 @@ def test_1_11_a_block_is_calibrated_on_what_the_pruned_blocks_before_it_put_out(
     model = Chain(table.tolist(), nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False)).to(device)
     first, second = (block.weight.detach().clone() for block in model.blocks)
     sparsegpt_prune(model, texts(device, range(20)))
+    assert (model.blocks[1].weight == 0).any(), "every block is pruned, not only the first"
     x = table @ sparsegpt_weight(first, table.T @ table).T
     rule = "a block is calibrated on what the pruned blocks before it put out"
     expect_close(model.blocks[1].weight, sparsegpt_weight(second, x.T @ x), rule, rel=1e-3, abs=1e-3)

@@ -1,7 +1,7 @@
 """Known wrong implementations of exercise 1.11, sparsegpt_weight and sparsegpt_prune."""
 
 
-### MUTANT no_update: The mask is SparseGPT's but nothing makes up for the error; the columns to the right must be updated.
+### MUTANT no_update: Nothing makes up for the error: the columns to the right are updated by U's rows, which takes the upper factor.
 def sparsegpt_weight(
     weight: torch.Tensor,
     hessian: torch.Tensor,
@@ -155,42 +155,6 @@ def sparsegpt_weight(
     hessian.diagonal().add_(damping * hessian.diagonal().mean())
     inverse = torch.linalg.inv(hessian)
     U = inverse / inverse.diagonal().sqrt()[:, None]
-    for start in range(0, weight.shape[1], block_size):
-        block = weight[:, start : start + block_size]  # a view: [out, block]
-        U_block = U[start : start + block_size, start : start + block_size]
-        cost = U_block.diagonal().square().reciprocal()  # of a weight's square
-        mask = torch.ones_like(block, dtype=torch.bool)
-        if pattern is None:
-            mask = magnitude_mask(block**2 * cost, sparsity)
-        errors = torch.zeros_like(block)
-        for j in range(block.shape[1]):
-            if pattern is not None and j % pattern[1] == 0:
-                group = slice(j, j + pattern[1])
-                mask[:, group] = nm_mask(block[:, group] ** 2 * cost[group], *pattern)
-            errors[:, j] = block[:, j] * ~mask[:, j] / U_block[j, j]
-            block[:, j:] -= errors[:, j, None] * U_block[j, j:]
-            block[:, j] *= mask[:, j]  # exactly zero, whatever the rounding
-        weight[:, start + block_size :] -= errors @ U[start : start + block_size, start + block_size :]
-    return weight
-
-
-### MUTANT lower_factor: The lower factor has its numbers left of the diagonal, so nothing moves to the right; take the upper one.
-def sparsegpt_weight(
-    weight: torch.Tensor,
-    hessian: torch.Tensor,
-    sparsity: float = 0.5,
-    pattern: tuple[int, int] | None = None,
-    block_size: int = 128,
-    damping: float = 0.01,
-) -> torch.Tensor:
-    weight, hessian = weight.detach().float().clone(), hessian.float().clone()
-    dead = hessian.diagonal() == 0
-    hessian[dead, dead] = 1.0
-    weight[:, dead] = 0.0
-    hessian.diagonal().add_(damping * hessian.diagonal().mean())
-    U = torch.linalg.cholesky(hessian)  # three steps, two of them in place: the matrix can be large
-    torch.cholesky_inverse(U, out=U)
-    U = torch.linalg.cholesky(U)  # [in, in]
     for start in range(0, weight.shape[1], block_size):
         block = weight[:, start : start + block_size]  # a view: [out, block]
         U_block = U[start : start + block_size, start : start + block_size]

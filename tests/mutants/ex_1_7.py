@@ -26,16 +26,6 @@ def from_bitmask(bits: torch.Tensor, values: torch.Tensor, shape: Sequence[int])
     return weight.view(tuple(shape))
 
 
-### MUTANT most_significant_first_in_encoding: Only the decoder counts from the least significant bit; the encoder must put entry 8b + i into bit i, too.
-def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    flat = weight.flatten()  # [numel]
-    kept = flat != 0
-    padded = torch.zeros(math.ceil(len(flat) / 8) * 8, dtype=torch.uint8, device=weight.device)
-    padded[: len(flat)] = kept
-    place_values = 2 ** torch.arange(7, -1, -1, dtype=torch.uint8, device=weight.device)
-    return (padded.view(-1, 8) * place_values).sum(1, dtype=torch.uint8), flat[kept]  # [bytes, 8] -> [bytes]
-
-
 ### MUTANT indices_forgotten: COO was counted without its indices, one int64 a dimension and value, which outweigh the values.
 def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
     check_sparsity(sparsity)
@@ -132,64 +122,10 @@ def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str)
     return math.ceil(nnz * bits / 8) + places[format]
 
 
-### MUTANT csr_offset_a_column: CSR's offsets say where each row begins: their number depends on the rows, not on the columns.
-def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
-    check_sparsity(sparsity)
-    check_bits(bits, 1, 64)
-    if format not in ("dense", "coo", "csr", "bitmask", "2:4"):
-        raise ValueError(f"format must be dense, coo, csr, bitmask or 2:4, got {format!r}")
-    if format == "csr" and len(shape) != 2:
-        raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
-    if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
-        got = f"{sparsity} and {list(shape)}"
-        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {got}")
-    numel = math.prod(shape)
-    nnz = numel - round(sparsity * numel)
-    if format == "dense":
-        return math.ceil(numel * bits / 8)
-    places = {
-        "coo": 8 * len(shape) * nnz,
-        "csr": 8 * nnz + 8 * (shape[1] + 1),
-        "bitmask": math.ceil(numel / 8),
-        "2:4": math.ceil(numel / 8),
-    }
-    return math.ceil(nnz * bits / 8) + places[format]
-
-
-### MUTANT csr_with_a_row_a_value: CSR was counted with two indices a value, like COO; it stores the column alone, and the offsets say the row.
-def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
-    check_sparsity(sparsity)
-    check_bits(bits, 1, 64)
-    if format not in ("dense", "coo", "csr", "bitmask", "2:4"):
-        raise ValueError(f"format must be dense, coo, csr, bitmask or 2:4, got {format!r}")
-    if format == "csr" and len(shape) != 2:
-        raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
-    if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
-        got = f"{sparsity} and {list(shape)}"
-        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {got}")
-    numel = math.prod(shape)
-    nnz = numel - round(sparsity * numel)
-    if format == "dense":
-        return math.ceil(numel * bits / 8)
-    places = {
-        "coo": 8 * len(shape) * nnz,
-        "csr": 16 * nnz + 8 * (shape[0] + 1),
-        "bitmask": math.ceil(numel / 8),
-        "2:4": math.ceil(numel / 8),
-    }
-    return math.ceil(nnz * bits / 8) + places[format]
-
-
 ### MUTANT indices_transposed: The indices came as [nnz, ndim], one row a value; COO wants [ndim, nnz], one row a dimension.
 def to_coo(weight):
     indices = weight.nonzero()
     return indices, weight[tuple(indices.T)]
-
-
-### MUTANT columns_first: The entries came column by column; row-major order goes through the first row first.
-def to_coo(weight):
-    indices = weight.T.nonzero().T.flip(0).contiguous()
-    return indices, weight[tuple(indices)]
 
 
 ### MUTANT int32_indices: The indices were made int32 to save bytes; the format that is asked for, and counted, has int64.
@@ -404,54 +340,6 @@ def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str)
         "2:4": math.ceil(numel / 8),
     }
     return nnz * math.ceil(bits / 8) + places[format]
-
-
-### MUTANT dense_without_zeros: Dense was counted without the pruned entries; a zero in a dense tensor takes as much as any number.
-def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
-    check_sparsity(sparsity)
-    check_bits(bits, 1, 64)
-    if format not in ("dense", "coo", "csr", "bitmask", "2:4"):
-        raise ValueError(f"format must be dense, coo, csr, bitmask or 2:4, got {format!r}")
-    if format == "csr" and len(shape) != 2:
-        raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
-    if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
-        got = f"{sparsity} and {list(shape)}"
-        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {got}")
-    numel = math.prod(shape)
-    nnz = numel - round(sparsity * numel)
-    if format == "dense":
-        return math.ceil(nnz * bits / 8)
-    places = {
-        "coo": 8 * len(shape) * nnz,
-        "csr": 8 * nnz + 8 * (shape[0] + 1),
-        "bitmask": math.ceil(numel / 8),
-        "2:4": math.ceil(numel / 8),
-    }
-    return math.ceil(nnz * bits / 8) + places[format]
-
-
-### MUTANT bits_for_bytes: The values were counted in bits; eight bits are one byte.
-def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
-    check_sparsity(sparsity)
-    check_bits(bits, 1, 64)
-    if format not in ("dense", "coo", "csr", "bitmask", "2:4"):
-        raise ValueError(f"format must be dense, coo, csr, bitmask or 2:4, got {format!r}")
-    if format == "csr" and len(shape) != 2:
-        raise ValueError(f"csr stores matrices, got the shape {list(shape)}")
-    if format == "2:4" and (sparsity != 0.5 or shape[-1] % 4):
-        got = f"{sparsity} and {list(shape)}"
-        raise ValueError(f"2:4 means sparsity 0.5 and a last dimension divisible by 4, got {got}")
-    numel = math.prod(shape)
-    nnz = numel - round(sparsity * numel)
-    if format == "dense":
-        return numel * bits
-    places = {
-        "coo": 8 * len(shape) * nnz,
-        "csr": 8 * nnz + 8 * (shape[0] + 1),
-        "bitmask": math.ceil(numel / 8),
-        "2:4": math.ceil(numel / 8),
-    }
-    return nnz * bits + places[format]
 
 
 ### MUTANT float_bytes: The bytes are a float after / 8; round them up to an int.

@@ -263,33 +263,6 @@ def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.T
     return {name: total.sqrt() for name, total in squares.items()}
 
 
-### MUTANT hooks_left: The hooks stay on the model and go on counting; remove each one when the text has been read.
-from minicompress.lab.calibration import real_tokens
-from minicompress.lab.loops import evaluation_mode
-
-
-def input_norms(model, batches):
-    check_batches(batches)
-    layers = linear_layers(model)
-    squares = dict.fromkeys(layers, 0.0)
-
-    def count(name, x, batch):
-        squares.setdefault(name, 0.0)
-        squares[name] = squares[name] + real_tokens(x, batch).float().pow(2).sum(0)
-
-    for batch in batches:
-        handles = [
-            layer.register_forward_pre_hook(
-                lambda _, inputs, name=name, batch=batch: count(name, inputs[0].detach(), batch)
-            )
-            for name, layer in layers.items()
-        ]
-        with evaluation_mode(model):
-            model(**batch)
-        handles.pop().remove()
-    return {name: total.sqrt() for name, total in squares.items()}
-
-
 ### MUTANT head_too: The head was listened to as well; only the layers inside the blocks are pruned, so only they have norms.
 def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
     check_batches(batches)

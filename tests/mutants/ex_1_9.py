@@ -185,29 +185,6 @@ def wanda_mask(
     return mask
 
 
-### MUTANT pruned_is_true: True stands for pruned here; in a mask True means kept.
-def wanda_mask(
-    weight: torch.Tensor,
-    input_norm: torch.Tensor,
-    sparsity: float = 0.5,
-    pattern: tuple[int, int] | None = None,
-) -> torch.Tensor:
-    check_weight(weight)
-    check_weight(input_norm, "input_norm")
-    check_sparsity(sparsity)
-    check_pattern_sparsity(pattern, sparsity)
-    if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
-        got = f"{list(weight.shape)} and {list(input_norm.shape)}"
-        raise ValueError(f"weight must be [out, in] and input_norm [in], got {got}")
-    scores = weight.detach().float().abs() * input_norm.float()  # [out, in]
-    if pattern is not None:
-        return nm_mask(scores, *pattern)
-    pruned = int(weight.shape[1] * sparsity)
-    mask = torch.ones_like(weight, dtype=torch.bool)
-    mask.scatter_(1, scores.argsort(dim=1, stable=True)[:, :pruned], False)
-    return ~mask
-
-
 ### MUTANT rounded_count: The number of a row was rounded; int() cuts it off, as in the paper's code.
 def wanda_mask(
     weight: torch.Tensor,
