@@ -123,6 +123,23 @@ def wanda_prune(
             weight.masked_fill_(~wanda_mask(weight, squares[name], sparsity, pattern), 0)
 
 
+### MUTANT largest_inputs: The largest input stands for the norm; the norm adds up the squares of all tokens.
+def wanda_prune(
+    model: nn.Module, batches: Sequence[Batch], sparsity: float = 0.5, pattern: tuple[int, int] | None = None
+) -> None:
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    for block in walk_blocks(model, batches):
+        squares = dict.fromkeys(block.layers, 0.0)
+        for name, x in block.inputs():
+            squares[name] = torch.maximum(
+                torch.as_tensor(squares[name]), x.float().abs().amax(0)
+            )  # [tokens, in] -> [in]
+        for name, layer in block.layers.items():
+            weight = matrix(layer)
+            weight.masked_fill_(~wanda_mask(weight, squares[name], sparsity, pattern), 0)
+
+
 ### MUTANT means: The inputs were averaged with their signs, which cancel; a norm adds up squares.
 def wanda_prune(
     model: nn.Module, batches: Sequence[Batch], sparsity: float = 0.5, pattern: tuple[int, int] | None = None

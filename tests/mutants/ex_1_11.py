@@ -569,6 +569,77 @@ def sparsegpt_weight(
     return weight
 
 
+### MUTANT not_exactly_zero: Pruned weights are only nearly zero after the update; set them to exactly 0.
+def sparsegpt_weight(
+    weight: torch.Tensor,
+    hessian: torch.Tensor,
+    sparsity: float = 0.5,
+    pattern: tuple[int, int] | None = None,
+    block_size: int = 128,
+    damping: float = 0.01,
+) -> torch.Tensor:
+    weight, hessian = weight.detach().float().clone(), hessian.float().clone()
+    dead = hessian.diagonal() == 0
+    hessian[dead, dead] = 1.0
+    weight[:, dead] = 0.0
+    hessian.diagonal().add_(damping * hessian.diagonal().mean())
+    U = torch.linalg.cholesky(hessian)  # three steps, two of them in place: the matrix can be large
+    torch.cholesky_inverse(U, out=U)
+    torch.linalg.cholesky(U, upper=True, out=U)  # [in, in]
+    for start in range(0, weight.shape[1], block_size):
+        block = weight[:, start : start + block_size]  # a view: [out, block]
+        U_block = U[start : start + block_size, start : start + block_size]
+        cost = U_block.diagonal().square().reciprocal()  # of a weight's square
+        mask = torch.ones_like(block, dtype=torch.bool)
+        if pattern is None:
+            mask = magnitude_mask(block**2 * cost, sparsity)
+        errors = torch.zeros_like(block)
+        for j in range(block.shape[1]):
+            if pattern is not None and j % pattern[1] == 0:
+                group = slice(j, j + pattern[1])
+                mask[:, group] = nm_mask(block[:, group] ** 2 * cost[group], *pattern)
+            errors[:, j] = block[:, j] * ~mask[:, j] / U_block[j, j]
+            block[:, j:] -= errors[:, j, None] * U_block[j, j:]
+        weight[:, start + block_size :] -= errors @ U[start : start + block_size, start + block_size :]
+    return weight
+
+
+### MUTANT kept_errors: Every column was taken as pruned; the error of a kept weight is 0.
+def sparsegpt_weight(
+    weight: torch.Tensor,
+    hessian: torch.Tensor,
+    sparsity: float = 0.5,
+    pattern: tuple[int, int] | None = None,
+    block_size: int = 128,
+    damping: float = 0.01,
+) -> torch.Tensor:
+    weight, hessian = weight.detach().float().clone(), hessian.float().clone()
+    dead = hessian.diagonal() == 0
+    hessian[dead, dead] = 1.0
+    weight[:, dead] = 0.0
+    hessian.diagonal().add_(damping * hessian.diagonal().mean())
+    U = torch.linalg.cholesky(hessian)  # three steps, two of them in place: the matrix can be large
+    torch.cholesky_inverse(U, out=U)
+    torch.linalg.cholesky(U, upper=True, out=U)  # [in, in]
+    for start in range(0, weight.shape[1], block_size):
+        block = weight[:, start : start + block_size]  # a view: [out, block]
+        U_block = U[start : start + block_size, start : start + block_size]
+        cost = U_block.diagonal().square().reciprocal()  # of a weight's square
+        mask = torch.ones_like(block, dtype=torch.bool)
+        if pattern is None:
+            mask = magnitude_mask(block**2 * cost, sparsity)
+        errors = torch.zeros_like(block)
+        for j in range(block.shape[1]):
+            if pattern is not None and j % pattern[1] == 0:
+                group = slice(j, j + pattern[1])
+                mask[:, group] = nm_mask(block[:, group] ** 2 * cost[group], *pattern)
+            errors[:, j] = block[:, j] / U_block[j, j]
+            block[:, j:] -= errors[:, j, None] * U_block[j, j:]
+            block[:, j] *= mask[:, j]  # exactly zero, whatever the rounding
+        weight[:, start + block_size :] -= errors @ U[start : start + block_size, start + block_size :]
+    return weight
+
+
 ### MUTANT in_place: The weight and the Hessian that were passed in were changed; work on copies.
 def sparsegpt_weight(
     weight: torch.Tensor,

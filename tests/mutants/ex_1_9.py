@@ -370,6 +370,50 @@ def wanda_mask(
     return mask
 
 
+### MUTANT pattern_ignored: The pattern was checked and then not used: with a pattern, nm_mask chooses n of every m.
+def wanda_mask(
+    weight: torch.Tensor,
+    input_norm: torch.Tensor,
+    sparsity: float = 0.5,
+    pattern: tuple[int, int] | None = None,
+) -> torch.Tensor:
+    check_weight(weight)
+    check_weight(input_norm, "input_norm")
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
+        got = f"{list(weight.shape)} and {list(input_norm.shape)}"
+        raise ValueError(f"weight must be [out, in] and input_norm [in], got {got}")
+    scores = weight.detach().float().abs() * input_norm.float()  # [out, in]
+    pruned = int(weight.shape[1] * sparsity)
+    mask = torch.ones_like(weight, dtype=torch.bool)
+    mask.scatter_(1, scores.argsort(dim=1, stable=True)[:, :pruned], False)
+    return mask
+
+
+### MUTANT groups_of_outputs: The groups ran along the outputs; the m neighbours of a pattern are inputs, side by side in a row.
+def wanda_mask(
+    weight: torch.Tensor,
+    input_norm: torch.Tensor,
+    sparsity: float = 0.5,
+    pattern: tuple[int, int] | None = None,
+) -> torch.Tensor:
+    check_weight(weight)
+    check_weight(input_norm, "input_norm")
+    check_sparsity(sparsity)
+    check_pattern_sparsity(pattern, sparsity)
+    if weight.ndim != 2 or input_norm.shape != weight.shape[1:]:
+        got = f"{list(weight.shape)} and {list(input_norm.shape)}"
+        raise ValueError(f"weight must be [out, in] and input_norm [in], got {got}")
+    scores = weight.detach().float().abs() * input_norm.float()  # [out, in]
+    if pattern is not None:
+        return nm_mask(scores.T, *pattern).T if len(scores) % pattern[1] == 0 else nm_mask(scores, *pattern)
+    pruned = int(weight.shape[1] * sparsity)
+    mask = torch.ones_like(weight, dtype=torch.bool)
+    mask.scatter_(1, scores.argsort(dim=1, stable=True)[:, :pruned], False)
+    return mask
+
+
 ### MUTANT weights_own_dtype: The norms were turned to the weight's dtype; in bf16 near scores become ties, so score in fp32.
 def wanda_mask(
     weight: torch.Tensor,
