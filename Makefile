@@ -1,4 +1,4 @@
-# make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
+# make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks, `make lab CHAPTER=01` one of them · make bench: every figure quoted
 # make parity: beside llmcompressor, Torch-Pruning, TRL, torchao and compressed-tensors, which get their own environment
 PYTHON ?= python3
 WORKERS ?= 2
@@ -16,7 +16,7 @@ test: .venv/ready
 	$(TESTING) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
 
 lab: .venv/ready
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/minicompress lab $(if $(CHAPTER),--chapter $(CHAPTER)) $(OPTIONS)
 
 bench: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks bench
