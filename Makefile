@@ -1,4 +1,4 @@
-# make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks, `make lab CHAPTER=01` one of them · make bench: every figure quoted
+# make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
 # make parity: beside llmcompressor, Torch-Pruning, TRL, torchao and compressed-tensors, which get their own environment
 PYTHON ?= python3
 WORKERS ?= 2
@@ -15,6 +15,7 @@ test: .venv/ready
 	$(TESTING)
 	$(TESTING) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
 
+# CHAPTER=01 opens that chapter, otherwise the first with something unsolved; OPTIONS go to JupyterLab.
 lab: .venv/ready
 	$(BIN)/minicompress lab $(if $(CHAPTER),--chapter $(CHAPTER)) $(OPTIONS)
 

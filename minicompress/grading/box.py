@@ -72,7 +72,9 @@ class Box:
         return self.text
 
     def _repr_html_(self) -> str:
-        links = [f'<a href="{html.escape(place.href)}">{html.escape(place.label)}</a>' for place in self.places]
+        links = [
+            f'<a href="{html.escape(place.href)}">{html.escape(place.label)}</a>' for place in self.places
+        ]
         go = f"<div>Open {', '.join(links)}</div>" if links else ""
         script = INTO_VIEW.format(now=round(1000 * time.time()), fresh=FRESH, delays=DELAYS)
         return f'<div style="{STYLE}">{self.page}{go}{script}</div>'

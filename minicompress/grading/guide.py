@@ -137,4 +137,4 @@ def begun(task: Exercise) -> str:
         there = set(task.names) & set(stubs.definitions(text))
         return "begun" if there - set(unwritten(task, text)) else "not begun"
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return "cannot be read"
+        return "unreadable"

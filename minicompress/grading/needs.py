@@ -1,6 +1,8 @@
 """Which earlier exercises a notebook lacks: `require` says so before they are used."""
 
 import os
+import re
+from pathlib import Path
 
 from minicompress.grading.box import place_of, sentence
 from minicompress.grading.checking import SWITCH, Unsolved, module_file, stop
@@ -35,12 +37,22 @@ def needed_here(missing: dict[str, list[str]], setting: str) -> str:
     for key, names in missing.items():
         by_file.setdefault(exercise(key).module, []).append(f"{listed(names)} ({key})")
     todo = [f"{listed(parts)} in minicompress/{module}.py" for module, parts in by_file.items()]
-    needed = f"Exercise {listed([*missing])} is" if len(missing) == 1 else f"Exercises {listed([*missing])} are"
+    needed = (
+        f"Exercise {listed([*missing])} is" if len(missing) == 1 else f"Exercises {listed([*missing])} are"
+    )
     modules = [module for module in CHAPTERS if module in by_file or module in setting.split(",")]
+    command = f"{SWITCH}={','.join(modules)} make lab{chapter_here()}"
     return (
         f"{needed} needed here: write {'; '.join(todo)} first. "
-        f"Or use the reference of what is missing: start Jupyter again with `{SWITCH}={','.join(modules)} make lab`."
+        f"Or use the reference of these files: start Jupyter again with `{command}`."
     )
+
+
+def chapter_here() -> str:
+    """The word of `make lab` that opens this notebook again; nothing where Jupyter does not name it."""
+    name = Path(os.environ.get("JPY_SESSION_NAME", "")).name
+    found = re.match(r"\d\d(?=_)", name)
+    return f" CHAPTER={found[0]}" if found else ""
 
 
 def listed(words: list[str]) -> str:

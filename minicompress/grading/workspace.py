@@ -16,12 +16,12 @@ HIDDEN = ("assets", "benchmarks")  # in the file browser, besides what Jupyter h
 
 
 def chapters() -> dict[str, Path]:
-    """"00" -> its notebook, in order."""
+    """The chapters in order, named 00, 01 and so on -> their notebooks."""
     return {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
 
 
 def chapter_named(name: str) -> str:
-    """"1" or "01" -> "01". ValueError, with the chapters there are, when this is none of them."""
+    """The chapter that 1 or 01 names. ValueError, with the chapters there are, when it names none."""
     if name.zfill(2) not in chapters():
         raise ValueError(f"there is no chapter {name!r}: use one of {', '.join(chapters())}")
     return name.zfill(2)
@@ -44,17 +44,21 @@ def tabs(chapter: str) -> tuple[str, list[str]]:
 def layout(notebook: str, modules: list[str]) -> dict:
     """A workspace as JupyterLab stores it: which files are open, and where they stand."""
     left, right = f"notebook:{notebook}", [f"editor:{module}" for module in modules]
-    areas = [
-        {"type": "tab-area", "currentIndex": 0, "widgets": widgets} for widgets in ([left], right)
-    ]
+    areas = [{"type": "tab-area", "currentIndex": 0, "widgets": widgets} for widgets in ([left], right)]
     dock = {"type": "split-area", "orientation": "horizontal", "sizes": [0.55, 0.45], "children": areas}
     editors = {
-        name: {"data": {"path": module, "factory": "Editor"}} for name, module in zip(right, modules, strict=True)
+        name: {"data": {"path": module, "factory": "Editor"}}
+        for name, module in zip(right, modules, strict=True)
     }
     return {
         "layout-restorer:data": {
             "main": {"dock": dock, "current": left},
-            "left": {"collapsed": False, "visible": True, "current": "filebrowser", "widgets": ["filebrowser"]},
+            "left": {
+                "collapsed": False,
+                "visible": True,
+                "current": "filebrowser",
+                "widgets": ["filebrowser"],
+            },
             "right": {"collapsed": True, "visible": True, "widgets": []},
             "relativeSizes": [0.16, 0.84, 0],
         },
@@ -88,7 +92,7 @@ def options(chapter: str) -> list[str]:
     """The words with which JupyterLab opens a chapter."""
     from jupyter_server.services.contents.manager import ContentsManager
 
-    hidden = [*ContentsManager.hide_globs.default_args[0], *HIDDEN]
+    hidden = [*ContentsManager.hide_globs.default(), *HIDDEN]
     return [
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.workspaces_dir={FOLDER}",
