@@ -106,6 +106,12 @@ def unwritten(exercise: Exercise, text: str) -> list[str]:
     return [name for name in exercise.names if name in mine and mine[name] == stub.get(name)]
 
 
+def written(exercise: Exercise, text: str) -> list[str]:
+    """The exercise's names that `text` defines, and not as the stub."""
+    left = unwritten(exercise, text)
+    return [name for name in exercise.names if name in _definitions(text) and name not in left]
+
+
 @functools.lru_cache(maxsize=16)  # the graders ask again and again about the same few files
 def _definitions(text: str) -> dict[str, str]:
     """Name -> shape of each top-level function and class, without docstrings, comments and layout."""

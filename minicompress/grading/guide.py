@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from minicompress.grading import journal, stubs
-from minicompress.grading.course import Exercise, exercise, exercises, unwritten
+from minicompress.grading.course import Exercise, exercise, exercises, written
 from minicompress.lab.paths import shown
 
 
@@ -134,7 +134,6 @@ def begun(task: Exercise) -> str:
     """Whether the learner's file holds more than the stubs of an exercise."""
     try:
         text = task.file.read_text(encoding="utf-8-sig")
-        there = set(task.names) & set(stubs.definitions(text))
-        return "begun" if there - set(unwritten(task, text)) else "not begun"
+        return "begun" if written(task, text) else "not begun"
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return "unreadable"
