@@ -65,3 +65,67 @@ def magnitude_mask(weight, sparsity):
     mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
     mask[order[: round(sparsity * weight.numel())]] = False
     return mask.view(weight.shape)
+
+
+### MUTANT unstable_sort: A sort that is not stable puts many equal magnitudes in any order; stable=True keeps the lowest index first.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    order = weight.detach().abs().flatten().argsort()
+    mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
+    mask[order[: round(sparsity * weight.numel())]] = False
+    return mask.view(weight.shape)
+
+
+### MUTANT share_kept: The sparsity was read as the share that stays; it is the share that is pruned.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    kept = round(sparsity * weight.numel())
+    order = weight.detach().abs().flatten().argsort(stable=True)
+    mask = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
+    mask[order[weight.numel() - kept :]] = True
+    return mask.view(weight.shape)
+
+
+### MUTANT rounded_up: math.ceil prunes one too many where the count is no integer; the exercise asks for round(sparsity * numel).
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    import math
+
+    order = weight.detach().abs().flatten().argsort(stable=True)
+    mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
+    mask[order[: math.ceil(sparsity * weight.numel())]] = False
+    return mask.view(weight.shape)
+
+
+### MUTANT row_by_row: Every row lost the same share; all entries of the weight are ranked together.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    rows = weight.detach().abs().flatten(1)
+    order = rows.argsort(dim=1, stable=True)
+    mask = torch.ones_like(rows, dtype=torch.bool)
+    mask.scatter_(1, order[:, : round(sparsity * rows.shape[1])], False)
+    return mask.view(weight.shape)
+
+
+### MUTANT float_mask: The mask holds 1.0 and 0.0; a mask is a bool tensor.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    order = weight.detach().abs().flatten().argsort(stable=True)
+    mask = torch.ones(weight.numel(), device=weight.device)
+    mask[order[: round(sparsity * weight.numel())]] = 0.0
+    return mask.view(weight.shape)
+
+
+### MUTANT abs_in_place: `abs_()` on the weight overwrites the model's own signs; `abs()` makes a new tensor.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    order = weight.detach().abs_().flatten().argsort(stable=True)
+    mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
+    mask[order[: round(sparsity * weight.numel())]] = False
+    return mask.view(weight.shape)
