@@ -48,12 +48,19 @@ def without_lowest(weight, count):
 def test_1_1_prunes_the_two_smallest_of_four(device):
     mask = magnitude_mask(torch.tensor([[1.0, -4.0], [3.0, 2.0]], device=device), 0.5)
     assert mask.dtype == torch.bool, "a mask must be bool"
+    expect_equal(list(mask.shape), [2, 2], "the mask has the weight's shape")
     expect_equal(pruned(mask), 2, "half of four weights are two, and False stands for a pruned one")
     expect_equal(
         mask,
         [[False, True], [True, False]],
         "the smallest magnitudes go, whatever their sign, and True means kept",
     )
+
+
+def test_1_1_the_smallest_go_wherever_they_stand(device):
+    mask = magnitude_mask(torch.tensor([[0.3, -0.8], [0.1, 0.5]], device=device), 0.5)
+    rule = "the smallest magnitudes go wherever they stand, and argsort gives places, not ranks"
+    expect_equal(mask, [[False, True], [False, True]], rule)
 
 
 def test_1_1_all_entries_are_ranked_together(device):
@@ -296,9 +303,12 @@ def test_1_3_ranks_all_weights_together_by_hand(device):
         "b": torch.tensor([[-40.0], [5.0], [60.0]], device=device),
     }
     masks = global_magnitude_masks(weights, 0.5)
+    assert isinstance(masks, dict), "the result must be a dictionary from name to mask"
+    shapes = {name: list(mask.shape) for name, mask in masks.items()}
+    expect_equal(shapes, {"a": [3], "b": [3, 1]}, "each mask has its weight's name and shape")
+    assert all(mask.dtype == torch.bool for mask in masks.values()), "every mask must be bool"
     rule = "all magnitudes are ranked together, whatever their weight and their sign"
     expect_equal(masks, {"a": [False] * 3, "b": [[True], [True], [True]]}, rule)
-    assert all(mask.dtype == torch.bool for mask in masks.values()), "every mask must be bool"
 
 
 def test_1_3_some_go_from_each_weight(device):
@@ -396,6 +406,11 @@ def test_1_4_half_way_by_hand():
     )
 
 
+def test_1_4_rounds_nothing():
+    expect_close(sparsity_schedule(1, 3, 0.5), 1 / 6, "no digits are rounded off: a third of 0.5 is 1/6")
+    expect_close(sparsity_schedule(1, 3, 0.5, "cubic"), 19 / 54, "no digits are rounded off: 19/27 of 0.5")
+
+
 @pytest.mark.parametrize("kind", ["linear", "cubic"])
 def test_1_4_starts_at_exactly_zero_and_ends_at_exactly_final(kind):
     """Exactly: ten additions of 0.09 give 0.8999999999999999, which would leave weights unpruned."""
@@ -465,7 +480,11 @@ def push(model):
 def test_1_5_records_each_step(device):
     scores = iter([7.0, 5.0, 6.0])
     records = iterative_pruning(Tower().to(device), nothing, lambda model: next(scores), 0.75, 3)
-    expect_equal([record["step"] for record in records], [1, 2, 3], "the steps count from 1 to `steps`")
+    expect_equal(
+        [record["step"] for record in records],
+        [1, 2, 3],
+        "one record a step, and the steps count from 1 to `steps`",
+    )
     reached = [record["sparsity"] for record in records]
     expect_close(reached, [0.25, 0.5, 0.75], "the sparsity is the linear schedule's, a share of all weights")
     expect_equal([record["score"] for record in records], [7, 5, 6], "the score is what evaluate returns")
@@ -557,7 +576,14 @@ def test_1_5_refuses_no_step_no_layer_and_an_impossible_sparsity(device):
 def test_1_6_the_articles_example(device):
     mask = nm_mask(torch.tensor([[0.1, 0.5, 0.2, 0.8]], device=device))
     assert mask.dtype == torch.bool, "a mask must be bool"
+    expect_equal(list(mask.shape), [1, 4], "the mask has the shape of the scores")
     expect_equal(mask, [[False, True, False, True]], "the two highest of four stay, and True means kept")
+
+
+def test_1_6_the_highest_stay_wherever_they_stand(device):
+    mask = nm_mask(torch.tensor([[0.3, 0.8, 0.1, 0.5]], device=device))
+    rule = "the highest scores stay wherever they stand, and argsort gives places, not ranks"
+    expect_equal(mask, [[False, True, False, True]], rule)
 
 
 def test_1_6_n_counts_the_kept_ones(device):
@@ -611,9 +637,9 @@ def test_1_6_keeps_exactly_n_of_every_m_whatever_the_shape(n, m, device):
 
 
 def test_1_6_groups_follow_the_rows_whatever_the_strides(device):
-    scores = torch.arange(16.0, device=device).view(4, 4).T  # its rows lie scattered in memory
+    scores = torch.arange(16.0, device=device).view(8, 2).T  # [2, 8], its rows lie scattered in memory
     rule = "groups follow the rows, not the memory: a transposed tensor is stored column by column"
-    expect_equal(nm_mask(scores), [[False, False, True, True]] * 4, rule)
+    expect_equal(nm_mask(scores), [[False, False, True, True] * 2] * 2, rule)
 
 
 def test_1_6_takes_a_parameter_and_leaves_it_as_it_was(device):

@@ -129,3 +129,69 @@ def magnitude_mask(weight, sparsity):
     mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
     mask[order[: round(sparsity * weight.numel())]] = False
     return mask.view(weight.shape)
+
+
+### MUTANT topk: topk breaks ties in any order; of equal magnitudes the lowest flat index goes first.
+def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
+    check_weight(weight)
+    check_sparsity(sparsity)
+    magnitude = weight.detach().abs().flatten()
+    indices = torch.topk(magnitude, round(sparsity * magnitude.numel()), largest=False).indices
+    mask = torch.ones_like(magnitude, dtype=torch.bool)
+    mask[indices] = False
+    return mask.reshape(weight.shape)
+
+
+### MUTANT kth_threshold: `>` the count-th smallest prunes all that are tied with it; only as many of these go as are still missing.
+def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
+    check_weight(weight)
+    check_sparsity(sparsity)
+    count = round(sparsity * weight.numel())
+    if count == 0:
+        return torch.ones_like(weight, dtype=torch.bool)
+    threshold = weight.detach().abs().flatten().kthvalue(count).values
+    return weight.detach().abs() > threshold
+
+
+### MUTANT count_zero: kthvalue(0) does not exist: at a count of 0 nothing is pruned.
+def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
+    check_weight(weight)
+    check_sparsity(sparsity)
+    count = round(sparsity * weight.numel())
+    magnitude = weight.detach().abs().flatten()
+    threshold = magnitude.kthvalue(count).values
+    mask = magnitude > threshold
+    ties = (magnitude == threshold).nonzero().flatten()
+    mask[ties[count - int((magnitude < threshold).sum()):]] = True
+    return mask.view(weight.shape)
+
+
+### MUTANT minus_zero: `order[-kept:]` is everything when kept is 0; at sparsity 1 nothing stays.
+def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
+    check_weight(weight)
+    check_sparsity(sparsity)
+    order = weight.detach().abs().flatten().argsort(stable=True)
+    kept = weight.numel() - round(sparsity * weight.numel())
+    mask = torch.zeros(weight.numel(), dtype=torch.bool)
+    mask[order[-kept:]] = True
+    return mask.view(weight.shape)
+
+
+### MUTANT nonzero_only: Zeros were left out of the ranking; they rank lowest, and count like any other weight.
+def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
+    check_weight(weight)
+    check_sparsity(sparsity)
+    flat = weight.detach().abs().flatten()
+    alive = flat.nonzero().flatten()
+    order = alive[flat[alive].argsort(stable=True)]
+    mask = flat != 0
+    mask[order[: round(sparsity * len(order))]] = False
+    return mask.view(weight.shape)
+
+
+### MUTANT argsort_as_rank: argsort says which entry stands at each rank, not which rank an entry has; put False at its first places.
+def magnitude_mask(weight, sparsity):
+    check_weight(weight)
+    check_sparsity(sparsity)
+    order = weight.detach().abs().flatten().argsort(stable=True)
+    return (order >= round(sparsity * weight.numel())).view(weight.shape)

@@ -1,7 +1,7 @@
 """Known wrong implementations of exercise 1.2, apply_mask and bake_masks."""
 
 
-### MUTANT multiplied_once: Zeroing the weights once does not last, the next step revives them; apply the mask at every use.
+### MUTANT multiplied_once: Zeroing the stored weights does not last, the next step revives them; apply the mask at every use.
 def apply_mask(module, mask) -> None:
     weight = module.weight
     if mask.dtype != torch.bool or mask.shape != weight.shape:
@@ -167,3 +167,25 @@ def bake_masks(model) -> None:
             if any(isinstance(step, Mask) for step in module.parametrizations.weight):
                 parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
                 module.weight = nn.Parameter(module.weight.detach().clone())
+
+
+### MUTANT bake_zeroes_original: Only the stored values were masked, and the parametrization stayed; baking removes it.
+def bake_masks(model: nn.Module) -> None:
+    for module in model.modules():
+        if parametrize.is_parametrized(module, "weight"):
+            module.parametrizations.weight.original.data = module.weight.data.clone()
+
+
+### MUTANT owners_zero: Every weight has one owner, its own module; it is tied when there are more.
+def apply_mask(module: nn.Module, mask: torch.Tensor) -> None:
+    weight = module.weight
+    if mask.dtype != torch.bool or mask.shape != weight.shape:
+        raise ValueError(f"mask must be bool {list(weight.shape)}, got {mask.dtype} {list(mask.shape)}")
+    if parametrize.is_parametrized(module, "weight"):
+        for step in module.parametrizations.weight:
+            if isinstance(step, Mask):
+                step.mask &= mask
+                return
+    elif len(owners(weight)) > 0:
+        raise ValueError(f"the weight {list(weight.shape)} is tied")
+    parametrize.register_parametrization(module, "weight", Mask(mask))

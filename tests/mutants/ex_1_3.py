@@ -11,7 +11,7 @@ def global_magnitude_masks(weights, sparsity):
     return {name: magnitude_mask(weight, sparsity) for name, weight in weights.items()}
 
 
-### MUTANT quantile: `>` a global quantile prunes every tied weight, and torch.quantile stops at 16M elements; prune by rank.
+### MUTANT quantile: `>` a global threshold or quantile prunes every weight that is tied with it; prune by rank.
 def global_magnitude_masks(weights, sparsity):
     if not weights:
         raise ValueError("weights is empty: there is nothing to rank")
@@ -133,3 +133,26 @@ def global_magnitude_masks(weights, sparsity):
     return {
         name: piece.view(weight.shape) for (name, weight), piece in zip(weights.items(), pieces, strict=True)
     }
+
+
+### MUTANT split_by_len: `len` of a matrix is its number of rows; a weight has numel() entries.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    mask = magnitude_mask(torch.cat([w.detach().flatten() for w in weights.values()]), sparsity)
+    pieces = mask.split([len(w) for w in weights.values()])
+    return {name: piece.view(w.shape) for (name, w), piece in zip(weights.items(), pieces)}
+
+
+### MUTANT flat_pieces: The pieces of the long mask were not given the shapes of their weights.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    mask = magnitude_mask(torch.cat([w.detach().flatten() for w in weights.values()]), sparsity)
+    return dict(zip(weights, mask.split([w.numel() for w in weights.values()])))

@@ -111,3 +111,14 @@ def sparsity_schedule(step, steps, final, kind="linear"):
         raise ValueError(f"kind must be 'linear' or 'cubic', got {kind!r}")
     done = step / steps
     return final * done if kind == "linear" else 1 - (1 - final * done) ** 3
+
+
+### MUTANT rounded: The sparsity was rounded to a few digits; the count is rounded later, the sparsity is not.
+def sparsity_schedule(step, steps, final, kind="linear"):
+    check_sparsity(final)
+    if steps < 1 or not 0 <= step <= steps:
+        raise ValueError(f"step must lie in 0..steps with steps at least 1, got step {step} of {steps}")
+    if kind not in ("linear", "cubic"):
+        raise ValueError(f"kind must be 'linear' or 'cubic', got {kind!r}")
+    t = step / steps
+    return round(final * t, 2) if kind == "linear" else round(final * (1 - (1 - t) ** 3), 2)

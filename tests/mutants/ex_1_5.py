@@ -1,7 +1,7 @@
 """Known wrong implementations of exercise 1.5, iterative_pruning."""
 
 
-### MUTANT zeros_not_held: The zeros were written once, and fine-tuning revived them; apply_mask keeps them zero.
+### MUTANT zeros_not_held: Nothing held the zeros while fine-tuning ran, so it revived them; the masks of `apply_mask` must be on the model then.
 def iterative_pruning(model, fine_tune, evaluate, final=0.9, steps=10):
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
@@ -230,4 +230,55 @@ def iterative_pruning(model, fine_tune, evaluate, final=0.9, steps=10):
         for name, layer in layers.items():
             apply_mask(layer, masks[name])
         records.append({"step": step, "sparsity": sparsity, "score": evaluate(model)})
+    return records
+
+
+### MUTANT returned_inside: The `return` stands inside the loop, which ends after the first step.
+def iterative_pruning(model, fine_tune, evaluate, final=0.9, steps=10):
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    check_sparsity(final)
+    layers = linear_layers(model)
+    records = []
+    for step in range(1, steps + 1):
+        sparsity = sparsity_schedule(step, steps, final)
+        masks = global_magnitude_masks({name: layer.weight for name, layer in layers.items()}, sparsity)
+        for name, layer in layers.items():
+            apply_mask(layer, masks[name])
+        fine_tune(model)
+        records.append({"step": step, "sparsity": sparsity, "score": evaluate(model)})
+        return records
+
+
+### MUTANT equal_steps: final / steps was taken as the goal of every step; step k goes to k / steps of `final`.
+def iterative_pruning(model, fine_tune, evaluate, final=0.9, steps=10):
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    check_sparsity(final)
+    layers = linear_layers(model)
+    records = []
+    for step in range(1, steps + 1):
+        sparsity = final / steps
+        masks = global_magnitude_masks({name: layer.weight for name, layer in layers.items()}, sparsity)
+        for name, layer in layers.items():
+            apply_mask(layer, masks[name])
+        fine_tune(model)
+        records.append({"step": step, "sparsity": sparsity, "score": evaluate(model)})
+    return records
+
+
+### MUTANT tuned_at_the_end: Fine-tuning came once, after all steps; each step fine-tunes what it has pruned.
+def iterative_pruning(model, fine_tune, evaluate, final=0.9, steps=10):
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    check_sparsity(final)
+    layers = linear_layers(model)
+    records = []
+    for step in range(1, steps + 1):
+        sparsity = sparsity_schedule(step, steps, final)
+        masks = global_magnitude_masks({name: layer.weight for name, layer in layers.items()}, sparsity)
+        for name, layer in layers.items():
+            apply_mask(layer, masks[name])
+        records.append({"step": step, "sparsity": sparsity, "score": evaluate(model)})
+    fine_tune(model)
     return records
