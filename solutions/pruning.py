@@ -29,7 +29,7 @@ def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
     count is exact by rank, so ties do not change it: among equal magnitudes the lowest flat index (row-major)
     goes first. `round` is Python's: 2.5 gives 2. Source: Han et al. 2015, arXiv 1506.02626.
 
-    weight: any shape, floating point; it is not changed. Returns bool, the same shape, on the weight's device.
+    weight: any shape, floating point; not changed. Returns bool, the same shape, on the weight's device.
     ValueError: sparsity outside [0, 1] (the message names it), NaN weights, an integer tensor.
     """
     check_weight(weight)

@@ -1,6 +1,5 @@
 """Right answers in other styles to exercise 1.4, sparsity_schedule."""
 
-
 ### ALTERNATIVE exact_fractions: Python's fractions give the curve, and the ends are special cases.
 from fractions import Fraction
 

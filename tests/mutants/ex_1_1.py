@@ -162,7 +162,7 @@ def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
     threshold = magnitude.kthvalue(count).values
     mask = magnitude > threshold
     ties = (magnitude == threshold).nonzero().flatten()
-    mask[ties[count - int((magnitude < threshold).sum()):]] = True
+    mask[ties[count - int((magnitude < threshold).sum()) :]] = True
     return mask.view(weight.shape)
 
 

@@ -144,7 +144,7 @@ def global_magnitude_masks(weights, sparsity):
     check_sparsity(sparsity)
     mask = magnitude_mask(torch.cat([w.detach().flatten() for w in weights.values()]), sparsity)
     pieces = mask.split([len(w) for w in weights.values()])
-    return {name: piece.view(w.shape) for (name, w), piece in zip(weights.items(), pieces)}
+    return {name: piece.view(w.shape) for (name, w), piece in zip(weights.items(), pieces, strict=True)}
 
 
 ### MUTANT flat_pieces: The pieces of the long mask were not given the shapes of their weights.
@@ -155,4 +155,4 @@ def global_magnitude_masks(weights, sparsity):
         check_weight(weight, name)
     check_sparsity(sparsity)
     mask = magnitude_mask(torch.cat([w.detach().flatten() for w in weights.values()]), sparsity)
-    return dict(zip(weights, mask.split([w.numel() for w in weights.values()])))
+    return dict(zip(weights, mask.split([w.numel() for w in weights.values()]), strict=True))
