@@ -52,6 +52,15 @@ class Exercise:
         """What the names of its graders begin with; the last underscore tells 1.1 from 1.10."""
         return f"test_{self.id.replace('.', '_')}_"
 
+    @functools.cached_property
+    def returning(self) -> dict[str, bool]:
+        """For each of its functions, whether it returns something: a return annotation without None."""
+        tree = ast.parse(self.solution.read_text(encoding="utf-8"))
+        functions = [
+            node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in self.names
+        ]
+        return {node.name: "None" not in ast.unparse(node.returns) for node in functions if node.returns}
+
     @property
     def stars(self) -> str:
         """The difficulty, and a star for a stretch, readable without colour."""

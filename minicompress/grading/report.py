@@ -25,6 +25,7 @@ class Outcome:
     message: str = ""  # all of it
     trace: str = ""
     raised_in: str = ""  # the learner's function that the exception came out of
+    slip: bool = False  # a slip of the pen, which says nothing about what was thought: see `why.is_slip`
     printed: str = ""  # what the learner's code wrote to stdout meanwhile
 
 
