@@ -35,21 +35,23 @@ def storages(*tensors):
 # ------------------------------------------------------------ 4.1
 
 
-def test_4_1_two_by_two_by_hand(device):
-    """[[15, 20], [-4, 3]] = 25 (1, 0) (0.6, 0.8)^T + 5 (0, 1) (-0.8, 0.6)^T; at rank 1 the 25 stays."""
-    U, V = low_rank_decompose(torch.tensor([[15.0, 20.0], [-4.0, 3.0]], device=device), 1)
+def test_4_1_two_by_three_by_hand(device):
+    """[[15, 20, 0], [-4, 3, 0]] = 25 (1, 0) (0.6, 0.8, 0)^T + 5 (0, 1) (-0.8, 0.6, 0)^T; the 25 stays."""
+    weight = torch.tensor([[15.0, 20.0, 0.0], [-4.0, 3.0, 0.0]], device=device)
+    U, V = low_rank_decompose(weight, 1)
     shapes = [list(U.shape), list(V.shape)]
-    expect_equal(shapes, [[2, 1], [1, 2]], "the factors are [out, rank] and [rank, in]")
+    rule = "U_scaled [out, rank] is made of columns of U, and V_scaled [rank, in] of rows of Vh"
+    expect_equal(shapes, [[2, 1], [1, 3]], rule)
     rule = "the product holds the largest S once, with the first column of U and the first row of Vh"
-    expect_close(U @ V, [[15, 20], [0, 0]], rule, abs=1e-4)
+    expect_close(U @ V, [[15, 20, 0], [0, 0, 0]], rule, abs=1e-4)
     expect_close(U.abs(), [[5], [0]], "the column of U_scaled carries sqrt(25)", abs=1e-4)
-    expect_close(V.abs(), [[3, 4]], "the row of V_scaled carries sqrt(25)", abs=1e-4)
+    expect_close(V.abs(), [[3, 4, 0]], "the row of V_scaled carries sqrt(25)", abs=1e-4)
 
 
 def test_4_1_at_full_rank_the_weight_comes_back(device):
     weight = torch.tensor([[15.0, 20.0], [-4.0, 3.0]], device=device)
     U, V = low_rank_decompose(weight, 2)
-    rule = "each column of U and each row of Vh is scaled by the root of its own S"
+    rule = "each S has its own column of U and row of Vh, and scales both by its root"
     expect_close(U @ V, weight, rule, abs=1e-4)
 
 
@@ -155,12 +157,11 @@ def test_4_2_a_tall_layer_with_a_bias_by_hand(device):
     layer = LowRankLinear.from_factors(U_scaled, V_scaled, torch.tensor([100.0, 200.0, 300.0], device=device))
     sizes = [layer.in_features, layer.out_features, layer.rank]
     expect_equal(sizes, [2, 3, 1], "in, out and rank are those of the factors")
-    assert layer.V.bias is not None, "V, the second step, has the bias"
-    expect_equal(layer.V.bias, [100, 200, 300], "the bias of V is a copy of the bias")
+    expect_equal(layer.V.bias, [100, 200, 300], "V, the second step, carries a copy of the bias")
     x = torch.ones(1, 2, device=device)
     expect_close(layer(x), [[111, 222, 333]], "the bias is added once, after the second step")
     bare = LowRankLinear.from_factors(U_scaled, V_scaled)
-    assert bare.V.bias is None, "without a bias V has none"
+    expect_equal(bare.V.bias, None, "without a bias V has none")
 
 
 def test_4_2_calls_its_two_steps(device):
@@ -215,7 +216,7 @@ def test_4_2_both_factors_and_the_bias_can_be_trained(device):
     layer(torch.randn(5, 4, device=device)).square().sum().backward()
     without = [name for name, parameter in layer.named_parameters() if parameter.grad is None]
     expect_equal(without, [], "each parameter of the layer gets a gradient")
-    assert factors[0].grad is None, "the layer is no part of the graph of its arguments: copy without it"
+    expect_equal(factors[0].grad, None, "the layer is no part of the graph of its arguments")
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -263,7 +264,9 @@ def test_4_2_refuses_a_rank_that_the_layer_cannot_have():
 
 def test_4_3_break_even_by_hand():
     """4096 * 11008 / 15104 = 2985.2; 7 * 7 / 14 = 3.5; 3 * 6 / 9 = 2; 8 * 1 / 9 = 0.9."""
-    expect_equal(break_even_rank(4096, 11008), 2985, "rank * (in + out) must not exceed in * out")
+    expect_equal(
+        break_even_rank(4096, 11008), 2985, "the factors hold rank * (in + out) numbers, at most in * out"
+    )
     expect_equal(break_even_rank(7, 7), 3, "a fraction of a rank is cut off")
     expect_equal(break_even_rank(3, 6), 2, "exactly as many numbers as the matrix are allowed")
     expect_equal(break_even_rank(8, 1), 0, "a layer that one rank makes larger has the break-even rank 0")
@@ -281,7 +284,9 @@ def test_4_3_one_rank_more_would_grow_the_layer():
 def test_4_3_energy_is_a_share_of_squares_by_hand(device):
     """16 / 25 = 64%. As a share of the sum, 4 / 7 = 57%, it would not be enough for 60%."""
     values = torch.tensor([4.0, 3.0], device=device)
-    expect_equal(rank_for_energy(values, 0.65), 2, "64% are not 65%: then it takes both, and the rank is 2")
+    expect_equal(
+        rank_for_energy(values, 0.65), 2, "64% is less than 65%: it takes both values, which is rank 2"
+    )
     expect_equal(rank_for_energy(values, 0.6), 1, "energy is a share of the squares: the 4 holds 16/25")
     expect_equal(rank_for_energy(values, 0.64), 1, "a rank that holds exactly the share is enough")
 
@@ -363,9 +368,12 @@ class Tiny(nn.Module):
 def test_4_4_replaces_in_place_and_computes_the_approximation(device):
     model, x = two_layers(device), torch.randn(4, 8, device=device)
     dense = copy.deepcopy(model)
-    convert_to_low_rank(model, 1)
+    report = convert_to_low_rank(model, 1)
     assert isinstance(model[0], LowRankLinear) and isinstance(model[2], LowRankLinear), (
         "each Linear layer of the caller's model becomes a LowRankLinear"
+    )
+    expect_equal(
+        list(report["kinds"]), ["0", "2"], "the layers are listed before any is replaced, and only they count"
     )
     expect_equal([model[0].rank, model[2].rank], [1, 1], "each new layer has the rank that was asked for")
     for layer in (dense[0], dense[2]):
@@ -560,7 +568,7 @@ def test_4_5_the_lower_factor_by_hand(device):
     """[[2, 0], [1, 1]] times its transpose is [[4, 2], [2, 2]]."""
     covariance = torch.tensor([[4.0, 2.0], [2.0, 2.0]], device=device)
     L, said = told(lambda: damped_cholesky(covariance))
-    expect_close(L, [[2, 0], [1, 1]], "L is lower triangular, and L L^T is the covariance", abs=1e-12)
+    expect_close(L, [[2, 0], [1, 1]], "L is lower triangular, and L L^T is the covariance")
     expect_equal(L.dtype, torch.float64, "L is float64")
     expect_equal(said, "", "a covariance that is positive definite needs no warning")
 
@@ -569,13 +577,14 @@ def test_4_5_starts_at_a_millionth_of_the_mean_diagonal(device):
     """diag(4, 2, 0) has the mean 2: 2e-6 is enough."""
     covariance = torch.diag(torch.tensor([4.0, 2.0, 0.0], device=device))
     L, said = told(lambda: damped_cholesky(covariance))
+    before = torch.tensor([4.0, 2.0, 0.0])
+    expect_close(covariance.diagonal(), before, "the covariance is not changed in place", rel=0, abs=1e-9)
     rule = "1e-6 times the mean of the diagonal is added to each number of the diagonal"
     expect_close((L @ L.T).diagonal(), [4 + 2e-6, 2 + 2e-6, 2e-6], rule, rel=1e-9, abs=1e-10)
-    expect_equal(covariance.diagonal(), [4, 2, 0], "the covariance is not changed in place")
     assert "not positive definite" in said, (
-        f"damping is told with warnings.warn, in the words 'not positive definite'; it said {said!r}"
+        f"damping is told by warnings.warn, in the words 'not positive definite', got {said!r}"
     )
-    assert named(said, 2e-6), f"the warning says what was added, 2e-06; it said {said!r}"
+    assert named(said, 2e-6), f"the warning says what was added, 2e-06, got {said!r}"
 
 
 def test_4_5_grows_tenfold_until_it_is_enough(device):
@@ -584,7 +593,7 @@ def test_4_5_grows_tenfold_until_it_is_enough(device):
     L, said = told(lambda: damped_cholesky(nearly))
     rule = "ten times as much is added to the covariance as it came: 1e-6, 1e-5, 1e-4, 1e-3 here"
     expect_close((L @ L.T).diagonal(), [1.001, 1.001], rule, rel=1e-9, abs=0)
-    assert named(said, 1e-3), f"the warning says what was added in the end, 0.001; it said {said!r}"
+    assert named(said, 1e-3), f"the warning says what was added in the end, 0.001, got {said!r}"
 
 
 def test_4_5_a_covariance_of_zeros_gets_a_millionth(device):
@@ -602,7 +611,7 @@ def test_4_5_a_positive_definite_covariance_is_not_damped(device):
     L, said = told(lambda: damped_cholesky(covariance))
     expect_equal(said, "", "what is positive definite in float64 is not damped: compute L in float64")
     rule = "a covariance that is positive definite is not changed at all"
-    expect_close(L @ L.T, covariance, rule, rel=0, abs=1e-14)
+    expect_close((L @ L.T - covariance).abs().max(), 0.0, rule, rel=0, abs=1e-14)
 
 
 def test_4_5_two_inputs_by_hand(device):
@@ -620,9 +629,7 @@ def test_4_5_two_correlated_inputs_by_hand(device):
     weight = torch.tensor([[2.0, 0.0], [-1.5, 3.0]], device=device)
     covariance = torch.tensor([[4.0, 2.0], [2.0, 2.0]], device=device)
     U, V = whitened_decompose(weight, covariance, 1)
-    rule = (
-        "W L is decomposed, L the lower factor, and L undone on the right: V_scaled L = S Vh but for a root"
-    )
+    rule = "W L is decomposed, L the lower Cholesky factor of the covariance, and L is undone on the right"
     expect_close(U @ V, [[2, 0], [0, 0]], rule, abs=1e-5)
     root = 2**0.5
     expect_close(U.abs(), [[root], [0]], "the column of U_scaled is as long as the row of V_scaled", abs=1e-5)
