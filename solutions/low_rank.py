@@ -27,9 +27,9 @@ def low_rank_decompose(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, t
     Example: [[15, 20, 0], [-4, 3, 0]] at rank 1. Its rows are at right angles, so their lengths 25 and 5 are
     S. The 25 stays: U_scaled [[5], [0]], V_scaled [[3, 4, 0]] (or both negative), squared error 5^2.
 
-    weight: [out, in], floating point, not changed. Returns [out, rank] and [rank, in], decomposed and returned
-    in fp32 (a float64 weight in float64), without a gradient, on the weight's device. All finite: a weight of
-    zeros has factors of zeros.
+    weight: [out, in], floating point, not changed. Returns [out, rank] and [rank, in] on the weight's device,
+    computed and returned in fp32 (float64 for a float64 weight), without a gradient. A weight of zeros has
+    factors of zeros.
     ValueError: not a matrix, NaN or infinity, an integer tensor, a rank outside 1..min(out, in).
     """
     check_matrix(weight, rank)
@@ -98,8 +98,8 @@ class LowRankLinear(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x: [..., in] -> [..., out].
 
-        Calls U, then V, so that hooks on them run and a layer put in their place counts. Never forms the large
-        matrix.
+        Calls U, then V, so that hooks on them run and a layer put in their place counts. Never forms the
+        large matrix.
         """
         ### BEGIN SOLUTION
         return self.V(self.U(x))
@@ -266,8 +266,8 @@ def whitened_decompose(
 
     weight: [out, in]; input_covariance: [in, in], the sum of x x^T over tokens; neither is changed. Any
     multiple of the covariance gives the same factors. L and the decomposition in float64. Returns [out, rank]
-    and [rank, in], fp32 (float64 for a float64 weight), without a gradient. All finite, also where a row of
-    S Vh L^-1 is 0 (fewer directions than `rank`): then the factors hold zeros.
+    and [rank, in], fp32 (float64 for a float64 weight), without a gradient. Nothing is divided by 0,
+    also where a row of S Vh L^-1 is 0 (the weight has fewer directions than `rank`).
     ValueError: as in `low_rank_decompose`; a covariance of another shape, not symmetric, or with a negative
     diagonal.
     """

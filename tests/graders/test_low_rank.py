@@ -91,7 +91,7 @@ def test_4_1_is_the_best_for_a_large_matrix_too(device):
 def test_4_1_a_bf16_weight_has_factors_in_fp32(device):
     weight = torch.randn(6, 4, device=device).bfloat16()
     U, V = low_rank_decompose(weight, 4)
-    expect_equal([U.dtype, V.dtype], [torch.float32] * 2, "the factors are at least fp32")
+    expect_equal([U.dtype, V.dtype], [torch.float32] * 2, "the factors of a bf16 weight are fp32")
     expect_close(U @ V, weight, "a bf16 weight is decomposed in fp32", abs=1e-4)
 
 
@@ -146,6 +146,7 @@ def test_4_2_a_square_layer_by_hand(device):
     assert isinstance(layer, LowRankLinear), "from_factors returns the new layer"
     expect_equal(layer.U.weight, [[1, 0], [1, 1]], "U, the first step, multiplies with V_scaled")
     expect_equal(layer.V.weight, [[1, 2], [3, 4]], "V, the second step, multiplies with U_scaled")
+    expect_equal(layer.V.bias, None, "without a bias V has none")
     x = torch.tensor([[1.0, 10.0]], device=device)
     expect_close(layer(x), [[23, 47]], "the forward pass applies U, then V")
 
@@ -160,8 +161,6 @@ def test_4_2_a_tall_layer_with_a_bias_by_hand(device):
     expect_equal(layer.V.bias, [100, 200, 300], "V, the second step, carries a copy of the bias")
     x = torch.ones(1, 2, device=device)
     expect_close(layer(x), [[111, 222, 333]], "the bias is added once, after the second step")
-    bare = LowRankLinear.from_factors(U_scaled, V_scaled)
-    expect_equal(bare.V.bias, None, "without a bias V has none")
 
 
 def test_4_2_calls_its_two_steps(device):
@@ -198,7 +197,7 @@ def test_4_2_the_parameters_of_from_factors_are_copies(device):
 
 
 def test_4_2_the_linear_layer_is_neither_changed_nor_shared(device):
-    linear = nn.Linear(4, 4, device=device)
+    linear = nn.Linear(4, 5, device=device)
     before = copy.deepcopy(linear)
     layer = LowRankLinear.from_linear(linear.train(False), 2)
     assert not storages(*layer.parameters()) & storages(*linear.parameters()), (
@@ -315,14 +314,18 @@ def test_4_3_zeros_are_not_needed(device):
     expect_equal(rank_for_energy(torch.zeros(4, device=device), 0.9), 1, "where all are zero the rank is 1")
 
 
-def test_4_3_many_bf16_values_are_summed_in_float64(device):
+def test_4_3_half_precision_values_are_squared_and_summed_in_float64(device):
     """In bf16 the sum of 4096 ones stops at 256: 256 + 1 rounds to 256."""
     values = torch.ones(4096, device=device, dtype=torch.bfloat16)
     expect_equal(rank_for_energy(values, 0.5), 2048, "squares of bf16 values are summed in float64")
+    values = torch.tensor([300.0, 300.0], device=device, dtype=torch.float16)
+    expect_equal(
+        rank_for_energy(values, 0.9), 2, "fp16 values are squared in float64: 300^2 is too large for fp16"
+    )
 
 
 def test_4_3_many_small_values_beside_a_large_one_are_summed_in_float64(device):
-    """Beside 1 the squares 2^-26 vanish in fp32; 4097 of the 8192 are the first to hold more than half of them."""
+    """Beside 1 a square of 2^-26 vanishes in fp32. The 1 and 4097 of the 8192 others hold the share."""
     values = torch.tensor([1.0] + [2.0**-13] * 8192, device=device)
     energy = (1 + 4096.5 * 2**-26) / (1 + 2**-13)
     expect_equal(rank_for_energy(values, energy), 4098, "squares of fp32 values are summed in float64")
@@ -418,17 +421,6 @@ def test_4_4_reports_parameters_before_and_after_by_hand(device):
     expect_equal(report["skipped"], {}, "a converted layer is not reported as skipped")
 
 
-def test_4_4_a_head_tied_to_the_embedding_stays_tied(device):
-    model = Tiny().to(device)
-    report = convert_to_low_rank(model, 2, skip=())
-    assert isinstance(model.lm_head, nn.Linear), (
-        "a head that shares its weight with the embedding stays as it is"
-    )
-    expect_equal(report["skipped"], {"lm_head": "tied"}, "the report says that the head is tied")
-    report = convert_to_low_rank(Tiny().to(device), 2)
-    expect_equal(report["skipped"], {"lm_head": "named in skip"}, "the first reason that holds is reported")
-
-
 def test_4_4_reports_layers_inside_and_outside_the_blocks_by_kind(device):
     """At rank 4 q_proj is 4 * 32 + 16 = 144 instead of 272, and k_proj stays: 68."""
     model = Tiny().to(device)
@@ -443,6 +435,17 @@ def test_4_4_reports_layers_inside_and_outside_the_blocks_by_kind(device):
     expect_equal(kinds["k_proj"], two, "a skipped layer counts before and after")
     totals = [report["parameters_before"], report["parameters_after"]]
     expect_equal(totals, [before, parameter_count(model)], "the totals count tied weights once")
+
+
+def test_4_4_a_head_tied_to_the_embedding_stays_tied(device):
+    model = Tiny().to(device)
+    report = convert_to_low_rank(model, 2, skip=())
+    assert isinstance(model.lm_head, nn.Linear), (
+        "a head that shares its weight with the embedding stays as it is"
+    )
+    expect_equal(report["skipped"].get("lm_head"), "tied", "the report says that the head is tied")
+    report = convert_to_low_rank(Tiny().to(device), 2)
+    expect_equal(report["skipped"].get("lm_head"), "named in skip", "the first reason that holds is reported")
 
 
 def test_4_4_a_layer_used_in_two_places_is_tied(device):
@@ -580,7 +583,7 @@ def test_4_5_starts_at_a_millionth_of_the_mean_diagonal(device):
     before = torch.tensor([4.0, 2.0, 0.0])
     expect_close(covariance.diagonal(), before, "the covariance is not changed in place", rel=0, abs=1e-9)
     rule = "1e-6 times the mean of the diagonal is added to each number of the diagonal"
-    expect_close((L @ L.T).diagonal(), [4 + 2e-6, 2 + 2e-6, 2e-6], rule, rel=1e-9, abs=1e-10)
+    expect_close((L @ L.T).diagonal().cpu() - before, [2e-6] * 3, rule, rel=0.1, abs=0)
     assert "not positive definite" in said, (
         f"damping is told by warnings.warn, in the words 'not positive definite', got {said!r}"
     )
@@ -588,11 +591,11 @@ def test_4_5_starts_at_a_millionth_of_the_mean_diagonal(device):
 
 
 def test_4_5_grows_tenfold_until_it_is_enough(device):
-    """With 1 + 1.1e-4 beside the diagonal of ones the smallest eigenvalue is -1.1e-4: 1e-3 is enough."""
-    nearly = torch.tensor([[1.0, 1.00011], [1.00011, 1.0]], device=device, dtype=torch.float64)
+    """With 1 + 1.5e-4 beside the diagonal of ones the smallest eigenvalue is -1.5e-4: 1e-3 is enough."""
+    nearly = torch.tensor([[1.0, 1.00015], [1.00015, 1.0]], device=device, dtype=torch.float64)
     L, said = told(lambda: damped_cholesky(nearly))
     rule = "ten times as much is added to the covariance as it came: 1e-6, 1e-5, 1e-4, 1e-3 here"
-    expect_close((L @ L.T).diagonal(), [1.001, 1.001], rule, rel=1e-9, abs=0)
+    expect_close((L @ L.T).diagonal() - 1, [1e-3, 1e-3], rule, rel=1e-3, abs=0)
     assert named(said, 1e-3), f"the warning says what was added in the end, 0.001, got {said!r}"
 
 
@@ -604,7 +607,7 @@ def test_4_5_a_covariance_of_zeros_gets_a_millionth(device):
 
 
 def test_4_5_a_positive_definite_covariance_is_not_damped(device):
-    """The smallest eigenvalue is a millionth of a millionth of the largest: enough for float64, not for fp32."""
+    """The smallest eigenvalue is 1e-12 of the largest: enough for float64, not for fp32."""
     basis = rotation(4, device)
     covariance = basis * torch.tensor([1.0, 1e-3, 1e-6, 1e-12], device=device, dtype=torch.float64) @ basis.T
     covariance = (covariance + covariance.T) / 2
@@ -677,15 +680,6 @@ def test_4_5_a_weight_of_low_rank_has_no_component_to_spare(device):
     expect_close(U @ V, weight, "a weight of rank 1 comes back at rank 3", rel=1e-4, abs=1e-4)
 
 
-def test_4_5_two_tokens_need_only_rank_two(device):
-    """Three inputs, two tokens: the covariance has rank 2 and is damped."""
-    X = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], device=device)
-    covariance, weight = X @ X.T, torch.randn(5, 3, device=device)
-    (U, V), _ = told(lambda: whitened_decompose(weight, covariance, 2))
-    rule = "with a damped covariance the outputs of its few tokens come back"
-    expect_close(U @ (V @ X), weight @ X, rule, rel=1e-2, abs=1e-2)
-
-
 def test_4_5_inputs_that_are_never_used_are_no_obstacle(device):
     weight = torch.randn(4, 6, device=device)
     (U, V), _ = told(lambda: whitened_decompose(weight, torch.zeros(6, 6, device=device), 4))
@@ -707,6 +701,15 @@ def test_4_5_factors_are_fp32_and_nothing_is_changed(device):
     expect_close(U @ V, before[0], "a bf16 weight is not rounded again", rel=1e-3, abs=1e-3)
     expect_equal(weight, before[0], "the weight is not changed")
     expect_equal(covariance, before[1], "the covariance is not changed")
+
+
+def test_4_5_two_tokens_need_only_rank_two(device):
+    """Three inputs, two tokens: the covariance has rank 2 and is damped."""
+    X = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], device=device)
+    covariance, weight = X @ X.T, torch.randn(5, 3, device=device)
+    (U, V), _ = told(lambda: whitened_decompose(weight, covariance, 2))
+    rule = "with a damped covariance the outputs of its few tokens come back"
+    expect_close(U @ (V @ X), weight @ X, rule, rel=1e-2, abs=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def rank_for_energy(singular_values, energy):
     if not 0.0 < energy <= 1.0:
         raise ValueError(f"energy must lie in (0, 1], got {energy}")
     cumulative = singular_values.detach().double().square().cumsum(0)
-    return max(1, int((cumulative < energy * cumulative[-1]).sum()))
+    return int((cumulative < energy * cumulative[-1]).sum())
 
 
 ### MUTANT must_exceed: A rank that holds exactly the share is enough; `>` asks for one more.
@@ -127,20 +127,6 @@ def rank_for_energy(singular_values, energy):
         raise ValueError(f"energy must lie in (0, 1], got {energy}")
     cumulative = singular_values.detach().float().square().cumsum(0)
     return int((cumulative < energy * cumulative[-1]).sum()) + 1
-
-
-### MUTANT last_that_is_not_enough: The number of values below the share is the last rank that is not enough; the rank is one more.
-def rank_for_energy(singular_values, energy):
-    if singular_values.ndim != 1 or not len(singular_values) or not (singular_values >= 0).all():
-        raise ValueError(
-            f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}"
-        )
-    if (singular_values.diff() > 0).any():
-        raise ValueError(f"singular_values must be in descending order, got {singular_values.tolist()}")
-    if not 0.0 < energy <= 1.0:
-        raise ValueError(f"energy must lie in (0, 1], got {energy}")
-    cumulative = singular_values.detach().double().square().cumsum(0)
-    return int((cumulative < energy * cumulative[-1]).sum())
 
 
 ### MUTANT dropped_share: The rank that may be dropped was returned; wanted is the rank that holds the share.
