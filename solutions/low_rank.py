@@ -63,7 +63,7 @@ class LowRankLinear(nn.Module):
     ) -> "LowRankLinear":
         """Make the layer x -> x (U_scaled V_scaled)^T + bias of copies of its arguments.
 
-        Example: U_scaled [[1, 2], [3, 4]] and V_scaled [[1, 0], [1, 1]] turn x = [1, 10] into [23, 47].
+        Example: U_scaled [[1, 2], [3, 4]] and V_scaled [[1, 0], [1, 1]] turn x = [1, -3] into [-3, -5].
 
         U_scaled: [out, r]; V_scaled: [r, in]; bias: [out] or None. The layer has the factors' dtype and
         device. Its parameters are new ones: they share no memory with the arguments and can be trained. With

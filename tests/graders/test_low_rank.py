@@ -42,10 +42,12 @@ def test_4_1_two_by_three_by_hand(device):
     shapes = [list(U.shape), list(V.shape)]
     rule = "U_scaled [out, rank] is made of columns of U, and V_scaled [rank, in] of rows of Vh"
     expect_equal(shapes, [[2, 1], [1, 3]], rule)
-    rule = "the product holds the largest S once, with the first column of U and the first row of Vh"
+    rule = "U_scaled is the first column of U, times the root of the largest S, 25"
+    expect_close(U.abs(), [[5], [0]], rule, abs=1e-4)
+    rule = "V_scaled is the first row of Vh, times the root of the largest S, 25"
+    expect_close(V.abs(), [[3, 4, 0]], rule, abs=1e-4)
+    rule = "the product is the best approximation: the signs of the two factors fit each other"
     expect_close(U @ V, [[15, 20, 0], [0, 0, 0]], rule, abs=1e-4)
-    expect_close(U.abs(), [[5], [0]], "the column of U_scaled carries sqrt(25)", abs=1e-4)
-    expect_close(V.abs(), [[3, 4, 0]], "the row of V_scaled carries sqrt(25)", abs=1e-4)
 
 
 def test_4_1_at_full_rank_the_weight_comes_back(device):
@@ -136,7 +138,7 @@ def test_4_1_refuses_what_has_no_such_decomposition(weight, rank):
 
 
 def test_4_2_a_square_layer_by_hand(device):
-    """[[1, 2], [3, 4]] [[1, 0], [1, 1]] = [[3, 2], [7, 4]] makes [23, 47] of [1, 10].
+    """[[1, 2], [3, 4]] [[1, 0], [1, 1]] = [[3, 2], [7, 4]] makes [-3, -5] of [1, -3].
 
     Swapped and transposed, the factors of a square layer fit as well.
     """
@@ -147,8 +149,8 @@ def test_4_2_a_square_layer_by_hand(device):
     expect_equal(layer.U.weight, [[1, 0], [1, 1]], "U, the first step, multiplies with V_scaled")
     expect_equal(layer.V.weight, [[1, 2], [3, 4]], "V, the second step, multiplies with U_scaled")
     expect_equal(layer.V.bias, None, "without a bias V has none")
-    x = torch.tensor([[1.0, 10.0]], device=device)
-    expect_close(layer(x), [[23, 47]], "the forward pass applies U, then V")
+    x = torch.tensor([[1.0, -3.0]], device=device)
+    expect_close(layer(x), [[-3, -5]], "the forward pass applies U, then V, and nothing else")
 
 
 def test_4_2_a_tall_layer_with_a_bias_by_hand(device):
@@ -212,7 +214,11 @@ def test_4_2_both_factors_and_the_bias_can_be_trained(device):
     layer = LowRankLinear.from_factors(*factors, torch.zeros(3, device=device))
     names = sorted(name for name, _ in layer.named_parameters())
     expect_equal(names, ["U.weight", "V.bias", "V.weight"], "the parameters are two weights and one bias")
-    layer(torch.randn(5, 4, device=device)).square().sum().backward()
+    frozen = [name for name, parameter in layer.named_parameters() if not parameter.requires_grad]
+    expect_equal(frozen, [], "each parameter that from_factors makes can be trained")
+    y = layer(torch.randn(5, 4, device=device))
+    assert y.requires_grad, "the forward pass keeps the gradient"
+    y.square().sum().backward()
     without = [name for name, parameter in layer.named_parameters() if parameter.grad is None]
     expect_equal(without, [], "each parameter of the layer gets a gradient")
     expect_equal(factors[0].grad, None, "the layer is no part of the graph of its arguments")
@@ -262,10 +268,10 @@ def test_4_2_refuses_a_rank_that_the_layer_cannot_have():
 
 
 def test_4_3_break_even_by_hand():
-    """4096 * 11008 / 15104 = 2985.2; 7 * 7 / 14 = 3.5; 3 * 6 / 9 = 2; 8 * 1 / 9 = 0.9."""
-    expect_equal(
-        break_even_rank(4096, 11008), 2985, "the factors hold rank * (in + out) numbers, at most in * out"
-    )
+    """3 * 9 / 12 = 2.25; 4096 * 11008 / 15104 = 2985.2; 7 * 7 / 14 = 3.5; 3 * 6 / 9 = 2; 8 * 1 / 9 = 0.9."""
+    rule = "the factors hold rank * (in + out) numbers, at most in * out"
+    expect_equal(break_even_rank(3, 9), 2, rule)
+    expect_equal(break_even_rank(4096, 11008), 2985, rule)
     expect_equal(break_even_rank(7, 7), 3, "a fraction of a rank is cut off")
     expect_equal(break_even_rank(3, 6), 2, "exactly as many numbers as the matrix are allowed")
     expect_equal(break_even_rank(8, 1), 0, "a layer that one rank makes larger has the break-even rank 0")
@@ -283,10 +289,11 @@ def test_4_3_one_rank_more_would_grow_the_layer():
 def test_4_3_energy_is_a_share_of_squares_by_hand(device):
     """16 / 25 = 64%. As a share of the sum, 4 / 7 = 57%, it would not be enough for 60%."""
     values = torch.tensor([4.0, 3.0], device=device)
-    expect_equal(
-        rank_for_energy(values, 0.65), 2, "64% is less than 65%: it takes both values, which is rank 2"
-    )
+    rule = "the 4 holds 16/25 of the squares, less than 85%: it takes both values, which is rank 2"
+    expect_equal(rank_for_energy(values, 0.85), 2, rule)
     expect_equal(rank_for_energy(values, 0.6), 1, "energy is a share of the squares: the 4 holds 16/25")
+    rule = "energy is a share of the sum of squares, not of its root: 16/25 is less than 70%"
+    expect_equal(rank_for_energy(values, 0.7), 2, rule)
     expect_equal(rank_for_energy(values, 0.64), 1, "a rank that holds exactly the share is enough")
 
 
@@ -372,6 +379,7 @@ def test_4_4_replaces_in_place_and_computes_the_approximation(device):
     model, x = two_layers(device), torch.randn(4, 8, device=device)
     dense = copy.deepcopy(model)
     report = convert_to_low_rank(model, 1)
+    assert isinstance(report, dict), "the report that `summarize` makes is returned"
     assert isinstance(model[0], LowRankLinear) and isinstance(model[2], LowRankLinear), (
         "each Linear layer of the caller's model becomes a LowRankLinear"
     )
@@ -382,7 +390,7 @@ def test_4_4_replaces_in_place_and_computes_the_approximation(device):
     for layer in (dense[0], dense[2]):
         U, V = low_rank_decompose(layer.weight, 1)
         layer.weight.data = U @ V
-    rule = "each new layer computes the best approximation of the old one"
+    rule = "each new layer computes the best approximation of the old one, and adds its bias"
     expect_close(model(x), dense(x), rule, rel=1e-4, abs=1e-5)
 
 
@@ -411,13 +419,11 @@ def test_4_4_a_layer_that_would_grow_stays_as_it_is(device):
 def test_4_4_reports_parameters_before_and_after_by_hand(device):
     """8 x 8 with bias: 72, at rank 2 it is 2 * 16 + 8 = 40. 8 x 3: 27, at rank 2 it is 2 * 11 + 3 = 25."""
     report = convert_to_low_rank(two_layers(device), 2)
-    expect_equal(report["parameters_after"], 65, "the parameters after are those of the converted model")
-    expect_equal(
-        report["parameters_before"], 99, "the parameters before are counted before a layer is replaced"
-    )
     first, last = {"layers": 1, "before": 72, "after": 40}, {"layers": 1, "before": 27, "after": 25}
-    expect_equal(report["kinds"]["0"], first, "a layer's parameters are its weights and its bias")
-    expect_equal(report["kinds"]["2"], last, "a layer's parameters are its weights and its bias")
+    rule = "before counts the old layers and after the new ones, each with its bias"
+    expect_equal(report["kinds"], {"0": first, "2": last}, rule)
+    totals = [report["parameters_before"], report["parameters_after"]]
+    expect_equal(totals, [99, 65], "the totals are those of the model before and after")
     expect_equal(report["skipped"], {}, "a converted layer is not reported as skipped")
 
 
@@ -582,8 +588,8 @@ def test_4_5_starts_at_a_millionth_of_the_mean_diagonal(device):
     L, said = told(lambda: damped_cholesky(covariance))
     before = torch.tensor([4.0, 2.0, 0.0])
     expect_close(covariance.diagonal(), before, "the covariance is not changed in place", rel=0, abs=1e-9)
-    rule = "1e-6 times the mean of the diagonal is added to each number of the diagonal"
-    expect_close((L @ L.T).diagonal().cpu() - before, [2e-6] * 3, rule, rel=0.1, abs=0)
+    rule = "1e-6 times the mean of the diagonal is added to the diagonal, and to nothing else"
+    expect_close(L @ L.T - covariance.double(), (2e-6 * torch.eye(3)).tolist(), rule, rel=0.1, abs=1e-9)
     assert "not positive definite" in said, (
         f"damping is told by warnings.warn, in the words 'not positive definite', got {said!r}"
     )
@@ -624,7 +630,7 @@ def test_4_5_two_inputs_by_hand(device):
     U, V = whitened_decompose(weight, covariance, 1)
     shapes = [list(U.shape), list(V.shape)]
     expect_equal(shapes, [[2, 1], [1, 2]], "the factors are [out, rank] and [rank, in]")
-    expect_close(U @ V, [[0, 0], [0, 2]], "the weight with the loud input stays, as it was")
+    expect_close(U @ V, [[0, 0], [0, 2]], "the weight with the loud input stays, as it was: L is undone")
 
 
 def test_4_5_two_correlated_inputs_by_hand(device):

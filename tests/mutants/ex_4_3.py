@@ -141,3 +141,31 @@ def rank_for_energy(singular_values, energy):
         raise ValueError(f"energy must lie in (0, 1], got {energy}")
     cumulative = singular_values.detach().double().square().cumsum(0)
     return int((cumulative < (1 - energy) * cumulative[-1]).sum()) + 1
+
+
+### MUTANT squares_in_fp16: The values were squared in their own dtype, and 300^2 is infinite in fp16; convert to float64 first.
+def rank_for_energy(singular_values, energy):
+    if singular_values.ndim != 1 or not len(singular_values) or not (singular_values >= 0).all():
+        raise ValueError(
+            f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}"
+        )
+    if (singular_values.diff() > 0).any():
+        raise ValueError(f"singular_values must be in descending order, got {singular_values.tolist()}")
+    if not 0.0 < energy <= 1.0:
+        raise ValueError(f"energy must lie in (0, 1], got {energy}")
+    cumulative = singular_values.detach().square().double().cumsum(0)
+    return int((cumulative < energy * cumulative[-1]).sum()) + 1
+
+
+### MUTANT share_of_the_root: The share was taken of the root of the sum of squares; energy is a share of the sum itself.
+def rank_for_energy(singular_values, energy):
+    if singular_values.ndim != 1 or not len(singular_values) or not (singular_values >= 0).all():
+        raise ValueError(
+            f"singular_values must be [k], at least one, none negative or NaN, got {singular_values.tolist()}"
+        )
+    if (singular_values.diff() > 0).any():
+        raise ValueError(f"singular_values must be in descending order, got {singular_values.tolist()}")
+    if not 0.0 < energy <= 1.0:
+        raise ValueError(f"energy must lie in (0, 1], got {energy}")
+    cumulative = singular_values.detach().double().square().cumsum(0).sqrt()
+    return int((cumulative < energy * cumulative[-1]).sum()) + 1

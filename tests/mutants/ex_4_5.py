@@ -325,3 +325,37 @@ def whitened_decompose(weight, input_covariance, rank):
     root = V.norm(dim=1).clamp(min=1e-300).sqrt()
     kind = precise(weight).dtype
     return (U[:, :rank] * root).to(kind), (V / root[:, None]).to(kind)
+
+
+### MUTANT added_everywhere: The damping was added to every number of the covariance; it belongs on the diagonal alone: times the identity.
+def damped_cholesky(covariance):
+    covariance = covariance.detach().double()
+    L, failed = torch.linalg.cholesky_ex(covariance)
+    if not failed:
+        return L
+    identity = torch.eye(len(covariance)).to(covariance)
+    damping = 1e-6 * (covariance.diagonal().mean().item() or 1.0)
+    for _ in range(20):
+        L, failed = torch.linalg.cholesky_ex(covariance + damping)
+        if not failed:
+            break
+        damping *= 10
+    warnings.warn(f"the input covariance is not positive definite: {damping:.3g} was added", stacklevel=2)
+    return L
+
+
+### MUTANT no_number_in_the_warning: The warning did not say how much was added to the diagonal; name the number.
+def damped_cholesky(covariance):
+    covariance = covariance.detach().double()
+    L, failed = torch.linalg.cholesky_ex(covariance)
+    if not failed:
+        return L
+    identity = torch.eye(len(covariance)).to(covariance)
+    damping = 1e-6 * (covariance.diagonal().mean().item() or 1.0)
+    while True:
+        L, failed = torch.linalg.cholesky_ex(covariance + damping * identity)
+        if not failed:
+            break
+        damping *= 10
+    warnings.warn(f"the input covariance is not positive definite: it was damped", stacklevel=2)
+    return L
