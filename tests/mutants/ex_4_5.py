@@ -357,5 +357,5 @@ def damped_cholesky(covariance):
         if not failed:
             break
         damping *= 10
-    warnings.warn(f"the input covariance is not positive definite: it was damped", stacklevel=2)
+    warnings.warn("the input covariance is not positive definite: it was damped", stacklevel=2)
     return L
