@@ -81,7 +81,8 @@ def raised(error: BaseException, place: str) -> str:
     """An exception in words, with what is usually behind it."""
     first = first_line(error)
     if awaited := re.search(r"DID NOT RAISE (?:<class ')?(?:\w+\.)*(\w+)", first):
-        return f"expected a {awaited[1]}, got none"
+        article = "an" if awaited[1][0] in "AEIOU" else "a"
+        return f"expected {article} {awaited[1]}, got none"
     advice = "a mask must be bool: " if NO_MASK.search(first) else ""
     return f"{advice}{type(error).__name__}: {shortened(first.rstrip('.'), LONGEST)}{place}"
 
