@@ -745,9 +745,8 @@ def test_factorize_gives_each_layer_its_rank(llama, tokens):
     ranks = {"model.layers.0.mlp.up_proj": 6, "model.layers.1.self_attn.q_proj": 4}
     factorize(plain, ranks)
     factorize(whitened, ranks, covariances)
-    assert {
-        name: module.rank for name, module in plain.named_modules() if isinstance(module, LowRankLinear)
-    } == ranks
+    given = {name: part.rank for name, part in plain.named_modules() if isinstance(part, LowRankLinear)}
+    expect_equal(given, ranks, "each named layer gets its own rank, and no other layer is replaced")
     layer, name = llama.model.layers[0].mlp.up_proj, "model.layers.0.mlp.up_proj"
 
     def error(model):
@@ -755,7 +754,7 @@ def test_factorize_gives_each_layer_its_rank(llama, tokens):
         difference = (layer.weight - factors.V.weight @ factors.U.weight).double()
         return torch.trace(difference @ covariances[name] @ difference.T)
 
-    assert error(whitened) < error(plain)
+    assert error(whitened) < error(plain), "with covariances the output error is smaller"
 
 
 def test_input_covariances_leave_padding_out_and_agree_with_input_norms(llama, tokens):
@@ -769,11 +768,11 @@ def test_input_covariances_leave_padding_out_and_agree_with_input_norms(llama, t
         {"input_ids": tokens[3:], "attention_mask": mask[3:]},
     ]
     covariances, norms = input_covariances(llama, batches), input_norms(llama, batches)
-    assert set(covariances) == set(norms)
+    expect_equal(set(covariances), set(norms), "both know the same layers")
     for name, covariance in covariances.items():
-        assert covariance.dtype == torch.float64
-        torch.testing.assert_close(covariance.diagonal().sqrt().float(), norms[name])
-        assert torch.equal(covariance, covariance.T)
+        expect_equal(covariance.dtype, torch.float64, "covariances are summed in float64")
+        expect_close(covariance.diagonal().sqrt(), norms[name], "the diagonal holds the squared norms")
+        expect_equal(covariance, covariance.T, "a covariance is symmetric")
 
 
 def test_ranks_spend_the_budget_where_it_buys_the_most():
@@ -781,10 +780,10 @@ def test_ranks_spend_the_budget_where_it_buys_the_most():
     from minicompress.lab.ranks import greedy_ranks, uniform_ranks
 
     shapes = {"a": (8, 8), "b": (8, 8)}
-    assert uniform_ranks(shapes, 0.5) == {"a": 2, "b": 2}
-    assert uniform_ranks({"c": (4096, 11008)}, 1.0) == {"c": 2985}
+    expect_equal(uniform_ranks(shapes, 0.5), {"a": 2, "b": 2}, "every layer gets the same share")
+    expect_equal(uniform_ranks({"c": (4096, 11008)}, 1.0), {"c": 2985}, "all of it is the break-even rank")
     spectra = {"a": torch.linspace(2, 1, 8), "b": torch.tensor([1.0] + [1e-3] * 7)}
-    assert greedy_ranks(spectra, shapes, 0.5) == {"a": 3, "b": 1}
+    expect_equal(greedy_ranks(spectra, shapes, 0.5), {"a": 3, "b": 1}, "ranks go where the energy is")
     assert greedy_ranks(spectra, shapes, 1.0) == {"a": 4, "b": 4}, (
         "no layer gets more than its break-even rank"
     )
