@@ -53,7 +53,7 @@ class Calls:
 
 
 def watch(module: ModuleType, names: dict[str, bool]) -> Calls:
-    """Let functions of a module tell who calls them with what. names: name -> whether it returns something."""
+    """Let functions of a module tell who calls them with what; names: name -> does it return something?"""
     calls = Calls()
     for name, gives_something in names.items():
         if inspect.isfunction(vars(module).get(name)):

@@ -68,7 +68,7 @@ def ended(text: str) -> str:
 
 
 def is_left_in(error: BaseException) -> bool:
-    """Whether it comes from the line of a stub; torch raises NotImplementedError as well, with other words."""
+    """Whether it comes from the line of a stub: torch raises NotImplementedError too, with other words."""
     return isinstance(error, NotImplementedError) and re.match(r"Exercise |$", str(error)) is not None
 
 
