@@ -19,411 +19,478 @@ from minicompress.distillation import (
     init_student_from_teacher,
     on_the_fly_batch,
 )
+from minicompress.grading.expect import expect_close, expect_equal, refused
 
 # ------------------------------------------------------------ 3.1
 
 
-def loss_by_a_loop(student, teacher, labels, T, alpha):
-    """The definition, token by token, in float64."""
-    soft, hard, count = 0.0, 0.0, 0
+def two(p, q, device="cpu"):
+    """Logits of two distributions, given as probabilities (in any unit): student q, teacher p."""
+    return torch.tensor([q], device=device).log(), torch.tensor([p], device=device).log()
+
+
+def loss_by_a_loop(student, teacher, labels, T=2.0, alpha=0.5):
+    """The definition, token by token, in float64. Logits [N, V], labels [N]."""
+    soft, hard = [], []
     for s, t, label in zip(student.double(), teacher.double(), labels.tolist(), strict=True):
-        if label == -100:
-            continue
-        p, q = (t / T).softmax(-1), (s / T).softmax(-1)
-        soft += (p * (p / q).log()).sum().item()
-        hard -= s.softmax(-1)[label].log().item()
-        count += 1
-    return alpha * T**2 * soft / count + (1 - alpha) * hard / count
+        if label != -100:
+            p, q = (t / T).softmax(-1), (s / T).softmax(-1)
+            soft.append((p * (p / q).log()).sum().item())
+            hard.append(-s.softmax(-1)[label].log().item())
+    return (alpha * T**2 * sum(soft) + (1 - alpha) * sum(hard)) / len(soft)
 
 
-def test_3_1_two_tokens_by_hand(device):
-    """T = 1, alpha = 1: teacher (1/2, 1/2), student (1/4, 3/4). KL = 1/2 ln 2 + 1/2 ln(2/3) = 1/2 ln(4/3)."""
-    student = torch.tensor([[1.0, 3.0]], device=device).log()
-    teacher = torch.tensor([[0.0, 0.0]], device=device)
-    labels = torch.tensor([0], device=device)
-    assert distillation_loss(student, teacher, labels, T=1.0, alpha=1.0).item() == pytest.approx(
-        0.5 * math.log(4 / 3), rel=1e-5
-    )
-    assert distillation_loss(student, teacher, labels, T=1.0, alpha=0.0).item() == pytest.approx(
-        math.log(4), rel=1e-5
-    )
+def test_3_1_equal_logits_have_no_soft_loss(device):
+    student, teacher = two([1.0, 3.0, 4.0], [1.0, 3.0, 4.0], device)
+    rule = "a student that equals its teacher has no soft loss: F.kl_div takes log-probabilities, log_target=True"
+    expect_close(distillation_loss(student, teacher, T=1.0, alpha=1.0), 0.0, rule)
 
 
 def test_3_1_the_divergence_is_summed_over_the_vocabulary(device):
     """Teacher (1/4, 3/4), student (3/4, 1/4): 1/4 ln(1/3) + 3/4 ln 3 = 1/2 ln 3, in both directions."""
-    student, teacher = (
-        torch.tensor([[3.0, 1.0]], device=device).log(),
-        torch.tensor([[1.0, 3.0]], device=device).log(),
-    )
-    result = distillation_loss(student, teacher, T=1.0).item()
-    assert result == pytest.approx(0.5 * math.log(3), rel=1e-5), (
-        "half of it is the mean over the two entries of the vocabulary"
-    )
+    student, teacher = two([1.0, 3.0], [3.0, 1.0], device)
+    result = distillation_loss(student, teacher, T=1.0, alpha=1.0)
+    expect_close(result, 0.5 * math.log(3), "the divergence is summed over the vocabulary, not averaged")
 
 
-@pytest.mark.parametrize(("T", "alpha"), [(1.0, 0.5), (2.0, 0.3), (5.0, 0.7), (3.0, 1.0)])
-def test_3_1_equals_a_float64_loop_over_real_tokens(T, alpha, device):
-    student, teacher = torch.randn(2, 5, 7, device=device), 3 * torch.randn(2, 5, 7, device=device)
-    labels = torch.randint(7, (2, 5), device=device)
-    labels[0, 3:] = -100  # padding
-    expected = loss_by_a_loop(student.flatten(0, 1), teacher.flatten(0, 1), labels.flatten(), T, alpha)
-    assert distillation_loss(student, teacher, labels, T, alpha).item() == pytest.approx(expected, rel=1e-5)
+def test_3_1_the_teacher_weighs_the_logarithms(device):
+    """Teacher (1/2, 1/2), student (1/4, 3/4): 1/2 ln 2 + 1/2 ln(2/3) = 1/2 ln(4/3)."""
+    student, teacher = two([1.0, 1.0], [1.0, 3.0], device)
+    rule = "it is KL(teacher || student): the teacher's probabilities weigh the logarithms"
+    expect_close(distillation_loss(student, teacher, T=1.0, alpha=1.0), 0.5 * math.log(4 / 3), rule)
 
 
-def test_3_1_another_ignore_index_and_logits_of_one_token(device):
-    student, teacher = torch.randn(3, 7, device=device), torch.randn(3, 7, device=device)
-    labels = torch.tensor([4, 0, 2], device=device)
-    expected = distillation_loss(student[[0, 2]], teacher[[0, 2]], labels[[0, 2]]).item()
-    assert distillation_loss(student, teacher, labels, ignore_index=0).item() == pytest.approx(
-        expected, rel=1e-5
-    )
-    assert distillation_loss(student[0], teacher[0], labels[0]).item() == pytest.approx(
-        distillation_loss(student[:1], teacher[:1], labels[:1]).item(), rel=1e-5
-    )
+def test_3_1_the_temperature_divides_the_logits_and_its_square_multiplies_the_divergence(device):
+    """T = 2 takes roots: teacher (4, 2, 1) / 7, student (2, 2, 1) / 5."""
+    student, teacher = two([16.0, 4.0, 1.0], [4.0, 4.0, 1.0], device)
+    divergence = 4 / 7 * math.log(10 / 7) + 3 / 7 * math.log(5 / 7)
+    rule = "both models' logits are divided by T, and T^2 multiplies the divergence"
+    expect_close(distillation_loss(student, teacher, T=2.0, alpha=1.0), 4 * divergence, rule)
+
+
+def test_3_1_alpha_weighs_the_teacher_and_the_rest_the_labels(device):
+    """The soft term is 1/2 ln(4/3), and the student gives the label, token 0, a probability of 1/4."""
+    student, teacher = two([1.0, 1.0], [1.0, 3.0], device)
+    labels, soft, hard = torch.tensor([0], device=device), 0.5 * math.log(4 / 3), math.log(4)
+    loss = lambda T, alpha: distillation_loss(student, teacher, labels, T=T, alpha=alpha)  # noqa: E731
+    expect_close(loss(1.0, 1.0), soft, "alpha = 1 leaves the soft term alone: alpha weighs the teacher")
+    rule = "alpha = 0 leaves the cross entropy of the student's plain logits, without T"
+    expect_close(loss(2.0, 0.0), hard, rule)
+    rule = "the terms are mixed as alpha * soft + (1 - alpha) * cross entropy"
+    expect_close(loss(1.0, 0.25), 0.25 * soft + 0.75 * hard, rule)
+
+
+def test_3_1_without_labels_the_soft_term_is_not_scaled(device):
+    student, teacher = two([1.0, 3.0], [3.0, 1.0], device)
+    rule = "without labels the result is the whole soft term, whatever alpha"
+    expect_close(distillation_loss(student, teacher, T=1.0, alpha=0.25), 0.5 * math.log(3), rule)
 
 
 def test_3_1_is_a_mean_over_tokens_not_over_sequences(device):
-    """A sequence repeated twice leaves the mean where it was; `batchmean` on [B, T, V] would double it."""
+    """`batchmean` on [B, L, V] divides by B, so that twice the text would have twice the loss."""
     student, teacher = torch.randn(2, 4, 9, device=device), torch.randn(2, 4, 9, device=device)
-    short, long = (
-        distillation_loss(student, teacher),
-        distillation_loss(student.repeat(1, 2, 1), teacher.repeat(1, 2, 1)),
-    )
-    assert short.item() == pytest.approx(long.item(), rel=1e-5)
+    short = distillation_loss(student, teacher).item()
+    long = distillation_loss(student.repeat(1, 2, 1), teacher.repeat(1, 2, 1))
+    expect_close(long, short, "the mean is over tokens, not over sequences: repeated text changes nothing", 1e-4)
 
 
-def test_3_1_without_labels_is_the_soft_term_alone_whatever_alpha(device):
-    student, teacher = torch.randn(6, 9, device=device), torch.randn(6, 9, device=device)
-    labels = torch.zeros(6, dtype=torch.int64, device=device)
-    soft = distillation_loss(student, teacher, labels, T=2.0, alpha=1.0).item()
-    assert [distillation_loss(student, teacher, T=2.0, alpha=alpha).item() for alpha in (0.0, 0.3)] == [
-        pytest.approx(soft, rel=1e-5)
-    ] * 2
+def test_3_1_positions_to_ignore_are_neither_summed_nor_counted(device):
+    student, teacher = torch.randn(2, 2, 6, 7, device=device)[:, :, :-1]  # [2, 5, 7] each, not contiguous
+    labels = torch.randint(7, (2, 6), device=device)[:, 1:]
+    labels[0, 3:] = -100
+    rows = student.flatten(0, 1), teacher.flatten(0, 1), labels.flatten()
+    for alpha, term in ((1.0, "soft term"), (0.0, "cross entropy")):
+        expected = loss_by_a_loop(*rows, T=2.0, alpha=alpha)
+        rule = f"the {term} averages over the real labels: padding is neither summed nor counted"
+        expect_close(distillation_loss(student, teacher, labels, alpha=alpha), expected, rule, 1e-4)
 
 
-def test_3_1_equal_logits_have_no_soft_loss_and_only_the_student_learns(device):
-    logits = torch.randn(4, 9, device=device)
-    assert distillation_loss(logits, logits.clone()).item() == pytest.approx(0.0, abs=1e-6)
-    student, teacher = logits.clone().requires_grad_(), torch.randn(4, 9, device=device).requires_grad_()
-    distillation_loss(student, teacher).backward()
-    assert student.grad is not None and teacher.grad is None
+def test_3_1_another_label_can_be_ignored(device):
+    student, teacher = torch.randn(2, 3, 7, device=device)
+    labels, real = torch.tensor([4, 0, 2], device=device), [0, 2]
+    expected = loss_by_a_loop(student[real], teacher[real], labels[real])
+    rule = "ignore_index says which label does not count, in both terms"
+    expect_close(distillation_loss(student, teacher, labels, ignore_index=0), expected, rule, 1e-4)
 
 
-def test_3_1_half_precision_logits_are_summed_in_fp32(device):
-    student, teacher = (
-        torch.randn(64, 500, device=device).bfloat16(),
-        torch.randn(64, 500, device=device).bfloat16(),
-    )
-    result = distillation_loss(student, teacher)
-    assert result.dtype == torch.float32
-    assert result.item() == pytest.approx(
-        distillation_loss(student.double(), teacher.double()).item(), rel=1e-4
-    )
+def test_3_1_equals_a_float64_loop_over_tokens(device):
+    student, teacher = torch.randn(2, 4, 7, device=device)
+    labels = torch.randint(7, (4,), device=device)
+    expected = loss_by_a_loop(student, teacher, labels, T=3.0, alpha=0.7)
+    rule = "alpha * T^2 * KL + (1 - alpha) * cross entropy, token by token"
+    expect_close(distillation_loss(student, teacher, labels, T=3.0, alpha=0.7), expected, rule, 1e-4)
+    one = distillation_loss(student[0], teacher[0], labels[0], T=3.0, alpha=0.7)
+    expected = loss_by_a_loop(student[:1], teacher[:1], labels[:1], T=3.0, alpha=0.7)
+    expect_close(one, expected, "logits [V] with a label [] are one token", 1e-4)
 
 
-def test_3_1_the_gradient_keeps_its_size_when_T_grows(device):
-    norms = []
-    for T in (4.0, 16.0):
-        student = torch.randn(8, 11, generator=torch.Generator().manual_seed(1)).to(device).requires_grad_()
-        teacher = torch.randn(8, 11, generator=torch.Generator().manual_seed(2)).to(device)
-        distillation_loss(student, teacher, T=T).backward()
-        norms.append(student.grad.norm().item())
-    assert 0.5 < norms[1] / norms[0] < 2, (
-        "without T^2 the gradient at T = 16 would be 16 times smaller than at T = 4"
-    )
+def test_3_1_only_the_student_learns_and_no_input_changes(device):
+    student, teacher = (torch.randn(4, 9, device=device, requires_grad=True) for _ in range(2))
+    labels = torch.tensor([1, -100, 3, -100], device=device)
+    before = [x.detach().clone() for x in (student, teacher, labels)]
+    loss = distillation_loss(student, teacher, labels)
+    assert loss.requires_grad, "the student receives a gradient: its logits are not detached"
+    loss.backward()
+    expect_equal(teacher.grad, None, "the teacher receives no gradient: its logits are detached")
+    for now, then, name in zip((student, teacher, labels), before, ("student", "teacher", "labels"), strict=True):
+        expect_equal(now.detach(), then, f"no input is changed, and so not the {name}")
+
+
+def test_3_1_half_precision_logits_are_converted_before_the_sums(device):
+    student, teacher = torch.randn(2, 64, 500, device=device).bfloat16()
+    labels = torch.randint(500, (64,), device=device)
+    result = distillation_loss(student, teacher, labels)
+    assert result.dtype in (torch.float32, torch.float64), "bf16 logits give a loss in fp32 or better"
+    expected = loss_by_a_loop(student, teacher, labels)
+    expect_close(result, expected, "bf16 logits are converted to fp32 before any sum", 1e-4)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("rule", "wrong"),
     [
-        (dict(T=0.0), "0.0"),
-        (dict(alpha=1.5), "1.5"),
-        (dict(labels=torch.full((2,), -100)), "-100"),
-        (dict(teacher_logits=torch.zeros(2, 4)), r"\[2, 4\]"),
-        (dict(labels=torch.zeros(3, dtype=torch.int64)), r"\[3\]"),
+        ("at least one label must be real", dict(labels=torch.full((2,), -100))),
+        ("labels must have the logits' shape without V", dict(labels=torch.zeros(3, dtype=torch.int64))),
+        ("logits must have one shape", dict(teacher_logits=torch.zeros(2, 4))),
+        ("T must be positive", dict(T=0.0)),
+        ("alpha must lie in [0, 1]", dict(alpha=1.5)),
     ],
 )
-def test_3_1_refuses_what_makes_no_sense(arguments, named):
-    with pytest.raises(ValueError, match=named):
-        distillation_loss(
-            **({"student_logits": torch.zeros(2, 3), "teacher_logits": torch.zeros(2, 3)} | arguments)
-        )
+def test_3_1_refuses_what_makes_no_sense(rule, wrong):
+    usual = {"student_logits": torch.zeros(2, 3), "teacher_logits": torch.zeros(2, 3)}
+    with refused(rule=rule):
+        distillation_loss(**(usual | wrong))
 
 
 # ------------------------------------------------------------ 3.2
 
 
-def test_3_2_two_pairs_by_hand(device):
-    """Pair (0, 0): errors 1, 1, mean 1.
-
-    Pair (1, 2): errors 2, 4, squares 4, 16, mean 10. Mean of the pairs: 5.5.
-    """
-    student = torch.tensor([[[1.0, 2.0]], [[0.0, 0.0]]], device=device).unbind()
-    teacher = torch.tensor([[[2.0, 1.0]], [[9.0, 9.0]], [[2.0, 4.0]]], device=device).unbind()
-    result = feature_distillation_loss(student, teacher, [(0, 0), (1, 2)]).item()
-    assert result == pytest.approx(5.5), (
-        "5.5 is the mean over the two pairs (0, 0) and (1, 2) of each pair's mean squared error"
-    )
-    assert feature_distillation_loss(student, teacher, [(1, 2)]).item() == pytest.approx(10.0)
+def test_3_2_a_pair_by_hand(device):
+    """Differences 1, 2, 0, 3; squares 1, 4, 0, 9; mean 3.5."""
+    student = torch.tensor([[1.0, 2.0], [5.0, 4.0]], device=device)
+    teacher = torch.tensor([[2.0, 4.0], [5.0, 1.0]], device=device)
+    rule = "a pair's error is the mean of the squared differences over all entries"
+    expect_close(feature_distillation_loss([student], [teacher], [(0, 0)]), 3.5, rule)
 
 
-def test_3_2_the_map_decides_not_the_order_of_the_lists(device):
-    """Student state k is the teacher's state 2k. Zipping the lists would pair different depths."""
-    teacher = [torch.randn(4, 7, device=device) for _ in range(5)]
-    assert feature_distillation_loss(teacher[::2], teacher, [(0, 0), (1, 2), (2, 4)]).item() == 0.0, (
-        "layer_map decides who is paired"
-    )
-    assert feature_distillation_loss(teacher[::2], teacher, [(2, 4), (0, 0)]).item() == 0.0, (
-        "layer_map may be in any order"
-    )
+def test_3_2_the_pairs_are_averaged(device):
+    """Pair (0, 0): differences 2, square 4. Pair (1, 1), three times as wide: differences 1, square 1."""
+    student = [torch.zeros(1, 1, device=device), torch.zeros(1, 3, device=device)]
+    teacher = [torch.full((1, 1), 2.0, device=device), torch.full((1, 3), 1.0, device=device)]
+    result = feature_distillation_loss([student[0]] * 2, [teacher[0]] * 2, [(0, 0), (1, 1)])
+    expect_close(result, 4.0, "the pairs are averaged, not added up")
+    rule = "each pair counts the same, however wide: average the pairs' means"
+    expect_close(feature_distillation_loss(student, teacher, [(0, 0), (1, 1)]), 2.5, rule)
 
 
-@pytest.mark.parametrize("shape", [(2, 5, 6), (9, 6)])
-def test_3_2_projections_bring_the_student_to_the_teachers_width(shape, device):
-    student = [torch.randn(*shape[:-1], 3, device=device) for _ in range(3)]
-    teacher = [torch.randn(*shape, device=device) for _ in range(3)]
-    projections = nn.ModuleList([nn.Linear(3, 6), nn.Linear(3, 6)]).to(device)
-    expected = (
-        sum(
-            (p(student[s]) - teacher[t]).pow(2).mean()
-            for p, (s, t) in zip(projections, [(1, 0), (2, 2)], strict=True)
-        )
-        / 2
-    )
-    result = feature_distillation_loss(student, teacher, [(1, 0), (2, 2)], projections)
-    assert result.item() == pytest.approx(expected.item(), rel=1e-5), (
-        "projection i belongs to pair i of layer_map"
-    )
+def test_3_2_the_map_decides_who_is_paired(device):
+    """State k of either model is full of a number: 0, 1, 2 the student's, 0, 10, 20 the teacher's."""
+    student = [torch.full((1, 2), float(k), device=device) for k in range(3)]
+    teacher = [torch.full((1, 2), 10.0 * k, device=device) for k in range(3)]
+    rule = "a pair (s, t) is student_states[s] and teacher_states[t]"
+    expect_close(feature_distillation_loss(student, teacher, [(1, 2)]), 19.0**2, rule)
+    rule = "layer_map decides who is paired, in any order and with any state left out"
+    expect_close(feature_distillation_loss(student, teacher, [(2, 1), (0, 2)]), (8.0**2 + 20.0**2) / 2, rule)
+
+
+def test_3_2_a_projection_belongs_to_its_pair_and_to_the_student(device):
+    """Projections that double and that triple their input."""
+    doubled, tripled = (nn.Linear(2, 2, bias=False, device=device) for _ in range(2))
+    with torch.no_grad():
+        doubled.weight.copy_(2 * torch.eye(2)), tripled.weight.copy_(3 * torch.eye(2))
+    states = [torch.full((1, 2), float(k), device=device) for k in range(5)]
+    rule = "the projection is applied to the student's state"
+    expect_close(feature_distillation_loss(states, states, [(1, 2)], [doubled]), 0.0, rule)
+    result = feature_distillation_loss(states, states, [(1, 3), (0, 0), (2, 4)], [tripled, doubled, doubled])
+    expect_close(result, 0.0, "projection i belongs to pair i of layer_map")
+
+
+def test_3_2_projections_bring_the_student_to_the_teachers_width(device):
+    student, teacher = torch.randn(2, 5, 3, device=device), torch.randn(2, 5, 6, device=device)
+    projections = nn.ModuleList([nn.Linear(3, 6)]).to(device)
+    expected = (projections[0](student) - teacher).double().pow(2).mean()
+    rule = "a projected state is compared with the teacher's"
+    expect_close(feature_distillation_loss([student], [teacher], [(0, 0)], projections), expected, rule, 1e-4)
 
 
 def test_3_2_student_and_projections_learn_the_teacher_does_not(device):
     student, teacher = (torch.randn(4, width, device=device, requires_grad=True) for width in (3, 6))
     projection = nn.Linear(3, 6).to(device)
-    feature_distillation_loss([student], [teacher], [(0, 0)], [projection]).backward()
-    assert student.grad is not None and projection.weight.grad is not None
-    assert teacher.grad is None, "the teacher must not move towards the student: detach its states"
+    loss = feature_distillation_loss([student], [teacher], [(0, 0)], [projection])
+    assert loss.requires_grad, "the student receives a gradient: its state is not detached"
+    loss.backward()
+    expect_equal(teacher.grad, None, "the teacher receives no gradient: its states are detached")
+    learns = student.grad is not None and projection.weight.grad is not None
+    assert learns, "the student's state and the projection receive a gradient"
 
 
-def test_3_2_half_precision_is_averaged_in_fp32(device):
+def test_3_2_half_precision_states_are_converted_before_the_sums(device):
     student, teacher = torch.randn(2, 300, 64, device=device).bfloat16()
     result = feature_distillation_loss([student], [teacher], [(0, 0)])
-    assert result.dtype == torch.float32
-    assert result.item() == pytest.approx(
-        (student.double() - teacher.double()).pow(2).mean().item(), rel=1e-4
-    )
-
-
-def test_3_2_on_the_states_of_two_real_models(llama, tokens):
-    """The states of a copy cut to one layer: embeddings agree, its layer 1 is the teacher's layer 1."""
-    student = init_student_from_teacher(llama, [0])
-    with torch.no_grad():
-        ours, theirs = (
-            model.model(input_ids=tokens, output_hidden_states=True).hidden_states
-            for model in (student, llama)
-        )
-    assert len(ours) == 2 and len(theirs) == 3
-    assert feature_distillation_loss(ours, theirs, [(0, 0)]).item() == 0.0
-    assert feature_distillation_loss(ours, theirs, [(1, 2)]).item() == pytest.approx(
-        F.mse_loss(ours[1], theirs[2]).item(), rel=1e-5
-    )
+    assert result.dtype in (torch.float32, torch.float64), "bf16 states give a loss in fp32 or better"
+    expected = (student.double() - teacher.double()).pow(2).mean()
+    expect_close(result, expected, "bf16 states are converted to fp32 before any difference", 1e-4)
 
 
 @pytest.mark.parametrize(
-    ("changed", "named"),
+    ("rule", "wrong"),
     [
-        (dict(layer_map=[]), r"\[\]"),
-        (dict(layer_map=[(0, 5)]), r"\(0, 5\)"),
-        (dict(layer_map=[(-1, 0)]), r"\(-1, 0\)"),
-        (dict(projections=[nn.Identity(), nn.Identity()]), "2 projections"),
-        (dict(teacher_states=[torch.zeros(1, 3)]), r"\[1, 3\]"),
-        (dict(teacher_states=[torch.zeros(2, 4)]), r"\[2, 4\]"),
+        ("an index must be there: the teacher has one state", dict(layer_map=[(0, 5)])),
+        ("an index counts from 0: a negative one is not there", dict(layer_map=[(-1, 0)])),
+        ("an index counts from 0: a negative one is not there, of the teacher's either", dict(layer_map=[(0, -1)])),
+        ("states of two widths need a projection", dict(teacher_states=[torch.zeros(2, 4)])),
+        ("a pair's shapes must be equal: mse_loss would broadcast", dict(teacher_states=[torch.zeros(1, 3)])),
+        ("there must be a pair", dict(layer_map=[])),
+        ("there must be one projection a pair", dict(projections=[nn.Identity(), nn.Identity()])),
     ],
 )
-def test_3_2_refuses_what_makes_no_sense(changed, named):
-    """Among them [2, 3] against [1, 3], which mse_loss would broadcast with a mere warning."""
-    usual = {
-        "student_states": [torch.zeros(2, 3)],
-        "teacher_states": [torch.zeros(2, 3)],
-        "layer_map": [(0, 0)],
-    }
-    with pytest.raises(ValueError, match=named):
-        feature_distillation_loss(**(usual | changed))
+def test_3_2_refuses_what_makes_no_sense(rule, wrong):
+    states = {"student_states": [torch.zeros(2, 3)], "teacher_states": [torch.zeros(2, 3)]}
+    with refused(rule=rule):
+        feature_distillation_loss(**(states | {"layer_map": [(0, 0)]} | wrong))
 
 
 # ------------------------------------------------------------ 3.3
 
 
-def test_3_3_copies_the_chosen_layers_and_shares_nothing(llama, tokens):
-    student = init_student_from_teacher(llama, [1])
-    assert (
-        len(student.model.layers) == 1
-        and student.config.num_hidden_layers == 1
-        and llama.config.num_hidden_layers == 2
-    )
-    for ours, theirs in zip(
-        student.model.layers[0].parameters(), llama.model.layers[1].parameters(), strict=True
-    ):
-        assert torch.equal(ours, theirs), "layer 1 was asked for"
-        assert ours.data_ptr() != theirs.data_ptr(), "the student holds the teacher's own layer, not a copy"
-    assert torch.equal(student.get_input_embeddings().weight, llama.get_input_embeddings().weight), (
-        "embeddings are copied too"
-    )
-    assert student.get_output_embeddings().weight is student.get_input_embeddings().weight, (
-        "tied embeddings stay tied"
-    )
+def numbers_of(layer):
+    """The places in a key-value cache that a layer's modules believe to have."""
+    return {module.layer_idx for module in layer.modules() if hasattr(module, "layer_idx")}
 
 
-def test_3_3_nothing_is_shared_and_everything_learns(llama, gpt2):
+def storages(model):
+    """Where the model's parameters and buffers lie in memory, by name."""
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return {name: tensor.untyped_storage().data_ptr() for name, tensor in named if tensor.numel()}
+
+
+def test_3_3_takes_the_chosen_layers_in_the_order_given(llama):
+    teacher = llama.model.layers
+    one, both = (init_student_from_teacher(llama, keep).model.layers for keep in ([1], [1, 0]))
+    expect_equal([len(one), len(both)], [1, 2], "the student has the chosen layers and no others")
+    weight = lambda layer: layer.mlp.up_proj.weight.detach()  # noqa: E731
+    expect_equal(weight(one[0]), weight(teacher[1]), "keep_layers says which layers are taken: [1] is the second")
+    expect_equal(weight(both[0]), weight(teacher[1]), "the layers stand in the order of keep_layers: [1, 0]")
+
+
+def test_3_3_everything_else_comes_from_the_teacher_too(llama, gpt2):
     for teacher in (llama, gpt2):
-        teacher.requires_grad_(False)
+        student, theirs = init_student_from_teacher(teacher, [0]), teacher.state_dict()
+        for name, tensor in student.state_dict().items():
+            expect_equal(tensor, theirs[name], f"{name} is a copy of the teacher's")
+        tied = student.get_output_embeddings().weight is student.get_input_embeddings().weight
+        assert tied, "embeddings that are tied in the teacher are tied in the student"
+
+
+def test_3_3_the_configuration_counts_the_students_layers(llama, gpt2):
+    llama.config.layer_types = ["full_attention", "sliding_attention"]
+    student = init_student_from_teacher(llama, [1])
+    expect_equal(student.config.num_hidden_layers, 1, "the student's configuration counts its own layers")
+    expect_equal(student.config.layer_types, ["sliding_attention"], "layer_types holds the kept layers' entries")
+    expect_equal(init_student_from_teacher(gpt2, [1]).config.n_layer, 1, "GPT-2's configuration counts them too")
+    assert llama.config.num_hidden_layers == 2, "the teacher's configuration stays: the student has its own"
+    assert len(llama.config.layer_types) == 2, "the teacher's layer_types stay: the student has its own"
+
+
+def test_3_3_layers_are_renumbered(llama, gpt2):
+    for keep, places in (([1], [{0}]), ([1, 0], [{0}, {1}])):
+        for layers in (
+            init_student_from_teacher(llama, keep).model.layers,
+            init_student_from_teacher(gpt2, keep).transformer.h,
+        ):
+            rule = "each layer_idx is the layer's place in the student: 0, 1, ..."
+            expect_equal([numbers_of(layer) for layer in layers], places, rule)
+
+
+def test_3_3_nothing_is_shared_with_the_teacher(llama, gpt2):
+    for teacher in (llama, gpt2):
         student = init_student_from_teacher(teacher, [1, 0])
-        theirs = {tensor.data_ptr() for tensor in teacher.state_dict().values()}
-        shared = [name for name, tensor in student.state_dict().items() if tensor.data_ptr() in theirs]
-        assert not shared, "training the student would change the teacher"
-        assert all(parameter.requires_grad for parameter in student.parameters()), (
-            "a frozen student cannot learn"
-        )
+        assert student is not teacher, "the student is a copy, not the teacher itself"
+        modules, places = set(teacher.modules()), set(storages(teacher).values())
+        shared = [name for name, module in student.named_modules() if module in modules]
+        expect_equal(shared[:1], [], "no module is the teacher's own: training it would change the teacher")
+        shared = [name for name, place in storages(student).items() if place in places]
+        expect_equal(shared[:1], [], "no tensor lies in the teacher's memory: training it would change the teacher")
 
 
-def test_3_3_keeps_the_order_given(llama):
-    student = init_student_from_teacher(llama, [1, 0])
-    for ours, theirs in zip(student.model.layers, reversed(llama.model.layers), strict=True):
-        assert torch.equal(ours.mlp.up_proj.weight, theirs.mlp.up_proj.weight), (
-            "layers 1, 0 were asked for, in this order"
-        )
-    assert [layer.self_attn.layer_idx for layer in student.model.layers] == [0, 1], (
-        "the layers must be renumbered"
-    )
+def test_3_3_everything_in_the_student_learns_also_when_the_teacher_is_frozen(llama):
+    llama.requires_grad_(False)
+    student = init_student_from_teacher(llama, [0])
+    frozen = [name for name, parameter in student.named_parameters() if not parameter.requires_grad]
+    expect_equal(frozen[:1], [], "a copy of a frozen teacher is made to require gradients")
+
+
+def test_3_3_the_teacher_stays_as_it_is(llama):
+    llama.model.norm.requires_grad_(False)
+    before = {name: (p.requires_grad, p.detach().clone()) for name, p in llama.named_parameters()}
+    init_student_from_teacher(llama, [1])
+    expect_equal(len(llama.model.layers), 2, "the teacher keeps its layers")
+    expect_equal([numbers_of(layer) for layer in llama.model.layers], [{0}, {1}], "the teacher's layer_idx stay")
+    for name, parameter in llama.named_parameters():
+        asked, values = before[name]
+        expect_equal(parameter.requires_grad, asked, f"the teacher's {name} requires a gradient only if it did")
+        expect_equal(parameter.detach(), values, f"the teacher's {name} keeps its values")
 
 
 def test_3_3_all_layers_give_the_teachers_logits(llama, gpt2, tokens):
     for teacher in (llama, gpt2):
-        assert torch.equal(
-            init_student_from_teacher(teacher, [0, 1])(input_ids=tokens).logits,
-            teacher(input_ids=tokens).logits,
-        )
+        student = init_student_from_teacher(teacher, [0, 1]).eval()
+        with torch.no_grad():
+            ours, theirs = (model(input_ids=tokens).logits for model in (student, teacher))
+        expect_close(ours, theirs, "a student of all layers computes what the teacher computes", 1e-4, 1e-5)
 
 
 def test_3_3_generation_with_a_cache_equals_generation_without(llama, tokens):
-    student = init_student_from_teacher(llama, [1])
+    student = init_student_from_teacher(llama, [1]).eval()
     settings = dict(max_new_tokens=6, do_sample=False, pad_token_id=0, attention_mask=torch.ones_like(tokens))
-    assert torch.equal(
-        student.generate(tokens, use_cache=True, **settings),
-        student.generate(tokens, use_cache=False, **settings),
-    )
+    cached, plain = (student.generate(tokens, use_cache=cache, **settings) for cache in (True, False))
+    expect_equal(cached, plain, "the student writes the same with a key-value cache as without")
 
 
 @pytest.mark.parametrize("keep", [[], [0, 0], [2], [-1]])
 def test_3_3_refuses_layers_that_are_not_there(llama, keep):
-    with pytest.raises(ValueError, match=r"0\.\.1"):
+    with refused(rule="each layer must be there and be kept once, and one at least"):
         init_student_from_teacher(llama, keep)
 
 
 # ------------------------------------------------------------ 3.4
 
 
-def test_3_4_the_student_learns_and_the_teacher_does_not(llama, tokens):
-    student = init_student_from_teacher(llama, [0])
-    before = copy.deepcopy(llama.state_dict())
-    llama.train()
-    student.eval()
-    losses = distill(
-        student, llama, [{"input_ids": tokens}] * 30, torch.optim.AdamW(student.parameters(), lr=3e-3)
-    )
-    assert len(losses) == 30 and all(isinstance(loss, float) for loss in losses)
-    assert losses[-1] < 0.7 * losses[0]
-    assert all(parameter.requires_grad for parameter in llama.parameters())
-    assert all(torch.equal(before[name], tensor) for name, tensor in llama.state_dict().items())
-    assert all(parameter.grad is None for parameter in llama.parameters())
-    assert llama.training and not student.training, "both models end in the mode they came in"
+def still(model):
+    """An optimizer that changes nothing."""
+    return torch.optim.SGD(model.parameters(), lr=0.0)
 
 
-def test_3_4_the_first_loss_is_shifted_and_leaves_padding_out(llama, tokens):
-    student, mask = init_student_from_teacher(llama, [0]), torch.ones_like(tokens)
-    mask[1, :5] = 0  # padded on the left: a model that is not told would attend to it
-    with torch.no_grad():
-        ours, theirs = (
-            model(input_ids=tokens, attention_mask=mask).logits[:, :-1] for model in (student, llama)
-        )
-    labels = tokens[:, 1:].masked_fill(mask[:, 1:] == 0, -100)
-    divergence = F.kl_div(
-        (ours / 3).log_softmax(-1), (theirs / 3).log_softmax(-1), reduction="none", log_target=True
-    ).sum(-1)
-    soft = 9 * divergence[labels != -100].mean()
-    expected = 0.3 * soft + 0.7 * F.cross_entropy(ours.flatten(0, 1), labels.flatten())
-    optimizer = torch.optim.SGD(student.parameters(), lr=0.0)
-    losses = distill(
-        student, llama, [{"input_ids": tokens, "attention_mask": mask}], optimizer, T=3.0, alpha=0.3
-    )
-    assert losses[0] == pytest.approx(expected.item(), rel=1e-4)
+def interrupted(batch):
+    """One batch, and then the learner presses Ctrl-C."""
+    yield batch
+    raise KeyboardInterrupt
 
 
-def test_3_4_padding_on_the_right_is_not_counted(llama, tokens):
-    """No real token sees what stands to its right: such padding only matters where it is a label."""
-    student, mask = init_student_from_teacher(llama, [0]), torch.ones_like(tokens)
-    mask[1, 7:] = 0
-    optimizer = torch.optim.SGD(student.parameters(), lr=0.0)
-    batches = [
-        {"input_ids": torch.where(mask == 1, tokens, padding), "attention_mask": mask} for padding in (0, 9)
-    ]
-    first, second = distill(student, llama, batches, optimizer)
-    assert first == pytest.approx(second, rel=1e-5), "another padding token gives another loss"
-
-
-def test_3_4_the_teacher_teaches_without_dropout_and_the_student_learns_with_it(gpt2, tokens):
-    student = init_student_from_teacher(gpt2, [0, 1])
-    gpt2.train()
+def spied(student, teacher):
+    """What is seen at every forward pass: (who, its mode, whether its logits require a gradient)."""
     seen = []
-    gpt2.register_forward_hook(lambda *_: seen.append(("teacher", gpt2.training)))
-    student.register_forward_hook(lambda *_: seen.append(("student", student.training)))
-    distill(student.eval(), gpt2, [{"input_ids": tokens}], torch.optim.SGD(student.parameters(), lr=0.0))
-    assert ("teacher", True) not in seen, "the teacher must be in eval mode: it taught with dropout"
-    assert ("student", False) not in seen, "the student must learn in training mode"
+    for name, model in (("student", student), ("teacher", teacher)):
+        model.register_forward_hook(
+            lambda module, _, out, name=name: seen.append((name, module.training, out.logits.requires_grad))
+        )
+    return seen
 
 
-def test_3_4_modes_come_back_after_an_interruption(gpt2, tokens):
-    student = init_student_from_teacher(gpt2, [0]).eval()
-    gpt2.train()
-
-    def broken():
-        yield {"input_ids": tokens}
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        distill(student, gpt2, broken(), torch.optim.SGD(student.parameters(), lr=0.0))
-    assert gpt2.training and not student.training
+def mixed_modes(student, teacher):
+    """The student in eval mode but for one module, the teacher in training mode but for one."""
+    student.eval().transformer.h[0].train()
+    teacher.train().transformer.h[0].eval()
+    return [module.training for model in (student, teacher) for module in model.modules()]
 
 
-def test_3_4_gradients_do_not_pile_up_over_steps(llama, tokens):
-    """Two steps of plain SGD equal two steps done by hand with fresh gradients."""
-    ours, by_hand = init_student_from_teacher(llama, [0]), init_student_from_teacher(llama, [0])
-    distill(
-        ours, llama, [{"input_ids": tokens}] * 2, torch.optim.SGD(ours.parameters(), lr=0.1), T=2.0, alpha=0.5
-    )
-    by_hand.train()
-    for _ in range(2):
+def text_loss(student, teacher, tokens, mask=None, T=2.0, alpha=0.5):
+    """The distillation loss of two models on a text, by a loop; tokens int64 [B, L]."""
+    with torch.no_grad():
+        logits = [model(input_ids=tokens, attention_mask=mask).logits[:, :-1] for model in (student, teacher)]
+    labels = tokens[:, 1:] if mask is None else tokens[:, 1:].masked_fill(mask[:, 1:] == 0, -100)
+    return loss_by_a_loop(*(x.flatten(0, 1) for x in (*logits, labels)), T, alpha)
+
+
+def test_3_4_the_loss_compares_each_position_with_the_next_token(llama, tokens):
+    student = init_student_from_teacher(llama, [0])
+    losses = distill(student, llama, iter([{"input_ids": tokens}] * 2), still(student))
+    assert isinstance(losses, list) and all(isinstance(loss, float) for loss in losses), "the losses are floats"
+    expect_equal(len(losses), 2, "there is one loss a batch")
+    rule = "the logits at t are compared with the token at t + 1"
+    expect_close(losses[0], text_loss(student, llama, tokens), rule, 1e-4)
+
+
+def test_3_4_temperature_and_alpha_reach_the_loss(llama, tokens):
+    student, batch = init_student_from_teacher(llama, [0]), {"input_ids": tokens}
+    rule = "T is handed on to the loss"
+    loss = distill(student, llama, [batch], still(student), T=3.0)[0]
+    expect_close(loss, text_loss(student, llama, tokens, T=3.0), rule, 1e-4)
+    loss = distill(student, llama, [batch], still(student), alpha=0.2)[0]
+    expect_close(loss, text_loss(student, llama, tokens, alpha=0.2), "alpha is handed on to the loss", 1e-4)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_3_4_padding_is_neither_counted_nor_seen(side, llama, tokens):
+    """On the right no real token sees it, so that it matters only where it is a label."""
+    student, mask = init_student_from_teacher(llama, [0]), torch.ones_like(tokens)
+    mask[1, slice(7, None) if side == "right" else slice(5)] = 0
+    loss = distill(student, llama, [{"input_ids": tokens, "attention_mask": mask}], still(student))[0]
+    rule = "a label counts where the attention mask of that very token is 1"
+    if side == "left":
+        rule = "both models are given the attention mask: padding on the left is not seen"
+    expect_close(loss, text_loss(student, llama, tokens, mask), rule, 1e-4)
+
+
+def test_3_4_each_batch_makes_one_step_with_fresh_gradients(llama, tokens):
+    start, batch = init_student_from_teacher(llama, [0]), {"input_ids": tokens}
+    student, by_hand = copy.deepcopy(start), copy.deepcopy(start)
+    with torch.no_grad():
+        target = llama(input_ids=tokens).logits[:, :-1]
+    rules = ("each batch makes one step: backward(), then step()", "gradients are zeroed before each backward()")
+    for steps, rule in enumerate(rules, start=1):
         by_hand.zero_grad()
-        with torch.no_grad():
-            target = llama(input_ids=tokens).logits[:, :-1]
-        distillation_loss(
-            by_hand(input_ids=tokens).logits[:, :-1], target, tokens[:, 1:], 2.0, 0.5
-        ).backward()
+        distillation_loss(by_hand(input_ids=tokens).logits[:, :-1], target, tokens[:, 1:]).backward()
         with torch.no_grad():
             for parameter in by_hand.parameters():
                 parameter -= 0.1 * parameter.grad
-    for a, b in zip(ours.parameters(), by_hand.parameters(), strict=True):
-        torch.testing.assert_close(
-            a, b, msg=lambda text: f"two steps by hand end elsewhere: are gradients zeroed each time? {text}"
-        )
+        student.load_state_dict(start.state_dict())
+        distill(student, llama, [batch] * steps, torch.optim.SGD(student.parameters(), lr=0.1))
+        for ours, theirs in zip(student.parameters(), by_hand.parameters(), strict=True):
+            expect_close(ours, theirs, rule, 1e-3, 1e-5)
+
+
+def test_3_4_the_teacher_is_frozen_and_the_student_learns_in_training_mode(gpt2, tokens):
+    """Both models have dropout in training mode."""
+    student, before = init_student_from_teacher(gpt2, [0]).eval(), copy.deepcopy(gpt2.state_dict())
+    gpt2.train().transformer.ln_f.requires_grad_(False)
+    seen = spied(student, gpt2)
+    distill(student, gpt2, [{"input_ids": tokens}], torch.optim.SGD(student.parameters(), lr=0.1))
+    teachers, students = ([view for view in seen if view[0] == name] for name in ("teacher", "student"))
+    assert teachers and not any(training for _, training, _ in teachers), "the teacher works in eval mode"
+    assert students and all(training for _, training, _ in students), "the student learns in training mode"
+    assert not any(gradients for *_, gradients in teachers), "the teacher works without gradients (torch.no_grad())"
+    for name, tensor in gpt2.state_dict().items():
+        expect_equal(tensor, before[name], "the teacher's parameters stay as they are")
+    asked = {name for name, parameter in gpt2.named_parameters() if not parameter.requires_grad}
+    expect_equal(asked, {"transformer.ln_f.weight", "transformer.ln_f.bias"}, "requires_grad stays as it was")
+    grads = [name for name, parameter in gpt2.named_parameters() if parameter.grad is not None]
+    expect_equal(grads[:1], [], "no parameter of the teacher has a gradient afterwards")
+
+
+def test_3_4_every_module_has_its_own_mode_back(gpt2, tokens):
+    student = init_student_from_teacher(gpt2, [0])
+    before = mixed_modes(student, gpt2)
+    distill(student, gpt2, [{"input_ids": tokens}], still(student))
+    after = [module.training for model in (student, gpt2) for module in model.modules()]
+    assert (student.training, gpt2.training) == (False, True), "both models are back in the mode they came in"
+    assert after == before, "every module has its own mode back, not that of the whole model"
+
+
+def test_3_4_modes_come_back_after_an_interruption(gpt2, tokens):
+    student = init_student_from_teacher(gpt2, [0])
+    before = mixed_modes(student, gpt2)
+    with pytest.raises(KeyboardInterrupt):
+        distill(student, gpt2, interrupted({"input_ids": tokens}), still(student))
+    after = [module.training for model in (student, gpt2) for module in model.modules()]
+    assert after == before, "the modes come back after an error, too"
+
+
+def test_3_4_batches_are_not_changed(llama, tokens):
+    student, mask = init_student_from_teacher(llama, [0]), torch.ones_like(tokens)
+    mask[1, 7:] = 0
+    batch = {"input_ids": tokens.clone(), "attention_mask": mask.clone()}
+    distill(student, llama, [batch], still(student))
+    expect_equal(batch["input_ids"], tokens, "input_ids are not changed: a slice of them is no copy")
+    expect_equal(batch["attention_mask"], mask, "attention_mask is not changed")
 
 
 def test_3_4_refuses_no_batches_and_different_vocabularies(llama, gpt2):
     student = init_student_from_teacher(llama, [0])
-    with pytest.raises(ValueError, match="empty"):
-        distill(student, llama, [], torch.optim.SGD(student.parameters(), lr=0.1))
+    with refused(rule="there must be a batch"):
+        distill(student, llama, iter([]), still(student))
     gpt2.config.vocab_size = 51
-    with pytest.raises(ValueError, match="50.*51|51.*50"):
-        distill(student, gpt2, [], torch.optim.SGD(student.parameters(), lr=0.1))
+    with refused(rule="both models must have one vocabulary"):
+        distill(student, gpt2, [], still(student))
 
 
 # ------------------------------------------------------------ 3.5
@@ -608,11 +675,6 @@ def test_3_5_refuses_prompts_that_cannot_be_continued(prompts, arguments, named,
         on_the_fly_batch(llama, {"input_ids": torch.tensor([[1, 2, 3]])} | prompts, **arguments)
 
 
-def two(p, q, device="cpu"):
-    """Logits of two distributions, given as probabilities: student q, teacher p."""
-    return torch.tensor([q], device=device).log(), torch.tensor([p], device=device).log()
-
-
 def test_3_5_jsd_by_hand(device):
     """P = (1, 0), Q = (0, 1): M = (1/2, 1/2), KL(P || M) = KL(Q || M) = ln 2. (Zeros are 1e-20 here.)"""
     student, teacher = two([1.0, 1e-20], [1e-20, 1.0], device)
@@ -709,11 +771,6 @@ def test_3_5_jsd_refuses_what_makes_no_sense(changed, named):
 
 
 # ------------------------------------------------------------ 3.6
-
-
-def still(model):
-    """An optimizer that changes nothing."""
-    return torch.optim.SGD(model.parameters(), lr=0.0)
 
 
 def test_3_6_the_student_learns_to_answer_like_the_teacher(llama, tokens):
