@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from minicompress.distillation import (
@@ -500,7 +499,7 @@ NEVER = 50  # an end mark that the tiny models cannot write
 
 
 def ends_with(model, end):
-    """Make `end` (a token, or None) the model's end-of-text token."""
+    """Make `end` (a token, a list of them, or None) the model's end mark."""
     model.generation_config.eos_token_id = end
     return model
 
@@ -513,406 +512,390 @@ def greedy(model, row, count):
     return row
 
 
+def renamed(model, tokens, a, b):
+    """Let two tokens change places in a model with tied embeddings, and in a text: it writes as before."""
+    weight = model.get_input_embeddings().weight
+    with torch.no_grad():
+        weight[[a, b]] = weight[[b, a]]
+    return tokens.masked_fill(tokens == a, b).masked_fill(tokens == b, a)
+
+
 def test_3_5_greedy_answers_are_those_of_a_loop_without_a_cache(llama, tokens):
     batch = on_the_fly_batch(ends_with(llama, NEVER), {"input_ids": tokens}, 6)
-    assert batch["input_ids"].shape == (5, 18) and all(
-        tensor.dtype == torch.int64 for tensor in batch.values()
-    )
-    for row, prompt in zip(batch["input_ids"], tokens, strict=True):
-        assert row.tolist() == greedy(llama, prompt, 6).tolist(), (
-            "input_ids is the prompt, and after it the likeliest continuation"
-        )
+    expect_equal(sorted(batch), ["attention_mask", "input_ids", "labels"], "the result has these three")
+    for name, tensor in batch.items():
+        assert tensor.dtype == torch.int64, f"{name} is int64"
+        expect_equal(tensor.shape, (5, 18), f"{name} has a column for each token of prompt and answer")
+    expected = torch.stack([greedy(llama, prompt, 6) for prompt in tokens])
+    rule = "input_ids is the prompt, and after it the likeliest continuation"
+    expect_equal(batch["input_ids"], expected, rule)
 
 
 def test_3_5_labels_are_the_answer_and_the_prompt_is_masked(llama, tokens):
-    batch = on_the_fly_batch(ends_with(llama, None), {"input_ids": tokens}, 4)
-    assert batch["labels"].shape == batch["input_ids"].shape, (
-        "labels stand in the same columns as input_ids; the caller shifts"
-    )
-    assert (batch["labels"][:, :12] == -100).all(), "the prompt is not to be learned: its labels are -100"
-    assert (
-        torch.equal(batch["labels"][:, 12:], batch["input_ids"][:, 12:])
-        and (batch["attention_mask"] == 1).all()
-    )
+    """Token 0 is written as the second of the answer: a token like any other, as there is no end mark."""
+    prompt = tokens[:1]
+    prompt = renamed(llama, prompt, int(greedy(llama, prompt[0], 2)[-1]), 0)
+    batch = on_the_fly_batch(ends_with(llama, None), {"input_ids": prompt}, 4)
+    answer = greedy(llama, prompt[0], 4)[12:].tolist()
+    labels = batch["labels"][0].tolist()
+    expect_equal(labels[:12], [-100] * 12, "the prompt is not learned: its labels are -100")
+    rule = "labels hold the answer in the columns of input_ids, every token of it; the caller shifts"
+    expect_equal(labels[12:], answer, rule)
+    expect_equal(batch["attention_mask"][0].tolist(), [1] * 16, "attention_mask is 1 on prompt and answer")
 
 
-def test_3_5_an_answer_ends_with_its_first_end_mark_which_is_learned(llama, tokens):
-    """The second answer token of row 0 is made the end mark; as in many models, it pads as well."""
-    end = int(greedy(llama, tokens[0], 2)[-1])
-    written = [greedy(llama, prompt, 5)[12:].tolist() for prompt in tokens]
+@pytest.mark.parametrize("is_padding_too", [False, True])
+def test_3_5_an_answer_ends_with_its_first_end_mark_which_is_learned(is_padding_too, llama, tokens):
+    """The second token of the first answer is the end mark. Token 0 is the model's padding token, as well."""
+    end, tokens = int(greedy(llama, tokens[0], 2)[-1]), tokens[:3]
+    if is_padding_too:
+        tokens, end = renamed(llama, tokens, end, 0), 0
     batch = on_the_fly_batch(ends_with(llama, end), {"input_ids": tokens}, 5)
-    for row, answer in enumerate(written):
+    where = ", also where it is the padding token" if is_padding_too else ""
+    for row, prompt in enumerate(tokens):
+        answer = greedy(llama, prompt, 5)[12:].tolist()
         length = answer.index(end) + 1 if end in answer else 5
-        labels = batch["labels"][row, 12:]
-        assert labels[:length].tolist() == answer[:length], (
-            "the end mark itself is part of the answer: else the student never stops"
-        )
-        assert (labels[length:] == -100).all(), "what follows the end mark is padding: its labels are -100"
-        assert batch["attention_mask"][row].sum() == 12 + length, (
-            "attention_mask is 1 up to and with the end mark, 0 after it"
-        )
+        labels, mask = batch["labels"][row, 12:].tolist(), batch["attention_mask"][row].tolist()
+        rule = f"the end mark is learned with the answer{where}: else the student never stops"
+        expect_equal(labels[:length], answer[:length], rule)
+        expect_equal(labels[length:], [-100] * (5 - length), "after the end mark comes padding: labels are -100")
+        rule = f"attention_mask is 1 up to the end mark, with it{where}, and 0 after it"
+        expect_equal(mask, [1] * (12 + length) + [0] * (5 - length), rule)
 
 
 def test_3_5_an_end_mark_inside_a_prompt_ends_nothing(llama, tokens):
     """Documents are joined with the end mark, so prompts contain it."""
     prompts = {end: torch.cat([tokens[0, :3], tokens[0, :1] * 0 + end, tokens[0, 4:]]) for end in range(50)}
-    answers = {end: greedy(llama, prompt, 4)[12:].tolist() for end, prompt in prompts.items()}
-    end = next(end for end, answer in answers.items() if end not in answer)
+    answers = ((end, greedy(llama, prompt, 4)[12:].tolist()) for end, prompt in prompts.items())
+    end, answer = next((end, answer) for end, answer in answers if end not in answer)
     batch = on_the_fly_batch(ends_with(llama, end), {"input_ids": prompts[end][None]}, 4)
-    assert batch["labels"][0, 12:].tolist() == answers[end], "only the answer is searched for an end mark"
+    rule = "only the answer is searched for an end mark: one inside the prompt ends nothing"
+    expect_equal(batch["labels"][0, 12:].tolist(), answer, rule)
+    expect_equal(batch["attention_mask"][0].tolist(), [1] * 16, "an end mark inside the prompt is no padding")
 
 
 def test_3_5_several_end_marks_are_all_known(llama, tokens):
     """Chat models have more than one."""
-    first, second = (int(greedy(llama, tokens[row], 1)[-1]) for row in (0, 1))
-    batch = on_the_fly_batch(ends_with(llama, [first, second]), {"input_ids": tokens[:2]}, 3)
-    assert batch["attention_mask"].sum(1).tolist() == [13, 13]
+    ends = [int(greedy(llama, tokens[row], 1)[-1]) for row in (0, 1)]
+    batch = on_the_fly_batch(ends_with(llama, ends), {"input_ids": tokens[:2]}, 3)
+    rule = "eos_token_id may be a list: each token of it ends an answer"
+    expect_equal(batch["attention_mask"].sum(1), [13, 13], rule)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_3_5_prompts_of_different_lengths_are_answered_as_if_alone(family, request, tokens):
     """Left padding, with positions that are relative (Llama) or learned (GPT-2)."""
-    model = ends_with(request.getfixturevalue(family), None)
+    model, tokens = ends_with(request.getfixturevalue(family), None), tokens[:3]
     mask = torch.ones_like(tokens)
-    mask[1, :7], mask[3, :2] = 0, 0
-    batch = on_the_fly_batch(
-        model, {"input_ids": tokens.masked_fill(mask == 0, 3), "attention_mask": mask}, 4
-    )
-    for row in range(5):
+    mask[1, :7] = 0
+    prompts = {"input_ids": tokens.masked_fill(mask == 0, 3), "attention_mask": mask}
+    batch = on_the_fly_batch(model, prompts, 4)
+    for row in range(3):
         alone, real = greedy(model, tokens[row][mask[row] == 1], 4), batch["attention_mask"][row].bool()
-        assert batch["input_ids"][row][real].tolist() == alone.tolist(), (
-            "a padded prompt must be answered as it is without padding"
-        )
-        assert real[: len(alone)].all(), "the padding goes to the right, where re-scoring does not notice it"
-        assert batch["labels"][row][: len(alone)].tolist() == [-100] * (len(alone) - 4) + alone[-4:].tolist()
-        assert (batch["labels"][row][len(alone) :] == -100).all()
-
-
-@pytest.mark.parametrize("family", ["llama", "gpt2"])
-def test_3_5_re_scoring_needs_nothing_but_the_batch(family, request, tokens):
-    """The writer, reading its own batch, ranks each token of its greedy answer first."""
-    model = ends_with(request.getfixturevalue(family), None)
-    mask = torch.ones_like(tokens)
-    mask[2, :5] = 0
-    batch = on_the_fly_batch(model, {"input_ids": tokens, "attention_mask": mask}, 4)
-    with torch.no_grad():
-        guesses = (
-            model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
-            .logits[:, :-1]
-            .argmax(-1)
-        )
-    answer = batch["labels"][:, 1:] != -100
-    assert torch.equal(guesses[answer], batch["labels"][:, 1:][answer]), (
-        "labels and input_ids do not fit together"
-    )
+        rule = "padding comes last in every row: it moves from the left to the right"
+        expect_equal(real.tolist(), [True] * len(alone) + [False] * (len(real) - len(alone)), rule)
+        rule = "a padded prompt is answered as it is without padding, and its tokens keep their order"
+        expect_equal(batch["input_ids"][row][real], alone, rule)
+        labels = torch.full_like(batch["labels"][row], -100)
+        labels[len(alone) - 4 : len(alone)] = alone[-4:]
+        expect_equal(batch["labels"][row], labels, "labels move with input_ids when the padding moves")
 
 
 def test_3_5_the_writer_reads_each_token_once(llama, tokens):
     widths = []
-    handle = llama.model.register_forward_pre_hook(
+    llama.model.register_forward_pre_hook(
         lambda _, args, kwargs: widths.append(kwargs["input_ids"].shape[1]), with_kwargs=True
     )
     on_the_fly_batch(ends_with(llama, NEVER), {"input_ids": tokens}, 4)
-    handle.remove()
-    assert widths == [12, 1, 1, 1], (
-        f"with a key-value cache each step reads one new token; here they read {widths}"
-    )
+    expect_equal(widths[:4], [12, 1, 1, 1], "with a key-value cache each step reads one new token")
 
 
-def test_3_5_a_temperature_samples_from_the_softmax(llama, tokens):
-    """600 continuations by one token: frequencies near softmax(logits / 2), every token possible."""
-    prompt, T = tokens[:1].expand(600, -1), 2.0
+def test_3_5_a_temperature_samples_from_the_whole_softmax(llama, tokens):
+    """600 continuations by one token at T = 2; and 1,000 at T = 1000, where all 50 tokens come up."""
+    llama, prompt = ends_with(llama, None), tokens[:1]
+    write = lambda rows, T: on_the_fly_batch(  # noqa: E731
+        llama, {"input_ids": prompt.expand(rows, -1)}, 1, temperature=T
+    )["labels"][:, -1]
     with torch.no_grad():
-        expected = (llama(input_ids=tokens[:1]).logits[0, -1] / T).softmax(-1)
-    drawn = on_the_fly_batch(ends_with(llama, None), {"input_ids": prompt}, 1, temperature=T)["input_ids"][
-        :, -1
-    ]
-    share = drawn.bincount(minlength=50) / 600
-    assert (share - expected).abs().sum() < 0.5, (
-        "tokens are drawn from softmax(logits / temperature), without cutting off its tail"
-    )
-
-
-def test_3_5_the_tail_of_the_distribution_is_not_cut_off(llama, tokens):
-    """At a temperature of 1000 all 50 tokens come up in 1,000 draws; top-k or top-p would leave some out."""
+        expected = (llama(input_ids=prompt).logits[0, -1] / 2.0).softmax(-1)
+    share = write(600, 2.0).bincount(minlength=50) / 600
+    rule = "at a temperature tokens are drawn from softmax(logits / temperature)"
+    assert (share - expected).abs().sum() < 0.5, rule
     llama.generation_config.top_k, llama.generation_config.top_p = 20, 0.5
-    drawn = on_the_fly_batch(
-        ends_with(llama, None), {"input_ids": tokens[:1].expand(1000, -1)}, 1, temperature=1000.0
-    )["input_ids"][:, -1]
-    assert len(drawn.unique()) > 45, "the model's own top_k and top_p must not restrict the sampling"
+    rule = "the model's own top_k and top_p do not cut off the tail of the distribution"
+    assert len(write(1000, 1000.0).unique()) > 45, rule
 
 
 def test_3_5_writing_leaves_no_trace(gpt2, tokens):
-    """Dropout 0.1 in training mode: the writer must be in eval mode, and back in training afterwards."""
-    gpt2 = ends_with(gpt2, None)
-    expected = greedy(gpt2, tokens[0], 5).tolist()
-    gpt2.train()
-    gpt2.transformer.h[0].eval()
-    before, prompt = copy.deepcopy(gpt2.state_dict()), tokens.clone()
-    batch = on_the_fly_batch(gpt2, {"input_ids": prompt}, 5)
-    assert batch["input_ids"][0].tolist() == expected, (
-        "the writer must be in eval mode: it wrote with dropout"
-    )
-    assert gpt2.training and not gpt2.transformer.h[0].training, "every module gets its own mode back"
-    assert torch.equal(prompt, tokens) and all(
-        torch.equal(before[name], tensor) for name, tensor in gpt2.state_dict().items()
-    )
-    assert all(parameter.requires_grad and parameter.grad is None for parameter in gpt2.parameters())
+    """Both layers have dropout in training mode."""
+    gpt2, prompts = ends_with(gpt2, None), {"input_ids": tokens.clone(), "attention_mask": torch.ones_like(tokens)}
+    expected = greedy(gpt2, tokens[0], 5)
+    gpt2.train().transformer.h[0].eval()
+    modes = [module.training for module in gpt2.modules()]
+    batch = on_the_fly_batch(gpt2, prompts, 5)
+    expect_equal(batch["input_ids"][0], expected, "the writer works in eval mode, without dropout")
+    rule = "every module has its own mode back, not that of the whole model"
+    assert [module.training for module in gpt2.modules()] == modes, rule
+    expect_equal(prompts["input_ids"], tokens, "the prompts are not changed")
 
 
 @pytest.mark.parametrize(
-    ("prompts", "arguments", "named"),
+    ("rule", "prompts", "arguments"),
     [
-        ({}, dict(max_new_tokens=0), "0"),
-        ({}, dict(max_new_tokens=2, temperature=-1.0), "-1.0"),
-        ({"attention_mask": torch.tensor([[1, 1, 0]])}, dict(max_new_tokens=1), r"\[\[1, 1, 0\]\]"),
-        ({"attention_mask": torch.tensor([[1, 0, 1]])}, dict(max_new_tokens=1), r"\[\[1, 0, 1\]\]"),
-        ({"input_ids": torch.zeros(1, 0, dtype=torch.int64)}, dict(max_new_tokens=1), r"\[1, 0\]"),
+        ("an answer has a token at least", {}, dict(max_new_tokens=0)),
+        ("a temperature is not negative", {}, dict(max_new_tokens=2, temperature=-1.0)),
+        ("a prompt does not end with padding", {"attention_mask": [[1, 1, 0]]}, dict(max_new_tokens=1)),
+        ("padding stands on the left alone", {"attention_mask": [[1, 0, 1]]}, dict(max_new_tokens=1)),
+        ("a prompt has a token at least", {"input_ids": [[]]}, dict(max_new_tokens=1)),
     ],
 )
-def test_3_5_refuses_prompts_that_cannot_be_continued(prompts, arguments, named, llama):
-    with pytest.raises(ValueError, match=named):
-        on_the_fly_batch(llama, {"input_ids": torch.tensor([[1, 2, 3]])} | prompts, **arguments)
+def test_3_5_refuses_prompts_that_cannot_be_continued(rule, prompts, arguments, llama):
+    prompts = {"input_ids": [[1, 2, 3]]} | prompts
+    with refused(rule=rule):
+        given = {name: torch.tensor(rows, dtype=torch.int64) for name, rows in prompts.items()}
+        on_the_fly_batch(llama, given, **arguments)
+
+
+def test_3_5_jsd_of_equal_models_is_0(device):
+    student, teacher = two([1.0, 3.0, 4.0], [1.0, 3.0, 4.0], device)
+    rule = "equal models do not diverge: F.kl_div takes log-probabilities, log_target=True"
+    expect_close(generalized_jsd(student, teacher, beta=0.25), 0.0, rule)
+
+
+def test_3_5_jsd_is_summed_over_the_vocabulary(device):
+    """Six more tokens that both models find impossible."""
+    student, teacher = two([1.0, 3.0], [3.0, 1.0], device)
+    wide = [torch.cat([x, torch.full((1, 6), -90.0, device=device)], 1) for x in (student, teacher)]
+    rule = "it is summed over the vocabulary: tokens that both find impossible change nothing"
+    expect_close(generalized_jsd(*wide), generalized_jsd(student, teacher).item(), rule, 1e-4)
 
 
 def test_3_5_jsd_by_hand(device):
-    """P = (1, 0), Q = (0, 1): M = (1/2, 1/2), KL(P || M) = KL(Q || M) = ln 2. (Zeros are 1e-20 here.)"""
-    student, teacher = two([1.0, 1e-20], [1e-20, 1.0], device)
-    assert generalized_jsd(student, teacher).item() == pytest.approx(math.log(2), rel=1e-5)
+    """P = (3/4, 1/4), Q = (1/4, 3/4): M = (1/2, 1/2), and both KL are 3/4 ln(3/2) + 1/4 ln(1/2)."""
+    student, teacher = two([3.0, 1.0], [1.0, 3.0], device)
+    rule = "both models are compared with M, and weigh the logarithms: KL(P || M) and KL(Q || M)"
+    expect_close(generalized_jsd(student, teacher), 0.75 * math.log(1.5) + 0.25 * math.log(0.5), rule)
 
 
-def test_3_5_jsd_weights_the_teacher_with_beta(device):
-    """P = (1, 0), Q = (1/2, 1/2), beta = 1/4: M = (5/8, 3/8).
+def test_3_5_jsd_mixes_probabilities(device):
+    """P = (1, 0), Q = (1/2, 1/2): M = (3/4, 1/4), KL(P || M) = ln(4/3), KL(Q || M) = 1/2 ln(2/3) + 1/2 ln 2."""
+    student, teacher = two([1.0, 1e-20], [1.0, 1.0], device)
+    by_hand = 0.5 * math.log(4 / 3) + 0.25 * (math.log(2 / 3) + math.log(2))
+    expect_close(generalized_jsd(student, teacher), by_hand, "M mixes the probabilities, not the logits")
 
-    1/4 ln(8/5) + 3/4 (1/2 ln(4/5) + 1/2 ln(4/3)) = 0.1417.
-    """
-    student, teacher = two([1.0, 1e-20], [0.5, 0.5], device)
+
+def test_3_5_jsd_weighs_the_teacher_with_beta(device):
+    """P = (1, 0), Q = (1/2, 1/2), beta = 1/4: M = (5/8, 3/8)."""
+    student, teacher = two([1.0, 1e-20], [1.0, 1.0], device)
     by_hand = 0.25 * math.log(8 / 5) + 0.375 * (math.log(4 / 5) + math.log(4 / 3))
-    assert generalized_jsd(student, teacher, beta=0.25).item() == pytest.approx(by_hand, rel=1e-5), (
-        "M = beta * teacher + (1 - beta) * student"
-    )
+    rule = "beta weighs the teacher, 1 - beta the student: in M and in the sum of the two KL"
+    expect_close(generalized_jsd(student, teacher, beta=0.25), by_hand, rule)
 
 
-@pytest.mark.parametrize(
-    ("beta", "direction"), [(0.0, "KL(teacher || student)"), (1.0, "KL(student || teacher)")]
-)
-def test_3_5_jsd_at_the_ends_is_a_plain_divergence(beta, direction, device):
-    student, teacher = 2 * torch.randn(6, 9, device=device), torch.randn(6, 9, device=device)
+def test_3_5_jsd_at_the_ends_is_a_plain_divergence(device):
+    """P = (1/2, 1/2), Q = (1/4, 3/4): KL(P || Q) = 1/2 ln(4/3), KL(Q || P) = 1/4 ln(1/2) + 3/4 ln(3/2)."""
+    student, teacher = two([1.0, 1.0], [1.0, 3.0], device)
+    rule = "beta = 0 is KL(teacher || student), not what the formula gives there"
+    expect_close(generalized_jsd(student, teacher, beta=0.0), 0.5 * math.log(4 / 3), rule)
+    rule = "beta = 1 is KL(student || teacher), not what the formula gives there"
+    by_hand = 0.25 * math.log(0.5) + 0.75 * math.log(1.5)
+    expect_close(generalized_jsd(student, teacher, beta=1.0), by_hand, rule)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
+def test_3_5_jsd_is_a_mean_over_rows(beta, device):
+    """Of text of any shape, cut out of a longer one; in float64."""
+    student, teacher = 2 * torch.randn(2, 2, 4, 7, device=device)[:, :, :-1]  # [2, 3, 7] each, not contiguous
     p, q = teacher.double().softmax(-1), student.double().softmax(-1)
-    if beta == 1:
-        p, q = q, p
-    expected = (p * (p / q).log()).sum(-1).mean().item()
-    assert generalized_jsd(student, teacher, beta).item() == pytest.approx(expected, rel=1e-5), (
-        f"at beta = {beta:g} it is {direction}"
-    )
-
-
-@pytest.mark.parametrize("beta", [0.1, 0.5, 0.9])
-def test_3_5_jsd_equals_a_float64_loop_over_rows(beta, device):
-    student, teacher, rows = torch.randn(2, 3, 7, device=device), 3 * torch.randn(2, 3, 7, device=device), []
-    for s, t in zip(student.flatten(0, 1).double(), teacher.flatten(0, 1).double(), strict=True):
-        p, q = t.softmax(-1), s.softmax(-1)
+    if beta in (0, 1):
+        p, q = (p, q) if beta == 0 else (q, p)
+        rows = p * (p / q).log()
+    else:
         m = beta * p + (1 - beta) * q
-        rows.append(beta * (p * (p / m).log()).sum() + (1 - beta) * (q * (q / m).log()).sum())
-    assert generalized_jsd(student, teacher, beta).item() == pytest.approx(
-        torch.stack(rows).mean().item(), rel=1e-5
-    )
+        rows = beta * p * (p / m).log() + (1 - beta) * q * (q / m).log()
+    rule = "it is a mean over all rows: `batchmean` on [B, L, V] divides by B alone"
+    expect_close(generalized_jsd(student, teacher, beta), rows.sum(-1).mean(), rule, 1e-4)
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.3, 0.5, 1.0])
-def test_3_5_jsd_properties(beta, device):
-    """0 for equal models, never negative, at most ln 2, symmetric at 1/2; the teacher has no gradient."""
-    student, teacher = 4 * torch.randn(8, 11, device=device), 4 * torch.randn(8, 11, device=device)
-    assert generalized_jsd(student, student.clone(), beta).item() == pytest.approx(0.0, abs=1e-6)
-    value = generalized_jsd(student, teacher, beta).item()
-    assert value > 0 and (beta in (0, 1) or value <= math.log(2))
-    assert beta != 0.5 or value == pytest.approx(generalized_jsd(teacher, student, beta).item(), rel=1e-5)
-    student.requires_grad_(), teacher.requires_grad_()
-    generalized_jsd(student, teacher, beta).backward()
-    assert student.grad.isfinite().all() and student.grad.abs().sum() > 0 and teacher.grad is None
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
+def test_3_5_jsd_only_the_student_learns(beta, device):
+    student, teacher = (torch.randn(4, 9, device=device, requires_grad=True) for _ in range(2))
+    loss = generalized_jsd(student, teacher, beta)
+    assert loss.requires_grad, "the student receives a gradient: its logits are not detached"
+    loss.backward()
+    expect_equal(teacher.grad, None, "the teacher receives no gradient: its logits are detached")
 
 
 def test_3_5_jsd_stays_finite_where_a_probability_underflows(device):
     """Logits 200 apart: exp(-200) is 0 in fp32, so log(softmax) would be -inf."""
-    student, teacher = (
-        torch.tensor([[0.0, -200.0]], device=device),
-        torch.tensor([[-200.0, 0.0]], device=device),
-    )
-    values = [generalized_jsd(student, teacher, beta).item() for beta in (0.0, 0.5, 1.0)]
-    assert values == [pytest.approx(200.0), pytest.approx(math.log(2), rel=1e-5), pytest.approx(200.0)]
+    student, teacher = torch.tensor([[[0.0, -200.0]], [[-200.0, 0.0]]], device=device)
+    for beta, expected in ((0.0, 200.0), (0.5, math.log(2)), (1.0, 200.0)):
+        result = generalized_jsd(student, teacher, beta)
+        rule = "it stays finite where a probability underflows: log_softmax, not the logarithm of a softmax"
+        expect_close(result, expected, rule, 1e-4)
 
 
-def test_3_5_jsd_of_half_precision_logits(device):
-    student, teacher = (
-        torch.randn(64, 500, device=device).bfloat16(),
-        torch.randn(64, 500, device=device).bfloat16(),
-    )
+def test_3_5_jsd_converts_half_precision_logits_before_the_sums(device):
+    student, teacher = torch.randn(2, 64, 500, device=device).bfloat16()
     result = generalized_jsd(student, teacher)
-    assert result.dtype == torch.float32
-    assert result.item() == pytest.approx(
-        generalized_jsd(student.double(), teacher.double()).item(), rel=1e-4
-    )
+    assert result.dtype in (torch.float32, torch.float64), "bf16 logits give a result in fp32 or better"
+    expected = generalized_jsd(student.double(), teacher.double()).item()
+    expect_close(result, expected, "bf16 logits are converted to fp32 before any sum", 1e-4)
 
 
 @pytest.mark.parametrize(
-    ("changed", "named"),
+    ("rule", "wrong"),
     [
-        (dict(beta=1.5), "1.5"),
-        (dict(beta=-0.1), "-0.1"),
-        (dict(teacher_logits=torch.zeros(2, 4)), r"\[2, 4\]"),
-        (dict(student_logits=torch.zeros(0, 3), teacher_logits=torch.zeros(0, 3)), r"\[0, 3\]"),
+        ("beta must not be above 1", dict(beta=1.5)),
+        ("beta must not be below 0", dict(beta=-0.1)),
+        ("logits must have one shape", dict(teacher_logits=torch.zeros(2, 4))),
+        ("there must be a row", dict(student_logits=torch.zeros(0, 3), teacher_logits=torch.zeros(0, 3))),
     ],
 )
-def test_3_5_jsd_refuses_what_makes_no_sense(changed, named):
-    with pytest.raises(ValueError, match=named):
-        generalized_jsd(
-            **({"student_logits": torch.zeros(2, 3), "teacher_logits": torch.zeros(2, 3)} | changed)
-        )
+def test_3_5_jsd_refuses_what_makes_no_sense(rule, wrong):
+    usual = {"student_logits": torch.zeros(2, 3), "teacher_logits": torch.zeros(2, 3)}
+    with refused(rule=rule):
+        generalized_jsd(**(usual | wrong))
 
 
 # ------------------------------------------------------------ 3.6
 
 
-def test_3_6_the_student_learns_to_answer_like_the_teacher(llama, tokens):
-    student, before = init_student_from_teacher(llama, [0]), copy.deepcopy(llama.state_dict())
-    ends_with(llama, NEVER)
-    llama.train()
-    student.eval()
-    losses = distill_for_task(
-        student, llama, [{"input_ids": tokens}] * 30, torch.optim.AdamW(student.parameters(), lr=3e-3), 4
-    )
-    assert (
-        len(losses) == 30 and all(isinstance(loss, float) for loss in losses) and losses[-1] < 0.5 * losses[0]
-    )
-    assert all(torch.equal(before[name], tensor) for name, tensor in llama.state_dict().items()), (
-        "the teacher is frozen"
-    )
-    assert all(parameter.grad is None and parameter.requires_grad for parameter in llama.parameters())
-    assert llama.training and not student.training, "both models end in the mode they came in"
-
-
-def test_3_6_the_loss_is_the_divergence_on_the_teachers_answer(llama, tokens):
-    """Both models read prompt + answer; the logits at t speak of token t + 1; T^2 KL over the answer only."""
-    student, T = init_student_from_teacher(llama, [0]), 3.0
-    text = torch.stack([greedy(llama, row, 4) for row in tokens])
+def answer_loss(student, teacher, text, prompt=12, T=2.0):
+    """T^2 KL of what two models say of the tokens after a prompt, by a loop; text int64 [B, L]."""
     with torch.no_grad():
-        ours, theirs = (model(input_ids=text).logits[:, 11:-1] for model in (student, llama))
-    divergence = F.kl_div(
-        (ours / T).log_softmax(-1), (theirs / T).log_softmax(-1), reduction="none", log_target=True
-    ).sum(-1)
-    losses = distill_for_task(
-        student, ends_with(llama, NEVER), [{"input_ids": tokens}], still(student), 4, T=T
-    )
-    assert losses[0] == pytest.approx(T**2 * divergence.mean().item(), rel=1e-4), (
-        "T^2 KL, shifted, averaged over the tokens of the answers"
-    )
+        ours, theirs = (model(input_ids=text).logits[:, prompt - 1 : -1] for model in (student, teacher))
+    return loss_by_a_loop(ours.flatten(0, 1), theirs.flatten(0, 1), text[:, prompt:].flatten(), T, alpha=1.0)
 
 
-def test_3_6_the_answer_is_the_teachers_not_the_students(llama, tokens):
+def written_by(model, tokens, count):
+    return torch.stack([greedy(model, row, count) for row in tokens])
+
+
+def test_3_6_the_teacher_writes_the_answer(llama, tokens):
     """An untrained student writes nonsense; it must be judged on the teacher's text."""
     student, writers = init_student_from_teacher(llama, [0]), []
     for name, model in (("teacher", ends_with(llama, NEVER)), ("student", student)):
         model.generate = lambda *words, own=model.generate, name=name, **options: (
             writers.append(name) or own(*words, **options)
         )
-    distill_for_task(student, llama, [{"input_ids": tokens}], still(student), 3)
-    assert writers == ["teacher"], "the teacher answers once a batch; the student does not write"
+    losses = distill_for_task(student, llama, iter([{"input_ids": tokens}] * 2), still(student), 3)
+    expect_equal(writers, ["teacher", "teacher"], "the teacher answers each batch of prompts, the student does not")
+    assert isinstance(losses, list) and all(isinstance(loss, float) for loss in losses), "the losses are floats"
+    expect_equal(len(losses), 2, "there is one loss a batch")
 
 
-def test_3_6_padding_and_what_follows_the_end_do_not_count(llama, tokens):
-    """One prompt alone, and the same prompt padded: the same loss.
+def test_3_6_the_loss_is_the_divergence_on_the_answer(llama, tokens):
+    student, text = init_student_from_teacher(llama, [0]), written_by(llama, tokens, 4)
+    prompts = [{"input_ids": tokens}]
+    loss = distill_for_task(student, ends_with(llama, NEVER), prompts, still(student), 4)[0]
+    rule = "the loss is T^2 KL over the answer's tokens alone, each judged at the position before it"
+    expect_close(loss, answer_loss(student, llama, text), rule, 1e-4)
+    loss = distill_for_task(student, llama, prompts, still(student), 4, T=3.0)[0]
+    expect_close(loss, answer_loss(student, llama, text, T=3.0), "T is handed on to the loss", 1e-4)
+    loss = distill_for_task(student, llama, prompts, still(student), 2)[0]
+    expected = answer_loss(student, llama, text[:, :14])
+    expect_close(loss, expected, "max_new_tokens is handed on to on_the_fly_batch", 1e-4)
 
-    An end mark after the first token cuts the answer short.
-    """
-    student, end = init_student_from_teacher(llama, [0]), int(greedy(llama, tokens[0], 1)[-1])
-    ends_with(llama, end)
-    mask = torch.cat([torch.zeros(1, 3), torch.ones(1, 12)], 1).long().to(tokens.device)
-    padded = torch.cat([torch.full((1, 3), 7, device=tokens.device), tokens[:1]], 1)
-    batches = [{"input_ids": tokens[:1]}, {"input_ids": padded, "attention_mask": mask}]
-    alone, beside = distill_for_task(student, llama, batches, still(student), 5)
-    assert alone == pytest.approx(beside, rel=1e-4), (
-        "padding changes the loss: it must neither be seen nor counted"
-    )
-    text = greedy(llama, tokens[0], 1)[None]
+
+def test_3_6_what_follows_the_end_mark_does_not_count(llama, tokens):
+    """The first answer is its end mark alone, the second goes on."""
+    ends_with(llama, int(greedy(llama, tokens[0], 1)[-1]))
+    student, lesson = init_student_from_teacher(llama, [0]), on_the_fly_batch(llama, {"input_ids": tokens}, 5)
     with torch.no_grad():
-        ours, theirs = (model(input_ids=text).logits[:, 11] for model in (student, llama))
-    assert alone == pytest.approx(distillation_loss(ours, theirs, T=2.0).item(), rel=1e-4), (
-        "only the one token of the answer counts"
-    )
+        ours, theirs = (
+            model(input_ids=lesson["input_ids"]).logits[:, :-1].flatten(0, 1) for model in (student, llama)
+        )
+    expected = loss_by_a_loop(ours, theirs, lesson["labels"][:, 1:].flatten(), alpha=1.0)
+    loss = distill_for_task(student, llama, [{"input_ids": tokens}], still(student), 5)[0]
+    rule = "an answer's tokens count up to the end mark and with it, each the same"
+    expect_close(loss, expected, rule, 1e-4)
+
+
+def test_3_6_a_padded_prompt_counts_like_the_prompt_alone(llama, tokens):
+    student, one = init_student_from_teacher(llama, [0]), tokens[:1]
+    expected = answer_loss(student, llama, written_by(llama, one, 4))
+    mask = torch.cat([torch.zeros_like(one[:, :3]), torch.ones_like(one)], 1)
+    padded = {"input_ids": torch.cat([torch.full_like(one[:, :3], 7), one], 1), "attention_mask": mask}
+    loss = distill_for_task(student, ends_with(llama, NEVER), [padded], still(student), 4)[0]
+    rule = "padding is not seen: the writer is given the prompts' mask, both models the lesson's"
+    expect_close(loss, expected, rule, 1e-4)
 
 
 def test_3_6_no_ground_truth_is_used(llama, tokens):
     """A batch may carry labels; they must not matter."""
-    student = init_student_from_teacher(llama, [0])
-    ends_with(llama, NEVER)
+    student, ends = init_student_from_teacher(llama, [0]), ends_with(llama, NEVER)
     batches = [{"input_ids": tokens}, {"input_ids": tokens, "labels": torch.randint(50, tokens.shape)}]
-    first, second = distill_for_task(student, llama, batches, still(student), 3)
-    assert first == pytest.approx(second, rel=1e-6)
+    first, second = distill_for_task(student, ends, batches, still(student), 3)
+    expect_close(second, first, "labels that come with the prompts do not matter", 1e-4)
 
 
-def test_3_6_the_teacher_teaches_in_eval_mode_and_the_student_learns_in_training_mode(gpt2, tokens):
-    student = init_student_from_teacher(gpt2, [0, 1])
-    ends_with(gpt2, None).train()
-    seen = []
-    gpt2.register_forward_hook(lambda *_: seen.append(("teacher", gpt2.training)))
-    student.register_forward_hook(lambda *_: seen.append(("student", student.training)))
-    distill_for_task(student.eval(), gpt2, [{"input_ids": tokens}], still(student), 2)
-    assert ("teacher", True) not in seen, (
-        "the teacher must be in eval mode: it answered or taught with dropout"
-    )
-    assert ("student", False) not in seen and ("student", True) in seen, (
-        "the student must learn in training mode"
-    )
-    assert gpt2.training and not student.training
-
-
-def test_3_6_two_steps_equal_two_steps_by_hand(llama, tokens):
-    ours, by_hand = init_student_from_teacher(llama, [0]), init_student_from_teacher(llama, [0])
-    distill_for_task(
-        ours,
-        ends_with(llama, NEVER),
-        [{"input_ids": tokens}] * 2,
-        torch.optim.SGD(ours.parameters(), lr=0.1),
-        3,
-    )
-    text = torch.stack([greedy(llama, row, 3) for row in tokens])
+def test_3_6_each_batch_makes_one_step_with_fresh_gradients(llama, tokens):
+    start, text = init_student_from_teacher(llama, [0]), written_by(llama, tokens, 3)
+    student, by_hand, teacher = copy.deepcopy(start), copy.deepcopy(start), ends_with(llama, NEVER)
     with torch.no_grad():
         target = llama(input_ids=text).logits[:, 11:-1]
-    for _ in range(2):
+    rules = ("each batch makes one step: backward(), then step()", "gradients are zeroed before each backward()")
+    for steps, rule in enumerate(rules, start=1):
         by_hand.zero_grad()
         distillation_loss(by_hand(input_ids=text).logits[:, 11:-1], target, T=2.0).backward()
         with torch.no_grad():
             for parameter in by_hand.parameters():
                 parameter -= 0.1 * parameter.grad
-    for a, b in zip(ours.parameters(), by_hand.parameters(), strict=True):
-        torch.testing.assert_close(
-            a, b, msg=lambda text: f"two steps by hand end elsewhere: are gradients zeroed each time? {text}"
-        )
+        student.load_state_dict(start.state_dict())
+        optimizer = torch.optim.SGD(student.parameters(), lr=0.1)
+        distill_for_task(student, teacher, [{"input_ids": tokens}] * steps, optimizer, 3)
+        for ours, theirs in zip(student.parameters(), by_hand.parameters(), strict=True):
+            expect_close(ours, theirs, rule, 1e-3, 1e-5)
+
+
+def test_3_6_the_teacher_is_frozen_and_the_student_learns_in_training_mode(gpt2, tokens):
+    """Both models have dropout in training mode."""
+    student, before = init_student_from_teacher(gpt2, [0]).eval(), copy.deepcopy(gpt2.state_dict())
+    ends_with(gpt2, None).train().transformer.ln_f.requires_grad_(False)
+    seen = spied(student, gpt2)
+    distill_for_task(student, gpt2, [{"input_ids": tokens}], torch.optim.SGD(student.parameters(), lr=0.1), 2)
+    teachers, students = ([view for view in seen if view[0] == name] for name in ("teacher", "student"))
+    assert teachers and not any(training for _, training, _ in teachers), "the teacher works in eval mode"
+    assert students and all(training for _, training, _ in students), "the student learns in training mode"
+    assert not any(gradients for *_, gradients in teachers), "the teacher works without gradients (torch.no_grad())"
+    for name, tensor in gpt2.state_dict().items():
+        expect_equal(tensor, before[name], "the teacher's parameters stay as they are")
+    asked = {name for name, parameter in gpt2.named_parameters() if not parameter.requires_grad}
+    expect_equal(asked, {"transformer.ln_f.weight", "transformer.ln_f.bias"}, "requires_grad stays as it was")
+
+
+def test_3_6_every_module_has_its_own_mode_back(gpt2, tokens):
+    student = init_student_from_teacher(gpt2, [0])
+    before = mixed_modes(student, ends_with(gpt2, None))
+    distill_for_task(student, gpt2, [{"input_ids": tokens}], still(student), 2)
+    after = [module.training for model in (student, gpt2) for module in model.modules()]
+    assert (student.training, gpt2.training) == (False, True), "both models are back in the mode they came in"
+    assert after == before, "every module has its own mode back, not that of the whole model"
 
 
 def test_3_6_modes_come_back_after_an_interruption(gpt2, tokens):
-    student = init_student_from_teacher(gpt2, [0]).eval()
-    ends_with(gpt2, None).train()
-
-    def broken():
-        yield {"input_ids": tokens}
-        raise KeyboardInterrupt
-
+    student = init_student_from_teacher(gpt2, [0])
+    before = mixed_modes(student, ends_with(gpt2, None))
     with pytest.raises(KeyboardInterrupt):
-        distill_for_task(student, gpt2, broken(), still(student), 2)
-    assert gpt2.training and not student.training
+        distill_for_task(student, gpt2, interrupted({"input_ids": tokens}), still(student), 2)
+    after = [module.training for model in (student, gpt2) for module in model.modules()]
+    assert after == before, "the modes come back after an error, too"
 
 
 def test_3_6_refuses_no_prompts_and_different_vocabularies(llama, gpt2):
     student = init_student_from_teacher(llama, [0])
-    with pytest.raises(ValueError, match="empty"):
-        distill_for_task(student, llama, [], still(student), 2)
+    with refused(rule="there must be a batch of prompts"):
+        distill_for_task(student, llama, iter([]), still(student), 2)
     gpt2.config.vocab_size = 51
-    with pytest.raises(ValueError, match="50.*51|51.*50"):
+    with refused(rule="both models must have one vocabulary"):
         distill_for_task(student, gpt2, [], still(student), 2)
 
 
 # ------------------------------------------------------------ 3.7
+
+
+SOFT, LABELS, COSINE, STATES = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
 
 
 def outputs(depth, device, B=3, L=6, width=8, vocabulary=11):
@@ -925,170 +908,148 @@ def outputs(depth, device, B=3, L=6, width=8, vocabulary=11):
 
 @pytest.fixture
 def lesson(device):
-    """Student (2 layers), teacher (4 layers), labels at a few places, and a mask that pads on the right."""
-    labels, mask = torch.full((3, 6), -100, device=device), torch.ones(3, 6, dtype=torch.int64, device=device)
+    """Student (2 layers), teacher (4 layers), labels at a few places, and a mask without padding."""
+    labels = torch.full((3, 6), -100, device=device)
     labels[0, 1], labels[1, 4], labels[2, 0], labels[2, 2] = 5, 0, 3, 10
-    mask[2, 4:] = 0
-    return outputs(2, device), outputs(4, device), labels, mask
+    return outputs(2, device), outputs(4, device), labels, torch.ones_like(labels)
 
 
-def test_3_7_each_term_by_a_loop(lesson):
-    """The definition, position by position, in float64. 16 real tokens, 4 labels."""
+def full_of(values, device):
+    """Hidden states [1, 2, 3] that are each full of a number."""
+    return tuple(torch.full((1, 2, 3), float(value), device=device) for value in values)
+
+
+def states_loss(student, teacher, device):
+    """The states' term alone, of models whose hidden states are full of these numbers."""
+    outs = [SimpleNamespace(logits=None, hidden_states=full_of(values, device)) for values in (student, teacher)]
+    labels = torch.ones(1, 2, dtype=torch.int64, device=device)
+    return distilbert_loss(*outs, labels, torch.ones_like(labels), weights=STATES)
+
+
+def test_3_7_soft_is_the_divergence_at_every_token(lesson):
     student, teacher, labels, mask = lesson
-    T, real = 2.0, mask.bool()
-    soft, cosine, hard = [], [], []
-    for b, l in real.nonzero().tolist():
-        p, q = (
-            (teacher.logits[b, l].double() / T).softmax(-1),
-            (student.logits[b, l].double() / T).softmax(-1),
-        )
-        soft.append(T**2 * (p * (p / q).log()).sum())
-        x, y = student.hidden_states[-1][b, l].double(), teacher.hidden_states[-1][b, l].double()
-        cosine.append(1 - x @ y / (x.norm() * y.norm()))
-    for b, l in (labels != -100).nonzero().tolist():
-        hard.append(-student.logits[b, l].double().log_softmax(-1)[labels[b, l]])
-    states = [
-        (student.hidden_states[k][real] - teacher.hidden_states[2 * k][real]).double().pow(2).mean()
-        for k in range(3)
-    ]
-    expected = {
-        "soft: T^2 KL, mean over the real tokens": ((1, 0, 0, 0), soft),
-        "labels: cross entropy, mean over the labels, nothing shifted": ((0, 1, 0, 0), hard),
-        "cosine: 1 - cos of the last hidden states, mean over the real tokens": ((0, 0, 1, 0), cosine),
-        "states: student state k with teacher state 2k, over the real tokens": ((0, 0, 0, 1), states),
-    }
-    for name, (weights, values) in expected.items():
-        result = distilbert_loss(student, teacher, labels, mask, T=T, weights=weights).item()
-        assert result == pytest.approx(torch.stack(values).mean().item(), rel=1e-5), name
+    rows = [out.logits.flatten(0, 1) for out in (student, teacher)]
+    every = torch.zeros_like(labels).flatten()  # no position is left out
+    rule = "soft is T^2 * KL(teacher_T || student_T) at every real token, masked or not, not scaled by an alpha"
+    expect_close(distilbert_loss(*lesson, weights=SOFT), loss_by_a_loop(*rows, every, 2.0, 1.0), rule, 1e-4)
+    rule = "T is handed on to the soft term"
+    expect_close(distilbert_loss(*lesson, T=3.0, weights=SOFT), loss_by_a_loop(*rows, every, 3.0, 1.0), rule, 1e-4)
 
 
-@pytest.mark.parametrize("weights", [(5, 2, 1, 0), (0.5, 0.5, 0, 0.1), (1, 2, 3, 4)])
-def test_3_7_is_the_weighted_sum_of_its_terms(weights, lesson):
-    """The paper's recipe, the article's, and one with all four."""
-    terms = [
-        distilbert_loss(*lesson, weights=tuple(float(i == k) for i in range(4))).item() for k in range(4)
-    ]
-    expected = sum(weight * term for weight, term in zip(weights, terms, strict=True))
-    assert distilbert_loss(*lesson, weights=weights).item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_3_7_the_defaults_are_the_papers(lesson):
-    assert distilbert_loss(*lesson).item() == pytest.approx(
-        distilbert_loss(*lesson, T=2.0, weights=(5, 2, 1, 0)).item(), rel=1e-6
-    )
-
-
-def test_3_7_the_answer_stands_where_the_mask_stood(device):
-    """Logits that are right in place, and one position late: a masked LM is not shifted."""
-    labels = torch.tensor([[-100, 4, -100, 7]], device=device)
-    student, teacher = outputs(2, device, B=1, L=4), outputs(4, device, B=1, L=4)
-    student.logits = 20.0 * F.one_hot(torch.tensor([[0, 4, 0, 7]], device=device), 11).float()
-    result = distilbert_loss(
-        student, teacher, labels, torch.ones(1, 4, device=device), weights=(0, 1, 0, 0)
-    ).item()
-    assert result == pytest.approx(0.0, abs=1e-5), "the logits at t answer for the token at t: do not shift"
-
-
-def test_3_7_padding_changes_nothing(lesson):
+def test_3_7_labels_are_answered_in_place(lesson):
+    """A masked LM is not shifted: the logits at t answer for the token at t."""
     student, teacher, labels, mask = lesson
-    first = distilbert_loss(student, teacher, labels, mask, weights=(5, 2, 1, 1)).item()
-    for out in (student, teacher):
-        out.logits[2, 4:] += 7 * torch.randn_like(out.logits[2, 4:])
-        out.hidden_states = tuple(state.clone() for state in out.hidden_states)
-        for state in out.hidden_states:
-            state[2, 4:] -= 3.0
-    assert distilbert_loss(student, teacher, labels, mask, weights=(5, 2, 1, 1)).item() == pytest.approx(
-        first, rel=1e-6
-    ), "padding counts"
+    places = labels != -100
+    expected = -student.logits[places].double().log_softmax(-1).gather(1, labels[places][:, None]).mean()
+    rule = "labels is the cross entropy at the masked tokens: nothing is shifted, and T is not used"
+    expect_close(distilbert_loss(*lesson, T=3.0, weights=LABELS), expected, rule, 1e-4)
 
 
-def test_3_7_a_perfect_student_has_only_the_label_loss(lesson):
-    _, teacher, labels, mask = lesson
-    student = SimpleNamespace(logits=teacher.logits, hidden_states=teacher.hidden_states[::2])
-    assert distilbert_loss(student, teacher, labels, mask, weights=(1, 0, 1, 1)).item() == pytest.approx(
-        0.0, abs=1e-5
+def test_3_7_cosine_compares_directions_of_the_last_states(lesson):
+    """All states as long again and again, each token by another factor; then only the last is orthogonal."""
+    student, teacher, labels, mask = lesson
+    factors = torch.arange(1.0, 19.0, device=mask.device).view(3, 6, 1)
+    ours, theirs = student.hidden_states, teacher.hidden_states
+    teacher.hidden_states = tuple(factors * state for state in (*ours, *ours[-1:], *ours[-1:]))
+    rule = "cosine is 1 - cos along the width: a state of the same direction has no loss, however long"
+    expect_close(distilbert_loss(*lesson, weights=COSINE), 0.0, rule)
+    teacher.hidden_states = (*ours, ours[-1], theirs[-1])
+    x, y = ours[-1].double(), theirs[-1].double()
+    expected = (1 - (x * y).sum(-1) / (x.norm(dim=-1) * y.norm(dim=-1))).mean()
+    rule = "cosine compares the last hidden states, token by token, and averages"
+    expect_close(distilbert_loss(*lesson, weights=COSINE), expected, rule, 1e-4)
+
+
+def test_3_7_states_are_paired_at_equal_depth(device):
+    rule = "student state k stands beside teacher state k * (teacher's layers / student's)"
+    expect_close(states_loss([0, 2, 4], [0, 1, 2, 3, 4], device), 0.0, rule)
+    expect_close(states_loss([0, 3, 6], range(7), device), 0.0, f"{rule}, here 3k")
+    expect_close(states_loss([1, 1, 1], [0, 9, 1, 9, 1], device), 1 / 3, "the embeddings' states are a pair, too")
+    rule = "states is the mean over the pairs of their mean squared errors"
+    expect_close(states_loss([0, 2, 3], [0, 9, 0, 9, 0], device), (4 + 9) / 3, rule)
+
+
+@pytest.mark.parametrize("term", ["soft", "cosine", "states"])
+def test_3_7_padding_does_not_count(term, lesson):
+    """The padded row gives what the other rows and its real tokens give."""
+    student, teacher, labels, mask = lesson
+    mask[2, 2:], labels[2, 2] = 0, -100
+    real, weights = mask.bool(), dict(soft=SOFT, cosine=COSINE, states=STATES)[term]
+    cut = lambda out: SimpleNamespace(  # noqa: E731
+        logits=out.logits[real][None], hidden_states=tuple(state[real][None] for state in out.hidden_states)
     )
+    expected = distilbert_loss(cut(student), cut(teacher), labels[real][None], mask[real][None], weights=weights)
+    result = distilbert_loss(student, teacher, labels, mask, weights=weights)
+    rule = f"{term} averages over the tokens with attention_mask 1: padding is neither summed nor counted"
+    expect_close(result, expected.item(), rule, 1e-4)
 
 
-def test_3_7_a_scaled_hidden_state_points_the_same_way(lesson):
-    """The cosine term compares directions, the mean squared error lengths too."""
-    _, teacher, labels, mask = lesson
-    student = SimpleNamespace(
-        logits=teacher.logits, hidden_states=[3 * state for state in teacher.hidden_states[::2]]
-    )
-    assert distilbert_loss(student, teacher, labels, mask, weights=(0, 0, 1, 0)).item() == pytest.approx(
-        0.0, abs=1e-5
-    )
-    assert distilbert_loss(student, teacher, labels, mask, weights=(0, 0, 0, 1)).item() > 1
+def test_3_7_is_the_weighted_sum_of_its_terms(lesson):
+    terms = [distilbert_loss(*lesson, weights=alone).item() for alone in (SOFT, LABELS, COSINE, STATES)]
+    for weights in ((1, 2, 3, 4), (0.5, 0.5, 0, 0.1)):
+        expected = sum(weight * term for weight, term in zip(weights, terms, strict=True))
+        rule = "the result is the sum of soft, labels, cosine and states, each times its weight"
+        expect_close(distilbert_loss(*lesson, weights=weights), expected, rule, 1e-4)
+    expected = 5 * terms[0] + 2 * terms[1] + terms[2]
+    expect_close(distilbert_loss(*lesson), expected, "the default weights are the paper's, (5, 2, 1, 0)", 1e-4)
 
 
-def test_3_7_only_the_student_learns(lesson):
+@pytest.mark.parametrize("term", ["soft", "cosine", "states"])
+def test_3_7_only_the_student_learns(term, lesson):
     student, teacher, labels, mask = lesson
     for out in (student, teacher):
-        out.logits.requires_grad_()
-        [state.requires_grad_() for state in out.hidden_states]
-    distilbert_loss(student, teacher, labels, mask, weights=(5, 2, 1, 1)).backward()
-    assert student.logits.grad is not None and all(state.grad is not None for state in student.hidden_states)
-    assert teacher.logits.grad is None and all(state.grad is None for state in teacher.hidden_states), (
-        "detach the teacher"
-    )
+        for tensor in (out.logits, *out.hidden_states):
+            tensor.requires_grad_()
+    weights = dict(soft=SOFT, cosine=COSINE, states=STATES)[term]
+    loss = distilbert_loss(student, teacher, labels, mask, weights=weights)
+    assert loss.requires_grad, f"the student receives a gradient from {term}: it is not detached"
+    loss.backward()
+    taught = [tensor.grad is not None for tensor in (teacher.logits, *teacher.hidden_states)]
+    assert not any(taught), f"the teacher receives no gradient from {term}: it is detached"
 
 
 def test_3_7_a_term_of_weight_0_is_not_computed(lesson):
     """A student trained on labels alone needs no teacher, and a recipe without states no hidden states."""
     student, teacher, labels, mask = lesson
-    expected = distilbert_loss(student, teacher, labels, mask, weights=(0, 1, 0, 0)).item()
-    assert distilbert_loss(student, None, labels, mask, weights=(0, 1, 0, 0)).item() == pytest.approx(
-        expected
-    )
+    expected = distilbert_loss(*lesson, weights=(5, 2, 0, 0)).item()
     student.hidden_states = teacher.hidden_states = None
-    assert distilbert_loss(student, teacher, labels, mask, weights=(5, 2, 0, 0)).isfinite()
+    rule = "without cosine and states the hidden states may be missing"
+    expect_close(distilbert_loss(*lesson, weights=(5, 2, 0, 0)), expected, rule, 1e-4)
+    expected = distilbert_loss(*lesson, weights=LABELS).item()
+    rule = "with labels alone the teacher may be missing"
+    expect_close(distilbert_loss(student, None, labels, mask, weights=LABELS), expected, rule, 1e-4)
 
 
-def test_3_7_real_models_of_transformers(device):
-    """BERT (4 layers) and DistilBERT (2 layers): depths 5 and 3 in hidden_states.
-
-    In bf16 the sums are in fp32.
-    """
-    from transformers import BertConfig, BertForMaskedLM, DistilBertConfig, DistilBertForMaskedLM
-
-    teacher = BertForMaskedLM(
-        BertConfig(
-            vocab_size=11, hidden_size=8, intermediate_size=8, num_hidden_layers=4, num_attention_heads=2
-        )
-    )
-    student = DistilBertForMaskedLM(
-        DistilBertConfig(vocab_size=11, dim=8, hidden_dim=8, n_layers=2, n_heads=2)
-    )
-    ids, labels = torch.randint(11, (2, 5), device=device), torch.full((2, 5), -100, device=device)
-    labels[0, 2] = 4
-    for dtype in (torch.float32, torch.bfloat16):
-        with torch.no_grad():
-            ours, theirs = (
-                model.to(device, dtype).eval()(input_ids=ids, output_hidden_states=True)
-                for model in (student, teacher)
-            )
-        result = distilbert_loss(ours, theirs, labels, torch.ones_like(ids), weights=(5, 2, 1, 0.1))
-        assert result.dtype == torch.float32 and result.item() > 0
+@pytest.mark.parametrize("term", ["soft", "labels", "cosine", "states"])
+def test_3_7_half_precision_is_converted_before_the_sums(term, device):
+    weights = dict(soft=SOFT, labels=LABELS, cosine=COSINE, states=STATES)[term]
+    student, teacher = outputs(1, device, L=200), outputs(1, device, L=200)
+    labels = torch.randint(11, (3, 200), device=device)
+    for out in (student, teacher):
+        out.logits = out.logits.bfloat16()
+        out.hidden_states = tuple(state.bfloat16() for state in out.hidden_states)
+    result = distilbert_loss(student, teacher, labels, torch.ones_like(labels), weights=weights)
+    for out in (student, teacher):
+        out.logits = out.logits.double()
+        out.hidden_states = tuple(state.double() for state in out.hidden_states)
+    expected = distilbert_loss(student, teacher, labels, torch.ones_like(labels), weights=weights)
+    assert result.dtype in (torch.float32, torch.float64), f"{term} of bf16 outputs is in fp32 or better"
+    rule = f"{term} converts bf16 outputs to fp32 before any sum"
+    expect_close(result, expected.item(), rule, 1e-4)
 
 
 @pytest.mark.parametrize(
-    ("changed", "named"),
+    ("rule", "wrong"),
     [
-        (dict(weights=(5, 2, 1)), r"\(5, 2, 1\)"),
-        (dict(weights=(5, 2, -1, 0)), r"-1"),
-        (dict(labels=torch.full((3, 6), -100)), "0 labels"),
-        (dict(attention_mask=torch.zeros(3, 6)), "0 real"),
-        (dict(weights=(1, 1, 1, 1), teacher_out=outputs(3, "cpu")), "3 layers.*2"),
+        ("the student's layers must divide the teacher's", dict(weights=STATES, teacher_out=outputs(3, "cpu"))),
+        ("there must be four weights", dict(weights=(5, 2, 1))),
+        ("weights must not be negative", dict(weights=(5, 2, -1, 0))),
+        ("there must be a label", dict(labels=torch.full((3, 6), -100))),
+        ("there must be a real token", dict(attention_mask=torch.zeros(3, 6))),
     ],
 )
-def test_3_7_refuses_what_makes_no_sense(changed, named):
-    labels = torch.zeros(3, 6, dtype=torch.int64)
-    usual = dict(
-        student_out=outputs(2, "cpu"),
-        teacher_out=outputs(4, "cpu"),
-        labels=labels,
-        attention_mask=torch.ones(3, 6),
-    )
-    with pytest.raises(ValueError, match=named):
-        distilbert_loss(**(usual | changed))
+def test_3_7_refuses_what_makes_no_sense(rule, wrong):
+    models = {"student_out": outputs(2, "cpu"), "teacher_out": outputs(4, "cpu")}
+    masks = {"labels": torch.zeros(3, 6, dtype=torch.int64), "attention_mask": torch.ones(3, 6)}
+    with refused(rule=rule):
+        distilbert_loss(**(models | masks | wrong))
