@@ -53,7 +53,9 @@ def test_3_1_the_divergence_is_summed_over_the_vocabulary(device):
     """Teacher (1/4, 3/4), student (3/4, 1/4): 1/4 ln(1/3) + 3/4 ln 3 = 1/2 ln 3, in both directions."""
     student, teacher = two([1.0, 3.0], [3.0, 1.0], device)
     result = distillation_loss(student, teacher, T=1.0, alpha=1.0)
-    expect_close(result, 0.5 * math.log(3), "the divergence is summed over the vocabulary, not averaged")
+    expect_close(
+        result, 0.5 * math.log(3), "a token's divergence is summed over the vocabulary, its last dimension"
+    )
 
 
 def test_3_1_the_teacher_weighs_the_logarithms(device):
@@ -182,8 +184,8 @@ def test_3_2_the_pairs_are_averaged(device):
     """Pair (0, 0): differences 2, square 4. Pair (1, 1), three times as wide: differences 1, square 1."""
     student = [torch.zeros(1, 1, device=device), torch.zeros(1, 3, device=device)]
     teacher = [torch.full((1, 1), 2.0, device=device), torch.full((1, 3), 1.0, device=device)]
-    result = feature_distillation_loss([student[0]] * 2, [teacher[0]] * 2, [(0, 0), (1, 1)])
-    expect_close(result, 4.0, "the pairs are averaged, not added up")
+    result = feature_distillation_loss([student[0]] * 2, [teacher[0], student[0]], [(0, 0), (1, 1)])
+    expect_close(result, 2.0, "the pairs are averaged, all of them, and not added up")
     rule = "each pair counts the same, however wide: average the pairs' means"
     expect_close(feature_distillation_loss(student, teacher, [(0, 0), (1, 1)]), 2.5, rule)
 
@@ -307,15 +309,6 @@ def test_3_3_keeps_the_order_given(llama):
     expect_equal(layers[0].mlp.up_proj.weight.detach(), theirs[1], rule)
 
 
-def test_3_3_everything_else_comes_from_the_teacher_too(llama, gpt2):
-    for teacher in (llama, gpt2):
-        student, theirs = init_student_from_teacher(teacher, [0]), teacher.state_dict()
-        for name, tensor in student.state_dict().items():
-            expect_equal(tensor, theirs[name], f"{name} is a copy of the teacher's")
-        tied = student.get_output_embeddings().weight is student.get_input_embeddings().weight
-        assert tied, "embeddings that are tied in the teacher are tied in the student"
-
-
 def test_3_3_the_configuration_counts_the_students_layers(llama, gpt2):
     llama.config.layer_types = ["full_attention", "sliding_attention"]
     student = init_student_from_teacher(llama, [1])
@@ -350,6 +343,15 @@ def test_3_3_nothing_is_shared_with_the_teacher(llama, gpt2):
         expect_equal(
             shared[:1], [], "no tensor lies in the teacher's memory: training it would change the teacher"
         )
+
+
+def test_3_3_everything_else_comes_from_the_teacher_too(llama, gpt2):
+    for teacher in (llama, gpt2):
+        student, theirs = init_student_from_teacher(teacher, [0]), teacher.state_dict()
+        for name, tensor in student.state_dict().items():
+            expect_equal(tensor, theirs[name], f"{name} is a copy of the teacher's")
+        tied = student.get_output_embeddings().weight is student.get_input_embeddings().weight
+        assert tied, "embeddings that are tied in the teacher are tied in the student"
 
 
 def test_3_3_everything_in_the_student_learns_also_when_the_teacher_is_frozen(llama):
@@ -486,8 +488,9 @@ def test_3_4_the_teacher_is_frozen_and_the_student_learns_in_training_mode(gpt2,
     )
     for name, tensor in gpt2.state_dict().items():
         expect_equal(tensor, before[name], "the teacher's parameters stay as they are")
-    asked = {name for name, parameter in gpt2.named_parameters() if not parameter.requires_grad}
-    expect_equal(asked, {"transformer.ln_f.weight", "transformer.ln_f.bias"}, "requires_grad stays as it was")
+    frozen = [name for name, parameter in gpt2.named_parameters() if not parameter.requires_grad]
+    rule = "the teacher's parameters require gradients where they did before"
+    expect_equal(frozen, ["transformer.ln_f.weight", "transformer.ln_f.bias"], rule)
     grads = [name for name, parameter in gpt2.named_parameters() if parameter.grad is not None]
     expect_equal(grads[:1], [], "no parameter of the teacher has a gradient afterwards")
 
@@ -659,7 +662,7 @@ def test_3_5_the_writer_reads_each_token_once(llama, tokens):
 
 
 def test_3_5_a_temperature_samples_from_the_whole_softmax(llama, tokens):
-    """600 continuations by one token at T = 2; and 1,000 at T = 1000, where nearly all of 50 tokens come up."""
+    """600 continuations by one token at T = 2; 1,000 at T = 1000, where nearly all tokens come up."""
     llama, prompt = ends_with(llama, None), tokens[:1]
 
     def drawn(rows, T):
@@ -716,7 +719,7 @@ def test_3_5_refuses_prompts_that_cannot_be_continued(rule, prompts, arguments, 
 
 def test_3_5_jsd_of_equal_models_is_0(device):
     student, teacher = two([1.0, 3.0, 4.0], [1.0, 3.0, 4.0], device)
-    rule = "equal models do not diverge: F.kl_div takes log-probabilities, with log_target=True"
+    rule = "equal models do not diverge: M is equal to both, and F.kl_div takes logarithms, log_target=True"
     expect_close(generalized_jsd(student, teacher, beta=0.25), 0.0, rule)
 
 
@@ -731,7 +734,7 @@ def test_3_5_jsd_is_summed_over_the_vocabulary(device):
 def test_3_5_jsd_by_hand(device):
     """P = (3/4, 1/4), Q = (1/4, 3/4): M = (1/2, 1/2), and both KL are 3/4 ln(3/2) + 1/4 ln(1/2)."""
     student, teacher = two([3.0, 1.0], [1.0, 3.0], device)
-    rule = "both models are compared with M, and weigh the logarithms: KL(P || M) and KL(Q || M)"
+    rule = "it is beta * KL(P || M) + (1 - beta) * KL(Q || M): M stands second in both"
     expect_close(generalized_jsd(student, teacher), 0.75 * math.log(1.5) + 0.25 * math.log(0.5), rule)
 
 
@@ -928,8 +931,9 @@ def test_3_6_the_teacher_is_frozen_and_the_student_learns_in_training_mode(gpt2,
     )
     for name, tensor in gpt2.state_dict().items():
         expect_equal(tensor, before[name], "the teacher's parameters stay as they are")
-    asked = {name for name, parameter in gpt2.named_parameters() if not parameter.requires_grad}
-    expect_equal(asked, {"transformer.ln_f.weight", "transformer.ln_f.bias"}, "requires_grad stays as it was")
+    frozen = [name for name, parameter in gpt2.named_parameters() if not parameter.requires_grad]
+    rule = "the teacher's parameters require gradients where they did before"
+    expect_equal(frozen, ["transformer.ln_f.weight", "transformer.ln_f.bias"], rule)
 
 
 def test_3_6_every_module_has_its_own_mode_back(gpt2, tokens):
