@@ -16,6 +16,7 @@ import pytest
 
 from minicompress.grading import why
 from minicompress.grading.course import Exercise
+from minicompress.grading.guards import Guards, InShort
 from minicompress.grading.isolation import isolated, load
 from minicompress.grading.report import Outcome, Result
 from minicompress.grading.why import Comparison
@@ -23,7 +24,6 @@ from minicompress.lab.paths import ROOT, shown
 
 UNUSED = ["cacheprovider", "faulthandler", "logging", "unraisableexception", "threadexception", "junitxml"]
 OPTIONS = [
-    "--tb=short",
     "--capture=sys",
     "--disable-plugin-autoload",
     *(f"-pno:{plugin}" for plugin in UNUSED),
@@ -54,12 +54,13 @@ def run_graders(
     `expected`, those that fail there come first, and the first grader that does not say the same ends it: a
     cheap way to tell two mistakes apart.
     """
-    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    out, err = InShort(io.StringIO()), InShort(io.StringIO())
+    quiet = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
     kept = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # Windows keeps files that are mapped
     with isolated(exercise.module), kept as folder, settings(), quiet[0], quiet[1]:
         try:
             module = load(exercise.module, source)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # whatever a file raises, SystemExit or a skip
             outcome = broken(error)
             tell({"outcome": dataclasses.asdict(outcome)})
             return Result(exercise.id, [outcome])
@@ -71,7 +72,8 @@ def run_graders(
             f"--seed={seed}",
             f"--basetemp={folder}/files",
         ]
-        pytest.main([*words, *OPTIONS], plugins=[listener])
+        look = ["--tb=native"] if expected else ["--tb=short"]  # nobody sees the traces of a known mistake
+        pytest.main([*words, *OPTIONS, *look], plugins=[listener, Guards()])
     if not listener.outcomes:
         raise ValueError(f"{shown(exercise.graders)} holds no grader of exercise {exercise.id}")
     return Result(exercise.id, list(listener.outcomes.values()))
@@ -115,7 +117,7 @@ class Listener:
         self.tell({"graders": len(items)})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
+        if not report.passed:
             reason = f"{report.nodeid} cannot be collected."
             self.outcomes["collection"] = outcome = Outcome(
                 "collection", False, "the collection", "", reason, trace=report.longreprtext
@@ -151,9 +153,9 @@ class Listener:
         if first_failure or report.skipped or (report.passed and report.when == "call"):
             about = (item.function.__doc__ or "").strip()
             self.outcomes[item.name] = outcome = Outcome(
-                item.name, not report.failed, title_of(item, self.exercise), about
+                item.name, report.passed, title_of(item, self.exercise), about
             )
-            if report.failed:
+            if not report.passed:
                 self.describe(outcome, call.excinfo.value, report)
         return report
 
