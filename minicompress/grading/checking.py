@@ -13,7 +13,7 @@ from rich.console import Console
 from minicompress.grading import journal
 from minicompress.grading.assemble import assemble, read_answer, spelt
 from minicompress.grading.course import Exercise, exercise, unwritten
-from minicompress.grading.events import TRACE, Told, clean, read_events, readable
+from minicompress.grading.events import Told, read_events, tail
 from minicompress.grading.processes import LIMITS, WALL, Ending, Limit, run_module
 from minicompress.grading.report import Report
 from minicompress.grading.why import ended
@@ -111,15 +111,15 @@ def run_child(report: Report, file: Path, device: str, seed: int) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         words = [task.id, file.absolute(), folder / "events", task.seconds, LIMITS.memory, device, seed]
-        ending = run_module(["minicompress.grading.child", *map(str, words)], folder)
+        ending = run_module(["minicompress.grading.child", *map(str, words)], folder, LIMITS)
         told = read_events(folder / "events")
-        complaint = clean(readable(folder / "complaints", TRACE))
+        complaint = tail(folder / "complaints")
     report.total, report.outcomes = told.total, told.outcomes
     if not told.finished:
         report.trouble = f"{trouble(report, told, ending, complaint)}{place(told)}."
         report.trace = told.trace or complaint
     elif report.solved and told.note is None:
-        report.note = f"But importing the whole file fails: {trouble(report, told, ending, complaint)}."
+        report.note = ended(f"But the whole file: {trouble(report, told, ending, complaint)}")
     else:
         report.note, report.mistake = told.note or "", told.mistake or ""
 
@@ -128,16 +128,14 @@ def place(told: Told) -> str:
     """What ran when the process ended."""
     if told.running:
         return f" (while running: {told.running})"
-    return " (while importing it)" if told.importing else " (before the file was imported)"
+    return " (while importing it)" if told.importing else " (before it was imported)"
 
 
 def trouble(report: Report, told: Told, ending: Ending, complaint: str) -> str:
     """Why the process ended before its time, in words."""
-    task = report.exercise
-    if told.importing and not told.running:
-        who = report.file
-    else:
-        who = " or ".join([name for name in task.names if name in told.names] or task.names)
+    task, whole = report.exercise, told.finished or not told.running  # it is the file that was imported
+    names = [name for name in task.names if name in told.names] or task.names
+    who = report.file if whole else " or ".join(names)
     if ending.limit is Limit.OUTPUT:
         return f"{who} wrote more than {LIMITS.written / 1e6:.0f} MB of text: does a loop print without end?"
     want = complaint.rstrip().rpartition("\n")[2].startswith("MemoryError")
@@ -146,6 +144,8 @@ def trouble(report: Report, told: Told, ending: Ending, complaint: str) -> str:
     if told.idle:
         waited = f"{who} waited for {WALL * task.seconds:g} s and hardly computed"
         return f"{waited}: for a lock, a process, or time.sleep?"
+    if (ending.limit is Limit.TIME or told.hung) and whole:
+        return f"{who} could not be imported within {task.seconds:g} s: is a loop outside of every function?"
     if ending.limit is Limit.TIME or told.hung:
         limit = f"{who} did not return within {task.seconds:g} s"
         return f"{limit}: an endless loop, or one over every element?"

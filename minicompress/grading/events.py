@@ -10,8 +10,8 @@ from typing import get_origin
 
 from minicompress.grading.report import Outcome
 
-MOST = 64_000_000  # bytes that are read of a file
-TRACE = 20_000  # characters of what stands between the events
+MOST = 64_000_000  # bytes that are read of the events
+TRACE = 20_000  # characters of what stands between them
 FIELDS = {part.name: get_origin(part.type) or part.type for part in dataclasses.fields(Outcome)}
 CONTROL = {code: "\ufffd" for code in (*range(32), 127) if chr(code) not in "\n\t"}
 
@@ -36,7 +36,7 @@ class Told:
 def read_events(path: Path) -> Told:
     """Every event that makes sense."""
     told, stray = Told(), []
-    for line in readable(path).split("\n"):
+    for line in head(path).split("\n"):
         event = parsed(line)
         if event is None:
             stray.append(line)
@@ -58,12 +58,21 @@ def read_events(path: Path) -> Told:
     return told
 
 
-def readable(path: Path, most: int = MOST) -> str:
+def head(path: Path, most: int = MOST) -> str:
+    """The beginning of a file as text, whatever it holds; nothing where there is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(most).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def tail(path: Path, most: int = TRACE) -> str:
     """The end of a file as text, whatever it holds; nothing where there is none."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - most))
-            return file.read(most).decode("utf-8", "replace")
+            return clean(file.read(most).decode("utf-8", "replace"))
     except OSError:
         return ""
 

@@ -73,7 +73,7 @@ def run_graders(
             f"--basetemp={folder}/files",
         ]
         look = ["--tb=native"] if expected else ["--tb=short"]  # nobody sees the traces of a known mistake
-        pytest.main([*words, *OPTIONS, *look], plugins=[listener, Guards()])
+        pytest.main([*words, *OPTIONS, *look], plugins=[listener, Guards(listener.file)])
     if not listener.outcomes:
         raise ValueError(f"{shown(exercise.graders)} holds no grader of exercise {exercise.id}")
     return Result(exercise.id, list(listener.outcomes.values()))
@@ -156,7 +156,12 @@ class Listener:
                 item.name, report.passed, title_of(item, self.exercise), about
             )
             if not report.passed:
-                self.describe(outcome, call.excinfo.value, report)
+                try:
+                    self.describe(outcome, call.excinfo.value, report)
+                except Exception as error:  # the learner's own exception can raise another when it is printed
+                    shown = f"its error cannot be shown: that raises {type(error).__name__}"
+                    outcome.reason = f'"{outcome.title}" fails, and {shown}.'
+                    outcome.error = outcome.message = outcome.reason
         return report
 
     def describe(self, outcome: Outcome, error: BaseException, report: pytest.TestReport) -> None:

@@ -4,12 +4,13 @@ printing without end.
 
 import contextlib
 import sys
-import traceback
 import unittest
 from collections.abc import Iterator
 from typing import TextIO
 
 import pytest
+
+from minicompress.grading import why
 
 PRINTED = 50_000  # characters that a grader keeps of what is printed in it
 DOORS = (
@@ -26,15 +27,17 @@ DOORS = (
 class Guards:
     """Every grader that ends in one of the DOORS has failed."""
 
+    def __init__(self, file: str):
+        self.file = file  # the learner's, as tracebacks call it
+
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self) -> Iterator[None]:
         try:
             with printing_in_short():
                 return (yield)
         except DOORS as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} ({last.filename}, line {last.lineno})"
-            trouble = AssertionError(f"Your code left the grader by raising {where}")
+            where = f"{type(error).__name__}{why.learner_line(error.__traceback__, self.file)}"
+            trouble = AssertionError(f"Your code left the grader by raising {where}.")
             raise trouble.with_traceback(error.__traceback__) from None
 
 

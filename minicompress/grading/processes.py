@@ -53,7 +53,7 @@ class Ending(NamedTuple):
     limit: Limit | None = None
 
 
-def run_module(words: list[str], folder: Path, limits: Limits = LIMITS) -> Ending:
+def run_module(words: list[str], folder: Path, limits: Limits) -> Ending:
     """Run `python -m words...` at the repository's root until it ends or meets a limit.
 
     It uses the solutions, and UTF-8 on every system. In `folder` it writes JSON, one event a line, to `events`;

@@ -73,11 +73,17 @@ def test_1_1_does_not_change_its_input(device):
     assert torch.equal(weight, before), "the weight that was passed in was changed"
 
 
-def test_1_1_works_above_16_million_elements():
-    """torch.quantile refuses these."""
-    weight = torch.arange(17_000_000, dtype=torch.float32)
+def test_1_1_works_above_16_million_elements(monkeypatch):
+    """torch.quantile refuses these. Here it does so above 16 thousand, which saves you seconds."""
+
+    def quantile(values, *arguments, **named):
+        raise RuntimeError("quantile() input tensor is too large")
+
+    monkeypatch.setattr(torch, "quantile", quantile)
+    monkeypatch.setattr(torch.Tensor, "quantile", quantile)
+    weight = torch.arange(17_000, dtype=torch.float32)
     mask = magnitude_mask(weight, 0.25)
-    assert int((~mask).sum()) == 4_250_000 and not mask[:4_249_000].any()
+    assert int((~mask).sum()) == 4_250 and not mask[:4_250].any()
 
 
 @settings(max_examples=30, deadline=None)
