@@ -1,5 +1,6 @@
-"""Read what a grading process wrote down. The learner's code may have written into the same file, so nothing in
-it is trusted to have any form.
+"""Read what a grading process wrote down.
+
+The learner's code may have written into the same file, so nothing in it is trusted to have any form.
 """
 
 import dataclasses
@@ -100,7 +101,7 @@ def listed(value: object) -> list:
 
 
 def clean(value: object) -> object:
-    """A text without the characters that a terminal obeys, or cannot show at all; other values as they are."""
+    """A text without what a terminal obeys, or cannot show at all; other values as they are."""
     if not isinstance(value, str):
         return value
     return value.encode("utf-8", "replace").decode("utf-8").translate(CONTROL)

@@ -1,5 +1,6 @@
-"""Watch over a grading process from the inside: it ends when a phase takes too long, and when nobody waits for
-it any more.
+"""Watch over a grading process from the inside.
+
+It ends when a phase takes too long, and when nobody waits for it any more.
 
 The names are bound here at once, because graders and learners replace those in `time` and `os`.
 """

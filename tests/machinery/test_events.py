@@ -30,11 +30,13 @@ def read(tmp_path):
 
 
 JUNK = [
-    b"", b"3", b"null", b"[]", b'[{"graders": 3}]', b'"text"', b"{", b"\0\0\0", b"\xff\xfe", b"[" * 100_000, b"9" * 9000,
-    b'{"outcome": 3}', b'{"outcome": []}', b'{"outcome": {}}', b'{"outcome": {"name": 3}}', b'{"outcome": {"passed": true}}',
+    b"", b"3", b"null", b"[]", b'[{"graders": 3}]', b'"text"', b"{", b"\0\0\0", b"\xff\xfe",
+    b"[" * 100_000, b"9" * 9000,
+    b'{"outcome": 3}', b'{"outcome": []}', b'{"outcome": {}}', b'{"outcome": {"name": 3}}',
+    b'{"outcome": {"passed": true}}',
     b'{"outcome": {"name": "b", "colour": "red"}}', b'{"outcome": {"name": "b", "passed": 1}}',
-    b'{"graders": "x"}', b'{"graders": null}', b'{"running": {}}', b'{"finished": 0}', b'{"mistake": [1]}', b'{"note": 3}',
-    b'{"hung": 3}', b'{"hung": []}',
+    b'{"graders": "x"}', b'{"graders": null}', b'{"running": {}}', b'{"finished": 0}',
+    b'{"mistake": [1]}', b'{"note": 3}', b'{"hung": 3}', b'{"hung": []}',
 ]  # fmt: skip
 
 

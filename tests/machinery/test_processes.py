@@ -39,6 +39,7 @@ if __name__ == "__main__":
 """
 SLEEP = "import time; time.sleep(100)\n"
 SPIN = "while True: pass\n"
+ELSEWHERE = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', TEXT])\n"
 SOON = Limits(starting=0.3)
 
 
@@ -78,7 +79,7 @@ def test_stderr_is_utf_8_whatever_the_environment_says(run, monkeypatch):
 
 @pytest.mark.parametrize(
     "text",
-    [SPIN, "sum(range(10**13))", SLEEP, f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {SPIN!r}])"],
+    [SPIN, "sum(range(10**13))", SLEEP, ELSEWHERE.replace("TEXT", repr(SPIN))],
     ids=["a loop", "a loop in C", "sleep", "a loop in another process"],
 )  # fmt: skip
 def test_what_takes_too_long_is_ended(run, text):
@@ -94,8 +95,7 @@ def test_an_event_allows_more_time(run):
 @pytest.mark.parametrize("where", ["here", "in another process"])
 def test_what_needs_too_much_memory_is_ended(run, where):
     text = f"kept = bytearray(b'x') * 300_000_000\n{SLEEP}"
-    if where != "here":
-        text = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {text!r}])"
+    text = text if where == "here" else ELSEWHERE.replace("TEXT", repr(text))
     assert run(text, Limits(memory=200_000_000))[0] == Ending(None, Limit.MEMORY)
 
 

@@ -1,5 +1,6 @@
-"""What a grading process does to itself: it ends when its time is over or its parent is gone, and its memory and its
-files are limited.
+"""What a grading process does to itself.
+
+It ends when its time is over or its parent is gone, and its memory and its files are limited.
 """
 
 import subprocess
@@ -56,15 +57,25 @@ def test_replacing_the_clock_and_the_exit_changes_nothing(run):
     assert code == 1 and told.hung
 
 
+CHILD = """
+import subprocess
+watch.Watch(events)
+sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+print(os.getpid(), sleeper.pid, flush=True)
+time.sleep(100)
+"""
+PARENT = """
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE, encoding="utf-8")
+print(child.stdout.readline(), flush=True)
+os._exit(0)
+"""
+
+
 def test_a_process_whose_parent_is_gone_ends_with_what_it_started(tmp_path):
-    sleeper = (
-        "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'])"
-    )
-    child = f"{BEGIN.format(events=str(tmp_path / 'events'))}\nwatch.Watch(events)\n{sleeper}\n"
-    child += "print(os.getpid(), p.pid, flush=True)\ntime.sleep(100)"
-    parent = f"import os, subprocess, sys\np = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=-1, text=True)\n"
-    parent += "print(p.stdout.readline(), flush=True)\nos._exit(0)"
-    done = subprocess.run([sys.executable, "-c", parent], cwd=ROOT, capture_output=True, encoding="utf-8")
+    child = BEGIN.format(events=str(tmp_path / "events")) + CHILD
+    words = [sys.executable, "-c", PARENT, child]
+    done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8")
     numbers = [int(number) for number in done.stdout.split()]
     left = [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
     assert len(numbers) == 2 and not psutil.wait_procs(left, timeout=30)[1]
