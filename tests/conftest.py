@@ -20,9 +20,7 @@ def pytest_addoption(parser):
     parser.addoption("--seed", type=int, default=0, help="seed of the random inputs")
 
 
-FROZEN = (
-    "minicompress_frozen"  # noted in `sys`, since this file is imported anew: graders run inside tests, too
-)
+FROZEN = "minicompress_frozen"  # noted in `sys`: graders run inside tests, where this file is imported anew
 
 
 def pytest_collection_finish(session):

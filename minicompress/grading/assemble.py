@@ -121,11 +121,8 @@ def read_answer(file: Path) -> str:
 
 
 def spelt(file: Path) -> str:
-    """A path as people write it, of a link in a circle too."""
-    try:
-        return shown(file)
-    except (OSError, RuntimeError):
-        return file.as_posix()
+    """A path as people write it; of a link that leads nowhere, its own."""
+    return shown(file) if file.exists() else file.as_posix()
 
 
 def parse(text: str, name: str) -> ast.Module:

@@ -1,4 +1,7 @@
-"""Run a Python module in a process of its own, under limits, and leave nothing of it behind: on every system."""
+"""Run a Python module in a process of its own, under limits, and leave nothing of it behind.
+
+All this works on every system.
+"""
 
 import contextlib
 import json
@@ -57,7 +60,8 @@ def run_module(words: list[str], folder: Path, limits: Limits) -> Ending:
     """Run `python -m words...` at the repository's root until it ends or meets a limit.
 
     It uses the solutions, and UTF-8 on every system. In `folder` it writes events, one line of JSON each, to
-    `events`; the number under "limit" is how many seconds it may compute until the next. Its stderr goes to `complaints`, not through a pipe: whatever it started could hold a pipe open for ever.
+    `events`; the number under "limit" is how many seconds it may compute until the next. Its stderr goes to
+    `complaints`, not through a pipe: whatever it started could hold a pipe open for ever.
     """
     events, complaints, temporary = folder / "events", folder / "complaints", folder / "temporary"
     temporary.mkdir()
