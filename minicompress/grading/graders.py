@@ -24,6 +24,7 @@ from minicompress.lab.paths import ROOT, shown
 
 UNUSED = ["cacheprovider", "faulthandler", "logging", "unraisableexception", "threadexception", "junitxml"]
 OPTIONS = [
+    "--tb=no",  # the others parse the whole file of graders for each that fails: see trace_of
     "--capture=sys",
     "--disable-plugin-autoload",
     *(f"-pno:{plugin}" for plugin in UNUSED),
@@ -72,8 +73,7 @@ def run_graders(
             f"--seed={seed}",
             f"--basetemp={folder}/files",
         ]
-        look = ["--tb=native"] if expected else ["--tb=short"]  # nobody sees the traces of a known mistake
-        pytest.main([*words, *OPTIONS, *look], plugins=[listener, Guards(listener.file)])
+        pytest.main([*words, *OPTIONS], plugins=[listener, Guards(listener.file)])
     if not listener.outcomes:
         raise ValueError(f"{shown(exercise.graders)} holds no grader of exercise {exercise.id}")
     return Result(exercise.id, list(listener.outcomes.values()))
@@ -173,7 +173,18 @@ class Listener:
         outcome.error = outcome.message.partition("\n")[0]
         outcome.printed = report.capstdout
         captured = [text for name, text in report.sections if "Captured" in name]
-        outcome.trace = "\n".join([report.longreprtext, *captured])
+        outcome.trace = "\n".join([trace_of(error, str(self.exercise.graders)), *captured])
+
+
+def trace_of(error: BaseException, graders: str) -> str:
+    """The traceback of an error and of those behind it, each from the grader on: what called that is pytest's."""
+    told = part = traceback.TracebackException.from_exception(error)
+    while part:
+        first = next((i for i, frame in enumerate(part.stack) if frame.filename == graders), 0)
+        own = [frame for frame in part.stack[first:] if "hypothesis" not in frame.filename]
+        part.stack = traceback.StackSummary.from_list(own)
+        part = part.__cause__ or part.__context__
+    return "".join(told.format())
 
 
 def files_under(folder: str) -> re.Pattern:
