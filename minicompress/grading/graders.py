@@ -177,7 +177,7 @@ class Listener:
 
 
 def trace_of(error: BaseException, graders: str) -> str:
-    """The traceback of an error and of those behind it, each from the grader on: what called that is pytest's."""
+    """The traceback of an error and of those behind it, from the grader on: what calls it is pytest's."""
     told = part = traceback.TracebackException.from_exception(error)
     while part:
         first = next((i for i, frame in enumerate(part.stack) if frame.filename == graders), 0)
