@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 
 from minicompress.grading import why
+from minicompress.grading.calls import watch
 from minicompress.grading.course import Exercise
 from minicompress.grading.guards import Guards, InShort
 from minicompress.grading.isolation import isolated, load
@@ -37,7 +38,7 @@ hypothesis.settings.register_profile(
     "graders", derandomize=True, database=None, phases=PHASES, report_multiple_bugs=False
 )
 
-
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 Tell = Callable[[dict], object]
 
 
@@ -103,7 +104,7 @@ class Listener:
     ):
         self.exercise, self.file, self.tell, self.expected = exercise, module.__file__, tell, expected
         self.files = files_under(folder)
-        self.written = {name: getattr(module, name) for name in exercise.names}
+        self.calls = watch(module, exercise.names)
         self.outcomes: dict[str, Outcome] = {}
         self.compared: Comparison | None = None  # what pytest asked about last
 
@@ -137,6 +138,7 @@ class Listener:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self.tell({"running": title_of(item, self.exercise)})
         self.compared = None
+        self.calls.clear()
         done = yield
         outcome = self.outcomes.get(item.name)
         if outcome:
@@ -149,26 +151,34 @@ class Listener:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
         report = yield
         before = self.outcomes.get(item.name)
-        first_failure = report.failed and (before is None or before.passed)
-        if first_failure or report.skipped or (report.passed and report.when == "call"):
+        first_failure = not report.passed and (before is None or before.passed)
+        if first_failure or (report.passed and report.when == "call"):
             about = (item.function.__doc__ or "").strip()
             self.outcomes[item.name] = outcome = Outcome(
                 item.name, report.passed, title_of(item, self.exercise), about
             )
-            if not report.passed:
-                try:
-                    self.describe(outcome, call.excinfo.value, report)
-                except Exception as error:  # the learner's own exception can raise another when it is printed
-                    shown = f"its error cannot be shown: that raises {type(error).__name__}"
-                    outcome.reason = f'"{outcome.title}" fails, and {shown}.'
-                    outcome.error = outcome.message = outcome.reason
+            if report.failed:
+                self.describe_if_possible(outcome, call.excinfo.value, report)
+            elif report.skipped:
+                outcome.reason = outcome.error = outcome.message = (
+                    "A skipped grader does not count as passed."
+                )
         return report
+
+    def describe_if_possible(self, outcome: Outcome, error: BaseException, report: pytest.TestReport) -> None:
+        """Write down how a grader failed, also where the learner's own objects raise when they are printed."""
+        try:
+            self.describe(outcome, error, report)
+        except Exception as second:
+            outcome.reason = f"The error cannot be shown: that raises {type(second).__name__}."
+            outcome.error = outcome.message = outcome.reason
 
     def describe(self, outcome: Outcome, error: BaseException, report: pytest.TestReport) -> None:
         """Write down how a grader failed."""
         place = why.learner_line(error.__traceback__, self.file)
-        reason = why.sentence(outcome.title, error, place, self.written, self.compared)
+        reason = why.sentence(error, place, self.exercise.names, self.calls, self.compared)
         outcome.reason = self.same_each_time(reason)
+        outcome.raised_in = why.learner_function(error.__traceback__, self.file)
         outcome.message = self.same_each_time(f"{type(error).__name__}: {error}".strip())
         outcome.error = outcome.message.partition("\n")[0]
         outcome.printed = report.capstdout
@@ -208,17 +218,16 @@ def title_of(item: pytest.Item, exercise: Exercise) -> str:
 
 
 def same(outcome: Outcome, expected: Result, timed: bool) -> bool:
-    """Whether a grader says here what it said there.
+    """Whether a grader says here what it said there: the same words, and the same numbers but for rounding.
 
     Measured seconds differ a little: compare them to within 15%.
     """
     there = expected.failures.get(outcome.name, "")
-    if not timed:
-        return outcome.error == there
-    number = re.compile(r"\d+\.\d+(?:e[-+]\d+)?")
-    pairs = list(zip(number.findall(outcome.error), number.findall(there), strict=False))
-    return number.sub("#", outcome.error) == number.sub("#", there) and all(
-        abs(float(a) - float(b)) <= 0.15 * float(b) for a, b in pairs
+    here = "" if outcome.passed else outcome.message
+    tolerance = 0.15 if timed else 1e-3
+    return NUMBER.sub("#", here) == NUMBER.sub("#", there) and all(
+        abs(float(a) - float(b)) <= tolerance * abs(float(b))
+        for a, b in zip(NUMBER.findall(here), NUMBER.findall(there), strict=True)
     )
 
 

@@ -11,10 +11,20 @@ from typing import NamedTuple
 from minicompress.grading.assemble import assemble
 from minicompress.grading.course import Exercise
 from minicompress.grading.graders import run_graders, same
-from minicompress.grading.report import Result
+from minicompress.grading.report import Outcome, Result
 from minicompress.lab.paths import TESTS
 
-HEADING = re.compile(r"^### MUTANT (\w+): (.+)\n", re.M)
+SLIPS = {
+    kind.__name__
+    for kind in (
+        NameError,
+        UnboundLocalError,
+        ImportError,
+        ModuleNotFoundError,
+        NotImplementedError,
+        SyntaxError,
+    )
+}
 
 
 class Mistake(NamedTuple):
@@ -25,9 +35,15 @@ class Mistake(NamedTuple):
 
 def known_mistakes(exercise: Exercise) -> list[Mistake]:
     """The exercise's wrong implementations, in the order of their file; none when there is no file."""
-    path = TESTS / "mutants" / f"ex_{exercise.id.replace('.', '_')}.py"
-    parts = HEADING.split(path.read_text(encoding="utf-8"))[1:] if path.is_file() else []
-    return [Mistake(*parts[start : start + 3]) for start in range(0, len(parts), 3)]
+    return [Mistake(*parts) for parts in sections(exercise, "mutants", "MUTANT")]
+
+
+def sections(exercise: Exercise, folder: str, word: str) -> list[list[str]]:
+    """The (name, sentence, source) of every section of an exercise's file in a folder of `tests`."""
+    path = TESTS / folder / f"ex_{exercise.id.replace('.', '_')}.py"
+    heading = re.compile(rf"^### {word} (\w+): (.+)\n", re.M)
+    parts = heading.split(path.read_text(encoding="utf-8"))[1:] if path.is_file() else []
+    return [parts[start : start + 3] for start in range(0, len(parts), 3)]
 
 
 def run_mistake(
@@ -45,20 +61,28 @@ def recognise(
     seed: int = 0,
     run: Callable[..., Result] = run_mistake,
 ) -> Mistake | None:
-    """Find the known mistake that fails the very same graders with the very same first lines of their errors.
+    """Find the known mistake that fails the very same graders, and of which they say the very same.
 
-    Of several such, take the one that agrees with the most of what stands below those lines.
+    None for a slip of the pen, such as a name that is not defined: it says nothing about what was thought.
     """
-    best, most = None, -1
+    if any(is_slip(outcome) for outcome in result.outcomes):
+        return None
     for mistake in known_mistakes(exercise):
         there = run(exercise, mistake, device, seed, expected=result)
-        if len(there.outcomes) == len(result.outcomes) and all(
-            same(outcome, result, exercise.timed) for outcome in there.outcomes
-        ):
-            messages = {outcome.name: outcome.message for outcome in there.outcomes}
-            agreeing = sum(outcome.message == messages.get(outcome.name) for outcome in result.outcomes)
-            if agreeing > most:
-                best, most = mistake, agreeing
-            if exercise.timed or agreeing == len(result.outcomes):
-                break
-    return best
+        if alike(there, result, exercise.timed):
+            return mistake
+    return None
+
+
+def is_slip(outcome: Outcome) -> bool:
+    """Whether a grader failed because of a name that is not defined, an import, or a line that is to be
+    written.
+    """
+    return not outcome.passed and outcome.error.partition(":")[0] in SLIPS
+
+
+def alike(there: Result, here: Result, timed: bool) -> bool:
+    """Whether the graders say the same of two answers."""
+    return len(there.outcomes) == len(here.outcomes) and all(
+        same(outcome, here, timed) for outcome in there.outcomes
+    )

@@ -24,6 +24,7 @@ class Outcome:
     error: str = ""  # type and first line of the exception
     message: str = ""  # all of it
     trace: str = ""
+    raised_in: str = ""  # the learner's function that the exception came out of
     printed: str = ""  # what the learner's code wrote to stdout meanwhile
 
 
@@ -40,8 +41,8 @@ class Result:
 
     @property
     def failures(self) -> dict[str, str]:
-        """Failing grader -> first line of its error: how a mistake shows."""
-        return {outcome.name: outcome.error for outcome in self.outcomes if not outcome.passed}
+        """Failing grader -> what it says: how a mistake shows."""
+        return {outcome.name: outcome.message for outcome in self.outcomes if not outcome.passed}
 
 
 @dataclass

@@ -1,13 +1,18 @@
 """Say in one sentence why a grader failed."""
 
-import inspect
 import linecache
 import re
 import traceback
 from types import TracebackType
 from typing import NamedTuple
 
+from minicompress.grading.calls import Calls
+from minicompress.grading.expect import NOTHING, Unexpected
+from minicompress.grading.show import difference, shortened, shown
+
 NO_MASK = re.compile(r"tensors used as indices must be|operator\.invert")  # torch's words for a float mask
+CODE = re.compile(r"[`(]|\w*[_.\d]")  # a sentence that begins with code keeps its small letter
+LONGEST = 160
 
 
 class Comparison(NamedTuple):
@@ -19,42 +24,42 @@ class Comparison(NamedTuple):
 
     def __str__(self) -> str:
         """One line, which also stands in the assertion's message."""
-        return f"{in_short(self.left)} {self.op} {in_short(self.right)}"
+        return f"{in_full(self.left)} {self.op} {in_full(self.right)}"
 
 
 def sentence(
-    title: str,
-    error: BaseException,
-    place: str,
-    written: dict[str, object],
-    compared: Comparison | None = None,
+    error: BaseException, place: str, names: list[str], calls: Calls, compared: Comparison | None = None
 ) -> str:
-    """The assertion's own message where it has one; otherwise the grader's name, and what was expected and
-    what came.
+    """The rule that was broken, what was expected, what came, and from which call.
 
-    `place` says where in the learner's file it was raised, if there; `written` maps names to what the learner
-    wrote; `compared` is the last comparison that pytest asked about.
+    `place` says where in the learner's file it was raised, if there; `names` are what the learner has to
+    write; `compared` is the last comparison that pytest asked about.
     """
     first = first_line(error)
-    if isinstance(error, NotImplementedError) and first.startswith("Exercise "):
-        return f"{first.split()[-1]} is not written yet."
+    if isinstance(error, NotImplementedError):
+        return unfinished(first, place, names)
+    if none := calls.returned_none():
+        return f"{' and '.join(none)} returned None: is a `return` missing?"
+    if isinstance(error, Unexpected):
+        call = calls.latest() if error.got is NOTHING else calls.that_gave(error.got)
+        return told(error.rule, error.evidence, call, names)
     if not isinstance(error, AssertionError):
-        return ended(f'"{title}" fails: {raised(error, place, written)}')
-    if first.startswith("Regex pattern did not match"):
-        wanted, got = (
-            re.search(rf"{word}: (.*)", str(error)) for word in ("Expected regex", "Actual message")
-        )
-        return (
-            f'"{title}" fails: expected a message with {wanted[1]}, got {got[1]}.'
-            if wanted and got
-            else f'"{title}" fails.'
-        )
-    if first.startswith("Tensor-likes are not"):
-        detail = re.search(r"Mismatched elements: .*|Greatest absolute difference: \S+", str(error))
-        return f'"{title}" fails: the tensors differ{f" ({detail[0]})" if detail else ""}.'
-    if str(error) and not first.startswith("assert "):
-        return ended(first[:1].upper() + first[1:])
-    return ended(f'"{title}" fails: {expectation(compared, first) or condition(error)}')
+        return told("", raised(error, place), "" if place else calls.latest(), names)
+    rule, asserted = rule_and_assertion(str(error))
+    evidence = expectation(compared, asserted)
+    if evidence and not re.search(r"\bgot\b", rule):
+        return told(rule, evidence, calls.that_gave(compared.left), names)
+    return told(rule or condition(error), "", "", names)
+
+
+def told(rule: str, evidence: str, call: str, names: list[str]) -> str:
+    """One sentence of its parts, which may be empty."""
+    if evidence and call:
+        evidence = f"{evidence}, from {call}"
+    text = ": ".join(filter(None, (rule.rstrip("."), evidence)))
+    if not CODE.match(text) and not text.startswith(tuple(names)):
+        text = text[:1].upper() + text[1:]
+    return ended(text)
 
 
 def ended(text: str) -> str:
@@ -62,74 +67,72 @@ def ended(text: str) -> str:
     return text if text.endswith((".", "!", "?", "`")) else f"{text}."
 
 
-def raised(error: BaseException, place: str, written: dict[str, object]) -> str:
+def unfinished(first: str, place: str, names: list[str]) -> str:
+    """What to write: a stub that was not touched, or a line that was left in."""
+    unwritten = first.split()[-1] if first.startswith("Exercise ") else ""
+    if unwritten in names and not place:
+        return f"{unwritten} is not written yet."
+    if place:
+        return f"{place.strip(' ()')} still raises NotImplementedError."
+    return ended(first)
+
+
+def raised(error: BaseException, place: str) -> str:
     """An exception in words, with what is usually behind it."""
     first = first_line(error)
     if awaited := re.search(r"DID NOT RAISE (?:<class ')?(?:\w+\.)*(\w+)", first):
-        return f"expected a {awaited[1]}, got none"
-    if "NoneType" in first and not place:
-        due = [
-            name
-            for name, value in written.items()
-            if inspect.isfunction(value) and value.__annotations__.get("return", "") is not None
-        ]
-        called = {
-            name for frame, _ in traceback.walk_tb(error.__traceback__) for name in frame.f_code.co_names
-        }
-        if due:
-            guilty = " or ".join([name for name in due if name in called] or due)
-            return f"{guilty} returned None: is a return missing?"
+        article = "an" if awaited[1][0] in "AEIOU" else "a"
+        return f"expected {article} {awaited[1]}, got none"
     advice = "a mask must be bool: " if NO_MASK.search(first) else ""
-    return f"{advice}{type(error).__name__}: {first.rstrip('.')}{place}"
+    return f"{advice}{type(error).__name__}: {shortened(first.rstrip('.'), LONGEST)}{place}"
+
+
+def rule_and_assertion(text: str) -> tuple[str, str]:
+    """pytest writes an assertion's own message first, then what was asserted."""
+    rule, mark, asserted = text.partition("assert ")
+    if not mark or (rule and not rule.endswith("\n")):
+        return text.strip().partition("\n")[0], ""
+    return rule.strip().partition("\n")[0], f"assert {asserted}".partition("\n")[0]
+
+
+def expectation(compared: Comparison | None, line: str) -> str | None:
+    """The comparison that failed in words: `assert 3 == 4` -> "expected 4, got 3".
+
+    `line` is the first line of what was asserted. None when the comparison is not why the assertion failed
+    (it held, or is only a part of a larger expression), and when its sides say nothing to a reader.
+    """
+    alone = (f"assert {compared}", f"assert ({compared})")
+    if compared is None or not (line in alone or line.endswith(f" and {compared})")):
+        return None
+    got, expected = shown(compared.left), shown(compared.right)
+    if not (speaks(compared.left) and speaks(compared.right)):
+        return None
+    if compared.op not in ("==", "is"):
+        return f"{got} {compared.op} {expected} does not hold"
+    return difference(compared.left, compared.right) if repr(compared.left) != repr(compared.right) else None
+
+
+def speaks(value: object) -> bool:
+    """Whether its repr tells a learner something: a function's and a bare object's are only an address."""
+    return isinstance(value, type) or (not callable(value) and " at 0x" not in repr(value))
 
 
 def condition(error: BaseException) -> str:
-    """What does not hold, where it is no comparison, and the values it was given where pytest tells them."""
-    told = str(error).replace("\\n", " ")
-    if types := re.search(r"where False = isinstance\((.*), (?:<class ')?[\w.]*?(\w+)[\W]*$", told, re.M):
-        return f"expected {types[2]}, got {shortened(types[1])}"
+    """The code of what does not hold: the last resort."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     code = [
         linecache.getline(frame.filename, number).strip()
         for number in range(frame.lineno, frame.end_lineno + 1)
     ]
-    values = re.search(r"where \w+ = <[^>]*>\((.+)\)$", told, re.M)
-    given = f"given {shortened(values[1])}, " if values else ""
-    return f"{given}it should hold that `{shortened(' '.join(code).removeprefix('assert '))}`"
-
-
-def shortened(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    asserted = shortened(" ".join(code).removeprefix("assert "), LONGEST)
+    return f"it should hold that `{asserted}`"
 
 
 def first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def expectation(compared: Comparison | None, line: str) -> str | None:
-    """The comparison that failed in words: `assert 3 == 4` -> "expected 4, got 3".
-
-    `line` is the first line of the assertion's message. None when the comparison is not why the assertion
-    failed (it held, or is only a part of a larger expression), and when its sides say nothing to a reader.
-    """
-    alone = (f"assert {compared}", f"assert ({compared})")
-    if compared is None or not (line in alone or line.endswith(f" and {compared})")):
-        return None
-    if not (speaks(compared.left) and speaks(compared.right)):
-        return None
-    got, expected = shortened(in_short(compared.left)), shortened(in_short(compared.right))
-    if compared.op not in ("==", "is"):
-        return f"{got} {compared.op} {expected} does not hold"
-    return f"expected {expected}, got {got}" if got != expected else None
-
-
-def speaks(value: object) -> bool:
-    """Whether its repr tells a learner something: a function's and a bare object's are only an address."""
-    return not inspect.isroutine(value) and " at 0x" not in repr(value)
-
-
-def in_short(value: object, most: int = 160) -> str:
+def in_full(value: object, most: int = 400) -> str:
     """Its repr on one line (a class by its name): pytest's own explanation cuts off after 30 characters."""
     text = value.__name__ if isinstance(value, type) else " ".join(repr(value).split())
     return text if len(text) <= most else f"{text[:most]}..."
@@ -139,3 +142,9 @@ def learner_line(trace: TracebackType | None, file: str) -> str:
     """Where in the learner's file an exception came from, or nothing."""
     lines = [frame.lineno for frame in traceback.extract_tb(trace) if frame.filename == file]
     return f" ({file}, line {lines[-1]})" if lines else ""
+
+
+def learner_function(trace: TracebackType | None, file: str) -> str:
+    """The innermost of the learner's functions that an exception came through, or nothing."""
+    frames = [frame.f_code for frame, _ in traceback.walk_tb(trace) if frame.f_code.co_filename == file]
+    return frames[-1].co_qualname if frames else ""

@@ -65,8 +65,27 @@ def half(asked: options.Pretrain) -> None:
 
 
 def pretrain(shape: str, asked: options.Pretrain) -> None:
-    plan = Plan(asked.steps, asked.muon_rate, asked.adam_rate, compile_model=asked.compile_model)
-    carry_out(Run(shape, shape, asked, new_model(SHAPES[shape]), lessons.from_streams(), plan))
+    name = asked.name or shape
+    if name == asked.start:
+        raise ValueError(f"--start {name} is the run itself: give the longer run a --name of its own")
+    carry_out(
+        Run(
+            shape,
+            name,
+            asked,
+            load_run(asked.start) if asked.start else new_model(SHAPES[shape]),
+            lessons.from_streams(asked.seed),
+            Plan(
+                asked.steps,
+                asked.muon_rate,
+                asked.adam_rate,
+                decay=asked.decay,
+                compile_model=asked.compile_model,
+            ),
+            seed=asked.seed,
+            started_from=asked.start,
+        )
+    )
 
 
 @command(options.Answers)

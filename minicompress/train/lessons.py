@@ -39,9 +39,9 @@ def examination(per_file: int = 4, length: int = LENGTH) -> Examine:
     return lambda model: validation_score(model, tokens)
 
 
-def from_streams() -> Lessons:
+def from_streams(seed: int) -> Lessons:
     """Labels alone, on batches of the streams."""
-    mixture = Mixture(cached_streams(), ROWS, LENGTH)
+    mixture = Mixture(cached_streams(), ROWS, LENGTH, seed)
     return Lessons(
         lambda model, step: next_token_loss(model, my_share(mixture.batch(step))),
         examination(),

@@ -28,7 +28,8 @@ class Plan:
     muon_rate: float = 6e-3
     adam_rate: float = 1.5e-2  # for embeddings and norms; both found on 0.5M tokens with the small student
     warmup: int = 30
-    final_share: float = 0.02  # of the learning rates, at the end of the cosine
+    final_share: float = 0.02  # of the learning rates, at the end
+    decay: int | None = None  # the last updates, in which the rates fall; None: a cosine over all updates
     weight_decay: float = 0.05
     evaluate_every: int = 100
     log_every: int = 20
@@ -43,11 +44,26 @@ def fast_precision() -> str:
 
 
 def rate_share(plan: Plan, step: int) -> float:
-    """Share of the full learning rates: linear warm-up, then half a cosine down to `final_share`."""
+    """Share of the full learning rates: linear warm-up, then down to `final_share`."""
     if step < plan.warmup:
         return (step + 1) / plan.warmup
+    shape = cosine if plan.decay is None else constant_then_linear
+    return plan.final_share + (1 - plan.final_share) * shape(plan, step)
+
+
+def cosine(plan: Plan, step: int) -> float:
+    """From 1 to 0 along half a cosine, over all updates after the warm-up."""
     progress = (step - plan.warmup) / max(plan.steps - plan.warmup, 1)
-    return plan.final_share + (1 - plan.final_share) * 0.5 * (1 + math.cos(math.pi * progress))
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def constant_then_linear(plan: Plan, step: int) -> float:
+    """1 until the last `decay` updates, then straight down to 0.
+
+    Such a run can be made longer, or be ended earlier, at any time before its rates fall (warm-up, stable,
+    decay: Hu et al. 2024, MiniCPM, arXiv 2404.06395).
+    """
+    return min(1.0, (plan.steps - step) / max(plan.decay, 1))
 
 
 def warmup_of(steps: int) -> int:

@@ -38,7 +38,14 @@ class Training:
 class Pretrain(Training):
     """teacher, half."""
 
+    name: Annotated[str | None, Option(help="Name of the run. Default: the command's.")] = None
+    start: Annotated[str | None, Option(help="Finished run to go on from. Default: random weights.")] = None
     steps: Steps = 800
+    decay: Annotated[
+        int | None,
+        Option(help="Rates stay constant, and fall in so many last updates. Default: a cosine.", min=1),
+    ] = None
+    seed: Annotated[int, Option(help="Of the order of the batches.")] = 0
     compile_model: Annotated[bool, Option("--compile-model", help="Use torch.compile.")] = False
 
 

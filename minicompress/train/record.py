@@ -11,6 +11,7 @@ from minicompress.lab.files import write_json
 FILE = "run.json"
 BY_ITSELF = "by the run itself"
 MAY_CHANGE = ("log_every", "checkpoint_seconds")  # no update depends on them
+GOES_ON = ("steps", "decay")  # how long, and where the rates fall: for the updates that are still to come
 
 
 @dataclass
@@ -85,8 +86,8 @@ def read_record(folder: Path) -> Record | None:
 def refuse_another_run(old: Record, new: Record, updates: int) -> None:
     """Raise a ValueError that names the difference when `new` is not the run of `old`, gone on with.
 
-    `steps` may change, but not to fewer than the `updates` that are done: from there on the learning rates
-    fall by the new plan. How often a run is logged and saved may change freely.
+    `steps` may change, but not to fewer than the `updates` that are done, and `decay`: from there on the
+    learning rates fall by the new plan. How often a run is logged and saved may change freely.
     """
     start = f"the run {old.name!r} was begun with"
     advice = "repeat that, or give the new run another name"
@@ -94,7 +95,7 @@ def refuse_another_run(old: Record, new: Record, updates: int) -> None:
         raise ValueError(f"{start} the command {old.command}, now it is {new.command}: {advice}")
     for name, value in new.arguments.items():
         before = old.arguments.get(name)
-        if value != before and name not in (*MAY_CHANGE, "steps"):
+        if value != before and name not in (*MAY_CHANGE, *GOES_ON):
             option = f"--{name.replace('_', '-')}"
             raise ValueError(f"{start} {option} {before}, now it is {value}: {advice}")
     if new.arguments["steps"] < updates:

@@ -2,7 +2,7 @@
 
 from minicompress.grading import stubs
 from minicompress.grading.course import exercise, exercises
-from minicompress.grading.mistakes import Mistake, known_mistakes
+from minicompress.grading.mistakes import Mistake, known_mistakes, sections
 
 
 def graded_exercises() -> list[str]:
@@ -27,3 +27,8 @@ def solution_of(key: str, name: str) -> str:
 def mistake_of(key: str, name: str) -> Mistake:
     """One known wrong answer."""
     return next(mistake for mistake in known_mistakes(exercise(key)) if mistake.name == name)
+
+
+def alternatives(key: str) -> list[Mistake]:
+    """Right answers in other styles: in form the same as known mistakes."""
+    return [Mistake(*parts) for parts in sections(exercise(key), "alternatives", "ALTERNATIVE")]

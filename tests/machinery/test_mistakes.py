@@ -4,12 +4,13 @@ Tests of one exercise share what its wrong answers gave, so this file belongs in
 """
 
 import functools
+import itertools
 
 import pytest
 from snippets import graded_exercises, mistake_of
 
 from minicompress.grading.course import exercise
-from minicompress.grading.mistakes import known_mistakes, recognise, run_mistake
+from minicompress.grading.mistakes import alike, is_slip, known_mistakes, recognise, run_mistake
 from minicompress.grading.report import Result
 
 KEYS = graded_exercises()
@@ -27,9 +28,9 @@ each_mistake = pytest.mark.parametrize(
 
 
 @each_exercise
-def test_every_exercise_has_three_known_wrong_answers(key):
+def test_every_exercise_has_five_known_wrong_answers(key):
     names = [mistake.name for mistake in known_mistakes(exercise(key))]
-    assert len(set(names)) == len(names) >= 3
+    assert len(set(names)) == len(names) >= 5
 
 
 @each_exercise
@@ -41,6 +42,27 @@ def test_a_misconception_is_one_short_sentence(key):
 @each_mistake
 def test_the_graders_fail_a_wrong_answer(key, name):
     assert not run_once(key, name).solved
+
+
+@each_mistake
+def test_a_wrong_answer_fails_by_what_it_returns_not_by_a_slip_of_the_pen(key, name):
+    """A name that is not defined, or a helper that breaks, would become the "known mistake" of anyone."""
+    failed = [outcome for outcome in run_once(key, name).outcomes if not outcome.passed]
+    assert not [outcome.error for outcome in failed if is_slip(outcome)]
+    homes = {outcome.raised_in.partition(".")[0] for outcome in failed} - {""}
+    assert homes <= set(exercise(key).names), "an error in a helper of its own"
+
+
+@each_exercise
+def test_no_two_wrong_answers_say_the_same(key):
+    """The pairs that cannot be told apart."""
+    results = [(mistake.name, run_once(key, mistake.name)) for mistake in known_mistakes(exercise(key))]
+    pairs = [
+        (one, other)
+        for (one, first), (other, second) in itertools.combinations(results, 2)
+        if alike(first, second, exercise(key).timed)
+    ]
+    assert not pairs
 
 
 @each_mistake

@@ -188,6 +188,19 @@ def test_a_teacher_is_trained_on_the_streams(cache, monkeypatch):
     assert record.tokens == 2 * 32 * 256 and record.data["shares"] == ROWS
 
 
+def test_a_teacher_goes_on_from_a_finished_run_on_other_batches(cache, monkeypatch):
+    monkeypatch.setitem(SHAPES, "half", SHAPES["tiny"])
+    run("half", "--steps=2")
+    run("half", "--name=longer", "--start=half", "--steps=4", "--decay=2", "--seed=1")
+    record = read_record(training_folder("longer"))
+    assert record.began_with == read_record(training_folder("half")).began_with
+    assert [ancestor.name for ancestor in record.ancestors] == ["half"] and record.data["seed"] == 1
+
+
+def test_a_run_does_not_start_from_itself(cache):
+    assert "--name" in refusal("half", "--start=half")
+
+
 def test_a_bert_is_trained_and_distilled(cache, monkeypatch):
     small = dict(hidden_size=48, intermediate_size=48, num_hidden_layers=2, num_attention_heads=6)
     monkeypatch.setattr(masked.bert.new_bert, "__defaults__", (small, 0, 256))

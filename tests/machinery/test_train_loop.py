@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from minicompress.lab.loops import next_token_loss
-from minicompress.train.loop import Plan, train
+from minicompress.train.loop import Plan, rate_share, train
 from minicompress.train.shapes import new_model
 
 
@@ -39,3 +39,23 @@ def test_an_interrupted_training_run_goes_on_to_the_same_weights(tmp_path, monke
         json.loads(line)["step"] for line in (tmp_path / "broken" / "log.jsonl").read_text().splitlines()
     ]
     assert steps == [20, 40]
+
+
+def shares(plan):
+    return [rate_share(plan, step) for step in range(plan.steps)]
+
+
+def test_rates_rise_and_fall_along_half_a_cosine():
+    values = shares(Plan(steps=12, warmup=2, final_share=0.0))
+    assert values[:3] == [0.5, 1.0, 1.0] and values[7] == pytest.approx(0.5)
+    assert values[2:] == sorted(values[2:], reverse=True)
+
+
+def test_with_a_decay_the_rates_stay_constant_and_fall_in_the_last_updates():
+    values = shares(Plan(steps=12, warmup=2, final_share=0.0, decay=4))
+    assert values == [0.5, *[1.0] * 8, 0.75, 0.5, 0.25]
+
+
+def test_a_run_that_is_made_longer_before_its_decay_has_lost_nothing():
+    short, long = Plan(steps=12, warmup=2, decay=4), Plan(steps=30, warmup=2, decay=4)
+    assert shares(short)[:9] == shares(long)[:9]

@@ -57,6 +57,10 @@ def test_steps_may_change_down_to_those_that_are_done(record, steps):
     refuse_another_run(record, changed(record, steps=steps), updates=700)
 
 
+def test_where_the_rates_begin_to_fall_may_change(record):
+    refuse_another_run(changed(record, decay=None), changed(record, decay=300), updates=700)
+
+
 def test_fewer_steps_than_are_done_are_refused(record):
     with pytest.raises(ValueError, match="has done 700 updates already, --steps 699 is fewer"):
         refuse_another_run(record, changed(record, steps=699), updates=700)
