@@ -166,7 +166,7 @@ class Listener:
         return report
 
     def describe_if_possible(self, outcome: Outcome, error: BaseException, report: pytest.TestReport) -> None:
-        """Write down how a grader failed, also where the learner's own objects raise when they are printed."""
+        """Write down how a grader failed, also where the learner's own objects cannot be printed."""
         try:
             self.describe(outcome, error, report)
         except Exception as second:

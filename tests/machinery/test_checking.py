@@ -195,7 +195,7 @@ def test_errors_in_the_learners_code_show_its_own_line(work, in_this_process):
     file = work("1.6", "\ndef nm_mask(scores, n=2, m=4):\n    return scores.nothing\n")
     line = len(file.read_text(encoding="utf-8").splitlines())
     report = checking.examine(exercise("1.6"), file)
-    assert report.reason.startswith('"') and "'nothing'" in report.reason
+    assert report.reason.startswith("AttributeError: ") and "'nothing'" in report.reason
     assert f"({file.as_posix()}, line {line})" in report.reason
     page = report._repr_html_()
     assert page.index("nothing") < page.index("<details>") and "return scores.nothing" in page
@@ -207,7 +207,7 @@ SLIPS = {
     "\nFACTOR = 1 / 0\ndef nm_mask(*_):\n    return FACTOR\n": "line .*: ZeroDivisionError: division by zero",
     "\ndef nm_mask(*_):\n    raise SystemExit(0)\n": "SystemExit",
     "\ndef nm_mask(scores, n=2, m=4):\n    return 1 - ** 3": "invalid syntax: `return 1 - [*][*] 3`$",
-    "\ndef nm_mask(scores, n=2, m=4):\n    scores > 1": "nm_mask returned None: is a return missing[?]$",
+    "\ndef nm_mask(scores, n=2, m=4):\n    scores > 1": "nm_mask returned None: is a `return` missing[?]$",
     "\ndef nm_mask(scores, n=2, m=4):\n    scores.nothing": r"no attribute 'nothing' \(.*, line \d+\)\.$",
 }
 
