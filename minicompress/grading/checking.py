@@ -15,8 +15,7 @@ from minicompress.grading.assemble import assemble, read_answer, spelt
 from minicompress.grading.course import Exercise, exercise, unwritten
 from minicompress.grading.events import Told, read_events, tail
 from minicompress.grading.processes import LIMITS, WALL, Ending, Limit, run_module
-from minicompress.grading.report import Report
-from minicompress.grading.why import ended
+from minicompress.grading.report import Report, ended
 
 
 class Unsolved(Exception):

@@ -175,3 +175,8 @@ class Report:
             for heading, trace in self.details()
         ]
         return "\n".join(shown + folded)
+
+
+def ended(text: str) -> str:
+    """With a period, unless it ends in code or in a mark of its own."""
+    return text if text.endswith((".", "!", "?", "`")) else f"{text}."

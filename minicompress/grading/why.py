@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from minicompress.grading.calls import Calls
 from minicompress.grading.expect import NOTHING, Unexpected
+from minicompress.grading.report import ended
 from minicompress.grading.show import difference, shortened, shown
 
 NO_MASK = re.compile(r"tensors used as indices must be|operator\.invert")  # torch's words for a float mask
@@ -60,11 +61,6 @@ def told(rule: str, evidence: str, call: str, names: list[str]) -> str:
     if not CODE.match(text) and not text.startswith(tuple(names)):
         text = text[:1].upper() + text[1:]
     return ended(text)
-
-
-def ended(text: str) -> str:
-    """With a period, unless it ends in code or in a mark of its own."""
-    return text if text.endswith((".", "!", "?", "`")) else f"{text}."
 
 
 def unfinished(first: str, place: str, names: list[str]) -> str:

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 
 import nbclient
 import nbformat
@@ -13,6 +15,7 @@ from minicompress.grading import checking, journal, processes
 from minicompress.grading.course import exercise
 from minicompress.grading.processes import Ending, Limit
 from minicompress.grading.report import Report
+from minicompress.lab.paths import ROOT
 
 THRESHOLD = "\ndef nm_mask(scores, n=2, m=4):\n    return scores > 0.3\n"
 
@@ -269,3 +272,11 @@ def test_in_a_notebook_a_check_shows_tracebacks_and_ends_in_one_line(work):
     (error,) = second
     assert error.ename == "Unsolved" and len(error.traceback) == 1
     assert "fill in perplexity" in error.traceback[0]
+
+
+def test_checking_does_not_import_what_only_the_grading_process_needs():
+    text = (
+        "import sys; from minicompress.grading import checking; print({'torch', 'pytest'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert done.stdout == "set()\n"
