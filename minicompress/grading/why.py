@@ -97,8 +97,10 @@ def expectation(compared: Comparison | None, line: str) -> str | None:
     `line` is the first line of what was asserted. None when the comparison is not why the assertion failed
     (it held, or is only a part of a larger expression), and when its sides say nothing to a reader.
     """
-    alone = (f"assert {compared}", f"assert ({compared})")
-    if compared is None or not (line in alone or line.endswith(f" and {compared})")):
+    if compared is None:
+        return None
+    text = str(compared)  # once: writing tensors as text is slow
+    if line not in (f"assert {text}", f"assert ({text})") and not line.endswith(f" and {text})"):
         return None
     got, expected = shown(compared.left), shown(compared.right)
     if not (speaks(compared.left) and speaks(compared.right)):

@@ -227,7 +227,7 @@ def test_a_missing_error_is_told_in_words(work, in_this_process):
         "\ndef channel_importance(weight):\n    return weight.float().reshape(len(weight), -1).norm(dim=1)\n"
     )
     report = checking.examine(exercise("2.1"), work("2.1", careless))
-    assert report.reason.endswith("fails: expected a ValueError, got none.")
+    assert report.reason == "Expected a ValueError, got none, from channel_importance([1, 1, 1])."
 
 
 def test_the_graders_own_words_are_told(work, in_this_process):
