@@ -26,11 +26,11 @@ def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
     """Mask the smallest magnitudes: exactly round(sparsity * numel) entries are False, which means pruned.
 
     Example: weight [[1, -4], [3, 2]] at sparsity 0.5 prunes 1 and 2: mask [[False, True], [True, False]]. The
-    count is exact by rank, so ties do not change it: among equal magnitudes the lowest flat index goes first.
-    Source: Han et al. 2015, arXiv 1506.02626.
+    count is exact by rank, so ties do not change it: among equal magnitudes the lowest flat index (row-major)
+    goes first. `round` is Python's: 2.5 gives 2. Source: Han et al. 2015, arXiv 1506.02626.
 
-    weight: any shape, floating point. Returns bool, the same shape, on the weight's device.
-    ValueError: sparsity outside [0, 1], NaN weights, an integer tensor.
+    weight: any shape, floating point; not changed. Returns bool, the same shape, on the weight's device.
+    ValueError: sparsity outside [0, 1] (the message names it), NaN weights, an integer tensor.
     """
     check_weight(weight)
     check_sparsity(sparsity)
@@ -56,10 +56,10 @@ def apply_mask(module: nn.Module, mask: torch.Tensor) -> None:
 
     The optimizer may have been made before or after. Use `torch.nn.utils.parametrize` with the `Mask` above.
     A second call ANDs the new mask into the buffer of the `Mask` that is already there (no second one is
-    stacked on it): masks only grow. `bake_masks` ends it.
+    stacked on it): the zeros only grow. Other parametrizations of the weight stay. `bake_masks` ends it.
 
-    mask: bool, the shape of module.weight. ValueError: another shape or dtype, or a weight that is tied
-    (shared with another module, which would go on using the unmasked values).
+    mask: bool, the shape of module.weight; it is not changed. ValueError: another shape or dtype (the message
+    names it), or a weight that is tied (shared with another module, which would go on without the mask).
     """
     weight = module.weight
     if mask.dtype != torch.bool or mask.shape != weight.shape:
@@ -68,10 +68,11 @@ def apply_mask(module: nn.Module, mask: torch.Tensor) -> None:
 
 
 def bake_masks(model: nn.Module) -> None:
-    """Turn masked weights back into plain parameters with zeros in them, in place.
+    """Turn the masked weights of all modules back into plain parameters with zeros in them, in place.
 
-    Everything that saves a model calls this first: the names of a parametrized weight mean nothing to a
-    loader.
+    The parameters stay the same objects, so an optimizer made before goes on with them. A weight that has no
+    `Mask` keeps its parametrizations. Everything that saves a model calls this first: the names of a
+    parametrized weight mean nothing to a loader.
     """
     raise NotImplementedError("Exercise 1.2 bake_masks")
 
@@ -80,11 +81,12 @@ def global_magnitude_masks(weights: Mapping[str, torch.Tensor], sparsity: float)
     """Mask the smallest magnitudes of all weights together: by one ranking, so some layers lose more.
 
     Exactly round(sparsity * total) entries are False; among equal magnitudes the first weight of the mapping
-    goes first, then the lowest flat index. Example: {"a": [1, 4], "b": [2, 3]} at 0.5 gives {"a": [F, T],
-    "b": [F, T]}.
+    goes first, then the lowest flat index (row-major). Example: {"a": [1, -2], "b": [-30, 40]} at 0.5 gives
+    {"a": [False, False], "b": [True, True]}.
 
-    weights: name -> any shape, floating point. Returns name -> bool mask, the same shapes and devices.
-    ValueError: no weight, sparsity outside [0, 1], NaN weights, an integer tensor.
+    weights: name -> any shape, floating point; they are not changed. Returns name -> bool mask, the same
+    shapes and devices.
+    ValueError: no weight, sparsity outside [0, 1] (the message names it), NaN weights, an integer tensor.
     """
     if not weights:
         raise ValueError("weights is empty: there is nothing to rank")
@@ -102,7 +104,8 @@ def sparsity_schedule(step: int, steps: int, final: float, kind: str = "linear")
     to 0.8 gives 0.4 and 0.7. Divide first: adding up increments, or final * step / steps, ends a rounding
     error beside `final`.
 
-    ValueError: steps < 1, step outside 0..steps, final outside [0, 1], an unknown kind.
+    ValueError that names the bad value: steps < 1, step outside 0..steps, final outside [0, 1], an unknown
+    kind.
     """
     check_sparsity(final)
     if steps < 1 or not 0 <= step <= steps:
@@ -121,13 +124,15 @@ def iterative_pruning(
 ) -> list[dict]:
     """Prune a little, fine-tune, evaluate, and again, until `final` of all prunable weights are zero.
 
-    The model is changed in place. Step k of 1..steps masks its Linear layers by one global ranking to the
-    linear schedule's sparsity, calls `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so
-    it ranks lowest and stays pruned: masks only grow. They stay on the model; `bake_masks` ends them. Source:
-    Han et al. 2015, arXiv 1506.02626, section 3.
+    The model is changed in place. Step k of 1..steps ranks the weights of its `linear_layers`, as they are by
+    then, in one global ranking, and masks them to the linear schedule's sparsity. Then it calls
+    `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so it ranks lowest and stays pruned.
+    The masks are still on the model when this returns: the caller bakes them.
+    Source: Han et al. 2015, arXiv 1506.02626, section 3.
 
     Returns one record a step: {"step": int, "sparsity": float, "score": what evaluate returned}.
-    ValueError: steps < 1, final outside [0, 1], a model with no Linear layer in its blocks.
+    ValueError: steps < 1 and final outside [0, 1] (the message names the value), a model with no Linear layer
+    in its blocks.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
@@ -138,13 +143,14 @@ def iterative_pruning(
 def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
     """Keep exactly the `n` highest scores of every `m` neighbours along the last dimension.
 
-    Example: scores [0.1, 0.5, 0.2, 0.8] with 2:4 keep 0.5 and 0.8. For a Linear weight [out, in] the last
-    dimension is the input, which is what sparse tensor cores expect. Beware: some libraries' N counts the
-    pruned ones.
-    Source: Mishra et al. 2021, arXiv 2104.08378.
+    Example: scores [0.1, 0.5, 0.2, 0.8] with 2:4 keep 0.5 and 0.8. Of equal scores the lowest index is pruned
+    first. For a Linear weight [out, in] the last dimension is the input, which is what sparse tensor cores
+    expect. Beware: some libraries' N counts the pruned ones. Source: Mishra et al. 2021, arXiv 2104.08378.
 
-    scores: [..., columns], floating point (pass |weight| for magnitude). Returns bool, the same shape.
-    ValueError: columns not divisible by m, n outside 1..m, NaN scores, an integer tensor.
+    scores: [..., columns], floating point (pass |weight| for magnitude); they are not changed. Returns bool,
+    True = kept, the same shape and device.
+    ValueError: columns not divisible by m, n outside 1..m (the message names columns or n), NaN scores, an
+    integer tensor.
     """
     check_weight(scores, "scores")
     check_pattern(n, m, scores.shape[-1])
