@@ -8,6 +8,7 @@ and line.
 
 import ast
 import difflib
+import functools
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -125,6 +126,7 @@ def spelt(file: Path) -> str:
     return shown(file) if file.exists() else file.as_posix()
 
 
+@functools.lru_cache(maxsize=4)  # the reference is asked for again with every known mistake
 def parse(text: str, name: str) -> ast.Module:
     """The syntax tree of a learner's text. Python's advice about it comes when it is run."""
     try:

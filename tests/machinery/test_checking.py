@@ -36,7 +36,8 @@ def test_a_wrong_answer_is_told_why_first_and_then_which_misconception(work):
     file = work("1.2", f"{wrong.source}\n{solution_of('1.2', 'bake_masks')}")
     report = checking.examine(exercise("1.2"), file)
     first, second, third, _ = (text for _, text in report.lines())
-    assert first == "✗ A pruned weight came back to life." and second == f"A known mistake: {wrong.sentence}"
+    assert first.startswith("✗ No step of an optimizer revives a pruned weight")
+    assert second == f"A known mistake: {wrong.sentence}"
     assert 0 < sum(outcome.passed for outcome in report.outcomes) < report.total
     assert third.endswith("0 of 3 points.")
 
@@ -49,11 +50,11 @@ def test_a_solved_exercise_in_a_file_that_cannot_be_imported_says_so(work):
 
 
 def test_an_endless_loop_costs_only_itself(work):
-    loop = THRESHOLD.replace("    return", "    while scores.shape[-1] != 4: pass\n    return")
+    loop = THRESHOLD.replace("    return", "    while n != 2: pass\n    return")
     report = checking.examine(dataclasses.replace(exercise("1.6"), seconds=2), work("1.6", loop))
     told = r"nm_mask did not return within 2 s: an endless loop, or one over every element\? "
     assert re.fullmatch(rf"{told}\(while running: .*\)\.", report.reason) and not report.solved
-    kept = f"1 of {report.total} graders passed before"
+    kept = f"{len(report.outcomes)} of {report.total} graders passed before"
     assert report.outcomes[0].passed and kept in str(report), "what was known before is kept"
     assert "in nm_mask" in report.trace, "and where it hung is shown"
 
