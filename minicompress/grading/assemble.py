@@ -8,6 +8,8 @@ and line.
 
 import ast
 import difflib
+import functools
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from minicompress.lab.paths import shown
 
 Import = ast.Import | ast.ImportFrom
 
+LARGEST = 1_000_000  # bytes of a learner's file: a hundred times the longest reference
+TOO_DEEP = "its brackets or operators are nested too deeply for Python to read"
+
 
 def assemble(exercise: Exercise, learner: Path | str, name: str | None = None, complete: bool = True) -> str:
     """Return the reference module with the learner's objects of `exercise` in the place of the reference's.
@@ -23,10 +28,10 @@ def assemble(exercise: Exercise, learner: Path | str, name: str | None = None, c
     The top-level helpers, constants and imports that these refer to come along. Names of other exercises, and
     given code, stay the reference's. `learner` is a file or its text, `name` how to call it; unless
     `complete`, the reference stands in for missing names. ValueError naming the line: a syntax error, a
-    missing name, an import that clashes.
+    missing name, an import that clashes. ValueError also for what is no text of Python at all.
     """
-    text = learner.read_text(encoding="utf-8-sig") if isinstance(learner, Path) else learner
-    name = name or (shown(learner) if isinstance(learner, Path) else f"<your {exercise.module}.py>")
+    text = read_answer(learner) if isinstance(learner, Path) else learner
+    name = name or (spelt(learner) if isinstance(learner, Path) else f"<your {exercise.module}.py>")
     source = exercise.solution.read_text(encoding="utf-8")
     reference, mine = Source(source, shown(exercise.solution)), Source(text, name)
     missing = [wanted for wanted in exercise.names if complete and wanted not in mine.binders]
@@ -92,21 +97,61 @@ def refuse_clash(name: str, mine: "Source", reference: "Source") -> None:
     raise ValueError(f"{mine.name}, line {node.lineno}: `{statement}` {taken}")
 
 
+def read_answer(file: Path) -> str:
+    """The text of a learner's file. ValueError in words where there is none to be read."""
+    name = spelt(file)
+    if file.is_symlink() and not file.exists():
+        raise ValueError(f"{name} is a link to a file that is not there")
+    if file.is_dir():
+        raise ValueError(f"{name} is a folder, where a file of Python is needed")
+    if not file.is_file():
+        raise ValueError(f"there is no file {name}")
+    if (size := file.stat().st_size) > LARGEST:
+        raise ValueError(f"{name} has {size:,} bytes: an answer has at most {LARGEST:,}")
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line, byte = error.object[: error.start].count(b"\n") + 1, error.object[error.start]
+        raise ValueError(f"{name}, line {line}: byte {byte:#x} is no UTF-8: save it as UTF-8") from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise ValueError(f"{name}, line {line}: a character of value 0, which no text of Python holds")
+    return text
+
+
+def spelt(file: Path) -> str:
+    """A path as people write it; of a link that leads nowhere, its own."""
+    return shown(file) if file.exists() else file.as_posix()
+
+
+@functools.lru_cache(maxsize=4)  # the reference is asked for again with every known mistake
+def parse(text: str, name: str) -> ast.Module:
+    """The syntax tree of a learner's text. Python's advice about it comes when it is run."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except SyntaxError as error:
+        shortened = (error.text or "").strip()[:200]
+        raise ValueError(f"{name}, line {error.lineno}: {error.msg}: `{shortened}`") from None
+    except (RecursionError, MemoryError):
+        raise ValueError(f"{name}: {TOO_DEEP}") from None
+    except ValueError as error:  # a character that no text may hold
+        raise ValueError(f"{name}: {error}") from None
+
+
 class Source:
     """A parsed file: who binds which top-level name."""
 
     def __init__(self, text: str, name: str):
-        try:
-            self.tree = ast.parse(text)
-        except SyntaxError as error:
-            raise ValueError(
-                f"{name}, line {error.lineno}: {error.msg}: `{(error.text or '').strip()}`"
-            ) from None
+        self.tree = parse(text, name)
         self.name, self.lines = name, text.split("\n")
         self.binders: dict[str, list[ast.stmt]] = {}  # name -> statements, in order
         self.targets: dict[str, str] = {}  # imported name -> what it stands for, as a dotted path
         for node in self.tree.body:
-            for bound in dict.fromkeys(names_bound(node)):
+            for bound in dict.fromkeys(self.bound_by(node)):
                 self.binders.setdefault(bound, []).append(node)
             if isinstance(node, Import):
                 self.targets |= dict(import_targets(node))
@@ -114,6 +159,13 @@ class Source:
             node = self.binders["*"][0]
             advice = "hides which names it brings: import them one by one"
             raise ValueError(f"{name}, line {node.lineno}: `{ast.unparse(node)}` {advice}")
+
+    def bound_by(self, node: ast.stmt) -> list[str]:
+        """The names that a statement binds. Walking down it meets the limit before the parser does."""
+        try:
+            return list(names_bound(node))
+        except RecursionError:
+            raise ValueError(f"{self.name}, line {node.lineno}: {TOO_DEEP}") from None
 
     def span(self, node: ast.stmt) -> tuple[int, int]:
         """First and last line, from the decorators to the mark that ends a solution."""

@@ -4,7 +4,6 @@ the caller.
 
 import datetime
 import importlib.util
-import json
 import os
 import sys
 import tempfile
@@ -15,17 +14,16 @@ from typing import NoReturn
 from rich.console import Console
 
 from minicompress.grading import journal
-from minicompress.grading.assemble import assemble
+from minicompress.grading.assemble import assemble, read_answer, spelt
 from minicompress.grading.box import Box, place_of, sentence
 from minicompress.grading.course import Exercise, exercise, unwritten
-from minicompress.grading.processes import run_module
-from minicompress.grading.report import Outcome, Report
-from minicompress.grading.why import ended
+from minicompress.grading.events import Told, read_events, tail
+from minicompress.grading.processes import LIMITS, WALL, Ending, Limit, run_module
+from minicompress.grading.report import Report, ended
 from minicompress.lab.paths import shown
 
 SWITCH = "MINICOMPRESS_SOLUTIONS"
 ALL_SENT = 1.5  # seconds until JupyterLab has sent all cells of a notebook
-PATIENCE = 120  # seconds for starting Python and importing libraries on a busy machine
 
 
 class Unsolved(Exception):
@@ -105,13 +103,14 @@ def examine(
     A success is noted in the learner's progress, unless it is the reference that passed.
     """
     file = file or module_file(task)
-    report = Report(task, shown(file), file.stat().st_mtime)
+    report = Report(task, spelt(file), saved(file))
     try:
-        assemble(task, file)
+        text = read_answer(file)
+        assemble(task, text, report.file)
     except ValueError as error:
         report.trouble = ended(str(error))
         return report
-    if unwritten(task, file.read_text(encoding="utf-8-sig")) == task.names:
+    if unwritten(task, text) == task.names:
         todo = f"fill in {' and '.join(task.names)} in {report.file}, save, and {again}"
         raise Unsolved(f"Exercise {task.id} is not written yet: {todo}.")
     run_child(report, file, device, seed)
@@ -131,61 +130,63 @@ def module_file(task: Exercise) -> Path:
     return Path(spec.origin)
 
 
+def saved(file: Path) -> float | None:
+    """When a file was saved, in seconds since the epoch; None where there is no file to be read."""
+    try:
+        return file.stat().st_mtime if file.is_file() else None
+    except OSError:
+        return None
+
+
 def run_child(report: Report, file: Path, device: str, seed: int) -> None:
-    """Fill the report with what a grading process writes down.
-
-    It watches its own time limit; ours is for the worst case.
-    """
+    """Fill the report with what a grading process writes down."""
     task = report.exercise
-    patience = PATIENCE + 3 * task.seconds
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        events, complaints = Path(folder) / "events", Path(folder) / "complaints"
-        events.touch()
-        words = [task.id, file.resolve(), events, task.seconds, device, seed]
-        code = run_module(["minicompress.grading.child", *map(str, words)], patience, complaints)
-        told, complaint = (
-            path.read_text(encoding="utf-8", errors="replace") for path in (events, complaints)
-        )
-    running, finished, stack = read_events(report, told)
-    if not finished:
-        where = f"while running: {running}" if running else "while importing it"
-        what = timed_out(task, stack) if stack else ending(code, patience, report.file)
-        report.trouble = f"{what} ({where})."
-        report.trace = "\n".join(stack) or complaint
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        words = [task.id, file.absolute(), folder / "events", task.seconds, LIMITS.memory, device, seed]
+        ending = run_module(["minicompress.grading.child", *map(str, words)], folder, LIMITS)
+        told = read_events(folder / "events")
+        complaint = tail(folder / "complaints")
+    report.total, report.outcomes = told.total, told.outcomes
+    if not told.finished:
+        report.trouble = f"{trouble(report, told, ending, complaint)}{place(told)}."
+        report.trace = told.trace or complaint
+    elif report.solved and told.note is None:
+        report.note = ended(f"But the whole file: {trouble(report, told, ending, complaint)}")
+    else:
+        report.note, report.mistake = told.note or "", told.mistake or ""
 
 
-def read_events(report: Report, text: str) -> tuple[str, bool, list[str]]:
-    """Note in the report what the graders said. Return which grader ran last, whether all of them did, and
-    what else stands in the events: the stack that the time limit wrote at the end.
-    """
-    running, finished, stack = "", False, []
-    for line in text.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            stack.append(line)
-            continue
-        report.total = event.get("graders", report.total)
-        running = event.get("running", running)
-        finished = finished or "finished" in event
-        report.note = event.get("note") or report.note
-        report.mistake = event.get("mistake") or report.mistake
-        if "outcome" in event:
-            report.outcomes.append(Outcome(**event["outcome"]))
-    return running, finished, stack
+def place(told: Told) -> str:
+    """What ran when the process ended."""
+    if told.running:
+        return f" (while running: {told.running})"
+    return " (while importing it)" if told.importing else " (before it was imported)"
 
 
-def timed_out(task: Exercise, stack: list[str]) -> str:
-    """Which of the exercise's functions was running when the time was over."""
-    hung = [name for name in task.names if any(line.endswith(f" in {name}") for line in stack)] or task.names
-    limit = f"did not return within {task.seconds:g} s"
-    return f"{' or '.join(hung)} {limit}: an endless loop, or one over every element?"
+def trouble(report: Report, told: Told, ending: Ending, complaint: str) -> str:
+    """Why the process ended before its time, in words."""
+    task, whole = report.exercise, told.finished or not told.running  # it is the file that was imported
+    names = [name for name in task.names if name in told.names] or task.names
+    who = report.file if whole else " or ".join(names)
+    if ending.limit is Limit.OUTPUT:
+        return f"{who} wrote more than {LIMITS.written / 1e6:.0f} MB of text: does a loop print without end?"
+    want = complaint.rstrip().rpartition("\n")[2].startswith("MemoryError")
+    if ending.limit is Limit.MEMORY or want:
+        return f"{who} needed more than {LIMITS.memory / 1e9:.1f} GB of memory"
+    if told.idle:
+        waited = f"{who} waited for {WALL * task.seconds:g} s and hardly computed"
+        return f"{waited}: for a lock, a process, or time.sleep?"
+    if (ending.limit is Limit.TIME or told.hung) and whole:
+        return f"{who} could not be imported within {task.seconds:g} s: is a loop outside of every function?"
+    if ending.limit is Limit.TIME or told.hung:
+        limit = f"{who} did not return within {task.seconds:g} s"
+        return f"{limit}: an endless loop, or one over every element?"
+    return exit_in_words(ending.code, report.file)
 
 
-def ending(code: int | None, patience: float, file: str) -> str:
+def exit_in_words(code: int, file: str) -> str:
     """An exit code in words: below 0 it is a signal, and above 255 a status that only Windows gives."""
-    if code is None:
-        return f"The grading process was ended after {patience:g} s"
     if code < 0:
         return f"{file} was ended by signal {-code}, perhaps for want of memory"
     if code > 255:

@@ -1,53 +1,62 @@
 """Grade one exercise in a process of its own: `python -m minicompress.grading.child ID FILE EVENTS SECONDS
-DEVICE SEED`.
+MEMORY DEVICE SEED`.
 
-Every event is one line of JSON in the file EVENTS, written out at once: what is known when the process is
-killed stays.
+Every event is one line of JSON in the file EVENTS. SECONDS of computing are what each grader may use, and so
+may the import of the file, and the search for a known mistake.
 """
 
-import faulthandler
-import json
-import sys
-from pathlib import Path
-from typing import TextIO
+import gc
 
-import torch
+gc.disable()  # what the imports make is no garbage: looking for some costs a third of their time
 
-from minicompress.grading.assemble import assemble
-from minicompress.grading.course import exercise as find
-from minicompress.grading.graders import run_graders
-from minicompress.grading.isolation import isolated, load
-from minicompress.grading.mistakes import recognise
+import importlib  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import torch  # noqa: E402
+from torch.testing import _comparison  # noqa: E402
+
+from minicompress.grading.assemble import assemble, read_answer  # noqa: E402
+from minicompress.grading.course import Exercise  # noqa: E402
+from minicompress.grading.course import exercise as find  # noqa: E402
+from minicompress.grading.graders import run_graders  # noqa: E402
+from minicompress.grading.isolation import isolated, load  # noqa: E402
+from minicompress.grading.mistakes import recognise  # noqa: E402
+from minicompress.grading.report import Result  # noqa: E402
+from minicompress.grading.watch import Watch, adopt_orphans, leave, limit_resources  # noqa: E402
 
 
-def main(key: str, file: str, events: TextIO, seconds: float, device: str, seed: int) -> None:
-    exercise = find(key)
-    armed_again = False
-
+def main(exercise: Exercise, file: Path, watch: Watch, seconds: float, device: str, seed: int) -> None:
     def tell(event: dict) -> None:
-        nonlocal armed_again
-        if "running" in event and not armed_again:  # importing libraries does not count
-            faulthandler.dump_traceback_later(seconds, exit=True, file=events)
-            armed_again = True
-        events.write(json.dumps(event) + "\n")
-        events.flush()
+        """Of what the graders tell, only a grader that starts begins something that the learner wrote."""
+        watch.tell(event, *([seconds] if "running" in event else []))
 
     torch.set_num_threads(1)  # graders are small, and the machine may be busy
-    faulthandler.dump_traceback_later(seconds, exit=True, file=events)
-    result = run_graders(exercise, assemble(exercise, Path(file)), device, seed, tell)
-    tell(
-        {
-            "finished": True,
-            "note": trouble_with_the_whole_file(exercise.module, Path(file)) if result.solved else "",
-        }
-    )
-    if not result.solved and not all(
-        error.startswith("NotImplementedError") for error in result.failures.values()
-    ):
-        faulthandler.dump_traceback_later(seconds, exit=True, file=events)
+    compare_plain_tensors()
+    importlib.import_module(f"minicompress.{exercise.module}")  # for the libraries that it needs
+    gc.freeze()
+    gc.enable()
+    source = assemble(exercise, file)
+    watch.tell({"importing": True}, seconds)
+    result = run_graders(exercise, source, device, seed, tell)
+    watch.tell({"finished": True}, seconds)
+    if result.solved:
+        watch.tell({"note": trouble_with_the_whole_file(exercise.module, file)})
+    elif begun(result):
         mistake = recognise(exercise, result, device, seed)
-        tell({"mistake": mistake.sentence if mistake else None})
-    faulthandler.cancel_dump_traceback_later()
+        watch.tell({"mistake": mistake.sentence if mistake else ""})
+
+
+def compare_plain_tensors() -> None:
+    """Let torch.testing expect no tensors that are spread over machines: it would import a second of code."""
+    if hasattr(_comparison, "_HAS_DTENSOR"):  # torch's own name for it, today
+        _comparison._HAS_DTENSOR = False
+
+
+def begun(result: Result) -> bool:
+    """Whether any grader got further than a body that is still to be written."""
+    return not all(error.startswith("NotImplementedError") for error in result.failures.values())
 
 
 def trouble_with_the_whole_file(module: str, file: Path) -> str:
@@ -57,12 +66,17 @@ def trouble_with_the_whole_file(module: str, file: Path) -> str:
     """
     try:
         with isolated(module):
-            load(module, file.read_text(encoding="utf-8-sig"))
-    except (Exception, SystemExit) as error:
+            load(module, read_answer(file))
+    except BaseException as error:  # SystemExit and the like are none of ours here
         return f"But importing the whole file fails: {type(error).__name__}: {error}"
     return ""
 
 
 if __name__ == "__main__":
-    with open(sys.argv[3], "a", encoding="utf-8") as log:
-        main(sys.argv[1], sys.argv[2], log, float(sys.argv[4]), sys.argv[5], int(sys.argv[6]))
+    key, file, log, seconds, memory, device, seed = sys.argv[1:]
+    sys.dont_write_bytecode = False  # pytest rewrites the graders at every check otherwise
+    events = os.open(log, os.O_WRONLY | os.O_APPEND)
+    adopt_orphans()
+    limit_resources(sys.maxsize if device != "cpu" else int(memory), events)  # CUDA maps what it never uses
+    main(find(key), Path(file), Watch(events), float(seconds), device, int(seed))
+    leave(0)  # at once: threads that the learner left behind would be waited for

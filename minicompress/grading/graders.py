@@ -17,6 +17,7 @@ import pytest
 from minicompress.grading import why
 from minicompress.grading.calls import watch
 from minicompress.grading.course import Exercise
+from minicompress.grading.guards import Guards, InShort
 from minicompress.grading.isolation import isolated, load
 from minicompress.grading.report import Outcome, Result
 from minicompress.grading.why import Comparison
@@ -24,7 +25,7 @@ from minicompress.lab.paths import ROOT, shown
 
 UNUSED = ["cacheprovider", "faulthandler", "logging", "unraisableexception", "threadexception", "junitxml"]
 OPTIONS = [
-    "--tb=short",
+    "--tb=no",  # the others parse the whole file of graders for each that fails: see trace_of
     "--capture=sys",
     "--disable-plugin-autoload",
     *(f"-pno:{plugin}" for plugin in UNUSED),
@@ -55,12 +56,13 @@ def run_graders(
     `expected`, those that fail there come first, and the first grader that does not say the same ends it: a
     cheap way to tell two mistakes apart.
     """
-    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    out, err = InShort(io.StringIO()), InShort(io.StringIO())
+    quiet = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
     kept = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # Windows keeps files that are mapped
     with isolated(exercise.module), kept as folder, settings(), quiet[0], quiet[1]:
         try:
             module = load(exercise.module, source)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # whatever a file raises, SystemExit or a skip
             outcome = broken(error)
             tell({"outcome": dataclasses.asdict(outcome)})
             return Result(exercise.id, [outcome])
@@ -72,7 +74,7 @@ def run_graders(
             f"--seed={seed}",
             f"--basetemp={folder}/files",
         ]
-        pytest.main([*words, *OPTIONS], plugins=[listener])
+        pytest.main([*words, *OPTIONS], plugins=[listener, Guards(listener.file)])
     if not listener.outcomes:
         raise ValueError(f"{shown(exercise.graders)} holds no grader of exercise {exercise.id}")
     return Result(exercise.id, list(listener.outcomes.values()))
@@ -116,7 +118,7 @@ class Listener:
         self.tell({"graders": len(items)})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
+        if not report.passed:
             reason = f"{report.nodeid} cannot be collected."
             self.outcomes["collection"] = outcome = Outcome(
                 "collection", False, "the collection", "", reason, trace=report.longreprtext
@@ -156,25 +158,46 @@ class Listener:
                 item.name, report.passed, title_of(item, self.exercise), about
             )
             if report.failed:
-                self.describe(outcome, call.excinfo.value, report)
+                self.describe_if_possible(outcome, call.excinfo.value, report)
             elif report.skipped:
                 outcome.reason = outcome.error = outcome.message = (
                     "A skipped grader does not count as passed."
                 )
         return report
 
+    def describe_if_possible(self, outcome: Outcome, error: BaseException, report: pytest.TestReport) -> None:
+        """Write down how a grader failed, also where the learner's own objects cannot be printed."""
+        try:
+            self.describe(outcome, error, report)
+        except Exception as second:
+            outcome.reason = f"The error cannot be shown: that raises {type(second).__name__}."
+            outcome.error = outcome.message = outcome.reason
+
     def describe(self, outcome: Outcome, error: BaseException, report: pytest.TestReport) -> None:
-        """Write down how a grader failed."""
+        """Write down how a grader failed: of a known mistake its message alone, since it is only compared."""
+        outcome.message = self.same_each_time(f"{type(error).__name__}: {error}".strip())
+        outcome.error = outcome.message.partition("\n")[0]
+        if self.expected:
+            return
         place = why.learner_line(error.__traceback__, self.file)
         reason = why.sentence(error, place, self.exercise.names, self.calls, self.compared)
         outcome.reason = self.same_each_time(reason)
         outcome.slip = why.is_slip(error)
         outcome.raised_in = why.learner_function(error.__traceback__, self.file)
-        outcome.message = self.same_each_time(f"{type(error).__name__}: {error}".strip())
-        outcome.error = outcome.message.partition("\n")[0]
         outcome.printed = report.capstdout
         captured = [text for name, text in report.sections if "Captured" in name]
-        outcome.trace = "\n".join([report.longreprtext, *captured])
+        outcome.trace = "\n".join([trace_of(error, str(self.exercise.graders)), *captured])
+
+
+def trace_of(error: BaseException, graders: str) -> str:
+    """The traceback of an error and of those behind it, from the grader on: what calls it is pytest's."""
+    told = part = traceback.TracebackException.from_exception(error)
+    while part:
+        first = next((i for i, frame in enumerate(part.stack) if frame.filename == graders), 0)
+        own = [frame for frame in part.stack[first:] if "hypothesis" not in frame.filename]
+        part.stack = traceback.StackSummary.from_list(own)
+        part = part.__cause__ or part.__context__
+    return "".join(told.format())
 
 
 def files_under(folder: str) -> re.Pattern:

@@ -52,7 +52,7 @@ class Report:
 
     exercise: Exercise
     file: str
-    saved: float  # seconds since the epoch
+    saved: float | None  # seconds since the epoch; None: there is no such file
     total: int = 0  # graders there are
     outcomes: list[Outcome] = field(default_factory=list)
     trouble: str = ""
@@ -64,11 +64,16 @@ class Report:
 
     @property
     def solved(self) -> bool:
-        return (
-            not self.trouble
-            and len(self.outcomes) == self.total
-            and Result(self.exercise.id, self.outcomes).solved
-        )
+        """Whether every grader there is ran and passed, each of them once."""
+        return not self.trouble and not self.failed and self.total == len(self.ran) == len(self.outcomes) > 0
+
+    @property
+    def failed(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if not outcome.passed]
+
+    @property
+    def ran(self) -> set[str]:
+        return {outcome.name for outcome in self.outcomes}
 
     @property
     def points(self) -> int:
@@ -77,9 +82,14 @@ class Report:
 
     @property
     def reason(self) -> str:
-        """One sentence: what to look at first."""
-        failed = [outcome for outcome in self.outcomes if not outcome.passed]
-        return self.trouble or (failed[0].reason if failed else "All graders pass.")
+        """One sentence: what to look at first. What failed before the trouble came is nearer to its cause."""
+        if self.failed:
+            return self.failed[0].reason or f"{self.failed[0].title or self.failed[0].name} fails."
+        if self.trouble or self.solved:
+            return self.trouble or "All graders pass."
+        if not self.total:
+            return "No grader ran."
+        return f"Only {len(self.ran)} of {self.total} graders ran: the others were never reached."
 
     @property
     def score(self) -> str:
@@ -94,6 +104,8 @@ class Report:
     @property
     def checked(self) -> str:
         """Which file, and when it was saved: an edit that was not saved is the commonest confusion."""
+        if self.saved is None:
+            return f"looked for {self.file}"
         seconds = max(0, time.time() - self.saved)
         units = {"days": 86400, "h": 3600, "min": 60, "s": 1}
         unit = next((unit for unit, size in units.items() if seconds >= 2 * size), "s")
@@ -103,7 +115,7 @@ class Report:
     @property
     def printed(self) -> str:
         """The end of what the learner's code printed in the first grader that failed, next to the failure."""
-        lines = next((outcome.printed.splitlines() for outcome in self.outcomes if not outcome.passed), [])
+        lines = self.failed[0].printed.splitlines() if self.failed else []
         last = f", the last {PRINTED} of {len(lines)} lines" if len(lines) > PRINTED else ""
         return (
             "\n".join([f"Your code printed{last}:", *(f"  {line[:200]}" for line in lines[-PRINTED:])])
@@ -121,8 +133,10 @@ class Report:
             return [("bold green", f"✓ {exercise}: solved. {self.score}."), *note, ("dim", self.checked)]
         mistake = [("yellow", f"A known mistake: {self.mistake}")] if self.mistake else []
         printed = [("", self.printed)] if self.printed else []
+        later = [("bold red", f"Later: {self.trouble}")] if self.failed and self.trouble else []
         return [
             ("bold red", f"✗ {self.reason}"),
+            *later,
             *mistake,
             ("", f"{exercise}: {self.score}."),
             ("dim", self.checked),
@@ -131,11 +145,7 @@ class Report:
 
     def details(self) -> list[tuple[str, str]]:
         """(heading, traceback) of what failed: for each grader the first of its parameters."""
-        first = {
-            outcome.name.partition("[")[0]: outcome
-            for outcome in reversed(self.outcomes)
-            if not outcome.passed
-        }
+        first = {outcome.name.partition("[")[0]: outcome for outcome in reversed(self.failed)}
         failed = [
             (": ".join(filter(None, (outcome.title, outcome.about))), outcome.trace)
             for outcome in reversed(first.values())
@@ -169,3 +179,8 @@ class Report:
             for heading, trace in self.details()
         ]
         return "\n".join(shown + folded)
+
+
+def ended(text: str) -> str:
+    """With a period, unless it ends in code or in a mark of its own."""
+    return text if text.endswith((".", "!", "?", "`")) else f"{text}."

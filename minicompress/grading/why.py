@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from minicompress.grading.calls import Calls
 from minicompress.grading.expect import NOTHING, Unexpected
+from minicompress.grading.report import ended
 from minicompress.grading.show import difference, shortened, shown
 
 NO_MASK = re.compile(r"tensors used as indices must be|operator\.invert")  # torch's words for a float mask
@@ -62,11 +63,6 @@ def told(rule: str, evidence: str, call: str, names: list[str]) -> str:
     return ended(text)
 
 
-def ended(text: str) -> str:
-    """With a period, unless it ends in code or in a mark of its own."""
-    return text if text.endswith((".", "!", "?", "`")) else f"{text}."
-
-
 def is_left_in(error: BaseException) -> bool:
     """Whether it comes from the line of a stub: torch raises NotImplementedError too, with other words."""
     return isinstance(error, NotImplementedError) and re.match(r"Exercise |$", str(error)) is not None
@@ -111,8 +107,10 @@ def expectation(compared: Comparison | None, line: str) -> str | None:
     `line` is the first line of what was asserted. None when the comparison is not why the assertion failed
     (it held, or is only a part of a larger expression), and when its sides say nothing to a reader.
     """
-    alone = (f"assert {compared}", f"assert ({compared})")
-    if compared is None or not (line in alone or line.endswith(f" and {compared})")):
+    if compared is None:
+        return None
+    text = str(compared)  # once: writing tensors as text is slow
+    if line not in (f"assert {text}", f"assert ({text})") and not line.endswith(f" and {text})"):
         return None
     got, expected = shown(compared.left), shown(compared.right)
     if not (speaks(compared.left) and speaks(compared.right)):

@@ -2,13 +2,14 @@
 
 import ast
 import re
+import warnings
 
 import pytest
 import torch
 from snippets import reference
 
 from minicompress.grading import isolation, stubs
-from minicompress.grading.assemble import assemble
+from minicompress.grading.assemble import LARGEST, TOO_DEEP, assemble, read_answer
 from minicompress.grading.course import exercise, exercises
 
 
@@ -118,3 +119,62 @@ def test_a_file_of_windows_with_its_backslashes_can_be_named():
     source = assemble(exercise("1.6"), "def nm_mask(scores, n=2, m=4): 1 / 0", name)
     with isolation.isolated("pruning"):
         assert isolation.load("pruning", source).nm_mask.__code__.co_filename == name
+
+
+# ------------------------------------------------------------ what is no text of Python
+
+DEEP = {
+    "signs": "x = " + "-" * 100_000 + "1",
+    "a long sum": "x[" + "1+" * 3000 + "1] = 2",
+    "calls": "x" + "()" * 100_000,
+    "attributes": "x" + ".y" * 3000 + " = 1",
+}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_what_is_nested_too_deeply_is_refused_in_words(text):
+    with pytest.raises(ValueError, match=f"^mine.py.*{TOO_DEEP}"):
+        assemble(exercise("1.6"), f"def nm_mask(): pass\n{text}", "mine.py")
+
+
+def test_hundreds_of_brackets_are_refused_in_words():
+    with pytest.raises(ValueError, match="^mine.py, line 1: too many nested parentheses"):
+        assemble(exercise("1.6"), "(" * 5000, "mine.py")
+
+
+def test_a_null_character_is_refused_in_a_text_too():
+    with pytest.raises(ValueError, match="^mine.py.*null bytes"):
+        assemble(exercise("1.6"), "x = 1\0", "mine.py")
+
+
+UNREADABLE = {
+    b"x = 1\nname = 'caf\xe9'\n": "line 2: byte 0xe9 is no UTF-8",
+    b"x = 1\n\ny = '\0'\n": "line 3: a character of value 0",
+    b"#" * (LARGEST + 1): "has 1,000,001 bytes: an answer has at most 1,000,000",
+    b"": "defines no nm_mask",
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE, ids=UNREADABLE.values())
+def test_a_file_that_is_no_text_of_python_is_refused_in_words(content, tmp_path):
+    file = tmp_path / "pruning.py"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=f"pruning.py.*{UNREADABLE[content]}"):
+        assemble(exercise("1.6"), file)
+
+
+def test_a_folder_a_missing_file_and_a_broken_link_are_told_apart(tmp_path):
+    (tmp_path / "link.py").symlink_to(tmp_path / "nothing.py")
+    for file, said in [
+        (tmp_path, "is a folder"),
+        (tmp_path / "no.py", "there is no file"),
+        (tmp_path / "link.py", "is a link"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            read_answer(file)
+
+
+def test_pythons_advice_about_a_text_does_not_reach_the_caller():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assemble(exercise("1.6"), 'def nm_mask(): return "\\d", 1 is 1')

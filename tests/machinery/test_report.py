@@ -5,7 +5,7 @@ from rich.console import Console
 
 from minicompress.grading import checking
 from minicompress.grading.course import exercise
-from minicompress.grading.report import Report
+from minicompress.grading.report import Outcome, Report
 
 FLOATS = (
     "\ndef nm_mask(scores, n=2, m=4):\n    for i in range(30): print('seen', i)\n    return 1.0 * scores\n"
@@ -46,3 +46,23 @@ def test_the_time_of_saving_is_told(seconds, said, monkeypatch):
 
 def test_a_report_without_outcomes_is_not_solved():
     assert not Report(exercise("1.6"), "pruning.py", saved=0.0).solved
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [[], ["a"], ["a", "a"], ["a", "b", "c"], ["a", "b", "b"]],
+    ids=["none", "too few", "one twice", "too many", "one once more"],
+)
+def test_solved_means_that_each_grader_ran_once(outcomes):
+    report = Report(exercise("1.6"), "pruning.py", 0.0, 2, [Outcome(name) for name in outcomes])
+    assert not report.solved and "All graders pass" not in report.reason
+
+
+def test_trouble_is_never_solved():
+    report = Report(exercise("1.6"), "pruning.py", 0.0, 1, [Outcome("a")], trouble="It did not end.")
+    assert not report.solved and report.reason == "It did not end."
+
+
+def test_a_failure_without_a_reason_still_has_a_sentence():
+    report = Report(exercise("1.6"), "pruning.py", 0.0, 1, [Outcome("a", False, "the example")])
+    assert report.reason == "the example fails."
