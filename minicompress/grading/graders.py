@@ -5,6 +5,7 @@ trace.
 import contextlib
 import dataclasses
 import io
+import linecache
 import re
 import tempfile
 import traceback
@@ -16,7 +17,7 @@ import pytest
 
 from minicompress.grading import why
 from minicompress.grading.calls import watch
-from minicompress.grading.course import Exercise
+from minicompress.grading.course import Exercise, unwritten
 from minicompress.grading.guards import Guards, InShort
 from minicompress.grading.isolation import isolated, load
 from minicompress.grading.report import Outcome, Result
@@ -180,7 +181,9 @@ class Listener:
         if self.expected:
             return
         place = why.learner_line(error.__traceback__, self.file)
-        reason = why.sentence(error, place, self.exercise.names, self.calls, self.compared)
+        names, text = self.exercise.names, "".join(linecache.getlines(self.file))
+        stubs = unwritten(self.exercise, text) if why.is_left_in(error) else []
+        reason = why.sentence(error, place, names, self.calls, self.compared, stubs)
         outcome.reason = self.same_each_time(reason)
         outcome.slip = why.is_slip(error)
         outcome.raised_in = why.learner_function(error.__traceback__, self.file)

@@ -3,6 +3,7 @@
 import linecache
 import re
 import traceback
+from collections.abc import Collection
 from types import TracebackType
 from typing import NamedTuple
 
@@ -29,16 +30,22 @@ class Comparison(NamedTuple):
 
 
 def sentence(
-    error: BaseException, place: str, names: list[str], calls: Calls, compared: Comparison | None = None
+    error: BaseException,
+    place: str,
+    names: list[str],
+    calls: Calls,
+    compared: Comparison | None = None,
+    unwritten: Collection[str] = (),
 ) -> str:
     """The rule that was broken, what was expected, what came, and from which call.
 
     `place` says where in the learner's file it was raised, if there; `names` are what the learner has to
-    write; `compared` is the last comparison that pytest asked about.
+    write; `compared` is the last comparison that pytest asked about; `unwritten` are those of the names that
+    are stubs as yet.
     """
     first = first_line(error)
     if is_left_in(error):
-        return unfinished(first, place, names)
+        return unfinished(first, place, unwritten)
     if none := calls.returned_none():
         return f"{' and '.join(none)} returned None: is a `return` missing?"
     if isinstance(error, Unexpected):
@@ -73,14 +80,11 @@ def is_slip(error: BaseException) -> bool:
     return isinstance(error, NameError | ImportError | SyntaxError) or is_left_in(error)
 
 
-def unfinished(first: str, place: str, names: list[str]) -> str:
+def unfinished(first: str, place: str, unwritten: Collection[str]) -> str:
     """What to write: a stub that was not touched, or a line that was left in."""
-    unwritten = first.split()[-1] if first.startswith("Exercise ") else ""
-    if unwritten in names and not place:
-        return f"{unwritten} is not written yet."
-    if place:
+    if place and first.split()[-1] not in unwritten:
         return f"{place.strip(' ()')} still raises NotImplementedError."
-    return ended(first)
+    return f"{first.split()[-1]} is not written yet."
 
 
 def raised(error: BaseException, place: str) -> str:
