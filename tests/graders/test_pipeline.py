@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from minicompress.grading.expect import expect_equal, refused
+from minicompress.grading.expect import expect_close, expect_equal, refused
 from minicompress.low_rank import convert_to_low_rank
 from minicompress.pipeline import (
     FORMAT,
@@ -284,15 +284,16 @@ def test_5_5_each_stage_leaves_a_numbered_file_and_its_record(llama, out):
     artefacts = [record["artefact"] for record in ledger]
     expect_equal(artefacts, ["0-teacher.safetensors", "1-a.safetensors"], "a record names its file, without folder")
     on_disk = json.loads((out / "1-a.json").read_text())
-    expect_equal(on_disk, ledger[1], "the ledger holds what stands in the records, all of it")
+    expect_equal(sorted(on_disk), sorted(ledger[1]), "the record on the disk holds all that the ledger holds")
+    expect_equal(on_disk, ledger[1], "the ledger holds what stands in the records")
 
 
 def test_5_5_the_ratio_is_the_teachers_file_over_this_one(llama, out):
-    ledger = run(llama, [("b", lambda model: quantize_model(model, 4, 4))], out)
+    ledger = run(llama, [("a", pruned), ("b", lambda model: quantize_model(model, 4, 4))], out)
     sizes = [(out / record["artefact"]).stat().st_size for record in ledger]
     expect_equal(ledger[0]["ratio"], 1.0, "the teacher's own fp16 file is the baseline")
-    ratio = round(ledger[1]["ratio"], 6)
-    expect_equal(ratio, round(sizes[0] / sizes[1], 6), "the ratio is the teacher's file_bytes over this record's")
+    rule = "the ratio is the teacher's file_bytes over this record's"
+    expect_close([record["ratio"] for record in ledger], [sizes[0] / size for size in sizes], rule)
 
 
 def test_5_5_a_record_holds_what_evaluate_says_of_the_reloaded_model(llama, out):
@@ -323,6 +324,12 @@ def test_5_5_the_teacher_is_not_modified(llama, out):
     expect_equal(llama.model.norm.weight.tolist()[0], 3.0, "the teacher is not modified")
 
 
+def test_5_5_the_stages_build_on_each_other(llama, out):
+    run(llama, [("a", halve), ("b", halve), ("c", halve)], out)
+    last = load_compressed(out / "3-c.safetensors").model.norm.weight.tolist()[0]
+    expect_equal(last, 0.125, "each stage works on what the stage before left (three times halved)")
+
+
 def test_5_5_each_stage_gets_the_reloaded_model_of_the_stage_before(llama, out):
     received = []
     look = lambda model: received.append(model) or model  # noqa: E731
@@ -330,12 +337,6 @@ def test_5_5_each_stage_gets_the_reloaded_model_of_the_stage_before(llama, out):
     assert received[1] is not received[0], "a stage gets the reloaded model of the stage before, not the one in memory"
     weight = received[1].model.embed_tokens.weight.detach()
     expect_equal(weight, weight.half().float(), "what a stage gets has been through the file of the stage before")
-
-
-def test_5_5_the_stages_build_on_each_other(llama, out):
-    run(llama, [("a", halve), ("b", halve), ("c", halve)], out)
-    last = load_compressed(out / "3-c.safetensors").model.norm.weight.tolist()[0]
-    expect_equal(last, 0.125, "each stage works on what the stage before left (three times halved)")
 
 
 def test_5_5_missing_folders_are_made(llama, out):
@@ -356,7 +357,8 @@ def test_5_5_the_teacher_is_not_measured_again(llama, out):
     before = (out / "0-teacher.safetensors").stat().st_mtime_ns
     run(llama, [("a", same)], out)
     after = (out / "0-teacher.safetensors").stat().st_mtime_ns
-    assert after == before, "the teacher's finished record is not made again either"
+    unchanged = after == before
+    assert unchanged, "the teacher's finished record is not made again either"
 
 
 def test_5_5_after_a_finished_stage_comes_the_model_of_its_file(llama, out):
@@ -371,7 +373,7 @@ def test_5_5_a_stage_without_its_file_or_its_record_is_run_again(llama, out, mis
     run(llama, [("a", same)], out)
     (out / missing).unlink()
     stages, ran = counted("a")
-    with contextlib.suppress(ValueError):  # what is read is not there
+    with contextlib.suppress(ValueError, OSError):  # what is read is not there
         run(llama, stages, out)
     expect_equal(ran, ["a"], f"a stage is finished when it left both: without {missing} it is run again")
 
@@ -396,7 +398,8 @@ def test_5_5_records_are_written_all_or_nothing(llama, out, monkeypatch):
     monkeypatch.setattr(os, "rename", watched(os.rename))
     run(llama, [("a", same)], out)
     rule = "a record is written under a temporary name and renamed, as write_json does: a kill leaves no half of one"
-    assert "1-a.json" in renamed, rule
+    was_renamed = "1-a.json" in renamed
+    assert was_renamed, rule
 
 
 def test_5_5_refuses_stages_without_clear_names(llama, out):
