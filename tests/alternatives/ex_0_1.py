@@ -1,6 +1,5 @@
 """Right answers in other styles to exercise 0.1, perplexity."""
 
-
 ### ALTERNATIVE float64_gather: Log-probabilities in float64, the targets gathered, modes kept by hand.
 import math
 

@@ -19,7 +19,9 @@ def quantize_symmetric(weight, bits=8, group_size=None):
 
 
 def dequantize(q):
-    return (q.values.double() * q.scale.double().repeat_interleave(q.group_size or q.values.shape[1], 1)).float()
+    return (
+        q.values.double() * q.scale.double().repeat_interleave(q.group_size or q.values.shape[1], 1)
+    ).float()
 
 
 ### ALTERNATIVE loops: A loop over rows and groups that fills two empty tensors, without gradients.
@@ -44,7 +46,9 @@ def quantize_symmetric(weight, bits=8, group_size=None):
     for i in range(rows):
         for g in range(columns // step):
             part = slice(g * step, (g + 1) * step)
-            values[i, part], scale[i, g] = quantize_row(weight[i, part].to(torch.float32), 2 ** (bits - 1) - 1)
+            values[i, part], scale[i, g] = quantize_row(
+                weight[i, part].to(torch.float32), 2 ** (bits - 1) - 1
+            )
     return QuantizedTensor(values=values, scale=scale, bits=bits, group_size=group_size)
 
 
@@ -66,7 +70,9 @@ def quantize_symmetric(weight, bits=8, group_size=None):
     low, high = torch.aminmax(grouped, dim=-1)
     top = torch.maximum(-low, high)
     scale = torch.where(top > 0, top / (2 ** (bits - 1) - 1), torch.ones_like(top))
-    return QuantizedTensor((grouped / scale.unsqueeze(-1)).round().flatten(1).to(torch.int8), scale, bits, group_size)
+    return QuantizedTensor(
+        (grouped / scale.unsqueeze(-1)).round().flatten(1).to(torch.int8), scale, bits, group_size
+    )
 
 
 def dequantize(q):

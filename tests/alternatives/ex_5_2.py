@@ -28,7 +28,11 @@ def pack_row(row):
 
 
 def pack_int4(values):
-    if values.dtype.is_floating_point or values.numel() and not -8 <= int(values.min()) <= int(values.max()) <= 7:
+    if (
+        values.dtype.is_floating_point
+        or values.numel()
+        and not -8 <= int(values.min()) <= int(values.max()) <= 7
+    ):
         raise ValueError("values do not fit")
     rows = values.reshape(-1, values.shape[-1]).tolist()
     packed = torch.tensor([pack_row(row) for row in rows], dtype=torch.uint8, device=values.device)

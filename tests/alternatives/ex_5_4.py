@@ -1,6 +1,5 @@
 """Right answers in other styles to exercise 5.4, save_compressed and load_compressed."""
 
-
 ### ALTERNATIVE by_hand: A temporary file written, renamed and removed by hand; a copy of the configuration.
 import os
 

@@ -53,7 +53,9 @@ def check_measures_quietly(measure, device):
     model = says(0, 0, 1).to(device).train()
     seen = spied_on(model)
     measure(model, torch.ones(3, 4, dtype=torch.int64, device=device))
-    assert not any(training for training, _ in seen), "the model is in eval mode while it is measured: dropout is off"
+    assert not any(training for training, _ in seen), (
+        "the model is in eval mode while it is measured: dropout is off"
+    )
     assert not any(gradients for _, gradients in seen), "gradients are off while the model is measured"
 
 
@@ -88,7 +90,11 @@ def test_0_1_is_the_exp_of_the_mean_not_the_mean_of_exps(device):
     tokens = torch.tensor([[0, 0, 0], [1, 1, 1]], device=device)
     for batch_size in (2, 1):
         result = perplexity(Fixed([math.log(3.0), 0.0]).to(device), tokens, batch_size)
-        expect_close(result, 4 / math.sqrt(3), "the nll of all tokens is averaged first, then comes exp, once")
+        expect_close(
+            result,
+            4 / math.sqrt(3),
+            "the nll of all tokens of all batches is averaged first, then comes exp, once",
+        )
 
 
 def test_0_1_the_logits_at_t_predict_the_token_at_t_plus_1(device):
@@ -163,7 +169,9 @@ def test_0_2_the_result_is_a_python_float(device):
 def test_0_2_all_rows_count(device):
     """The model always says 2. Row [2, 2, 1] holds one hit of two, row [0, 2, 2] two of two."""
     model, tokens = Fixed([0.0, 0.5, 1.0]).to(device), torch.tensor([[2, 2, 1], [0, 2, 2]], device=device)
-    expect_close(top1_accuracy(model, tokens), 3 / 4, "the hits of all rows count, by the predictions of all rows")
+    expect_close(
+        top1_accuracy(model, tokens), 3 / 4, "the hits of all rows count, by the predictions of all rows"
+    )
 
 
 def test_0_2_a_small_last_batch_weighs_less(device):
@@ -178,7 +186,9 @@ def test_0_2_equals_a_loop_over_the_tokens_for_every_batch_size(device):
     tokens = torch.randint(4, (5, 12), device=device)
     hits = [(model.table[row[t]].argmax() == row[t + 1]).item() for row in tokens for t in range(11)]
     for batch_size in (16, 2, 1):
-        expect_close(top1_accuracy(model, tokens, batch_size), sum(hits) / 55, "all rows of all batches count")
+        expect_close(
+            top1_accuracy(model, tokens, batch_size), sum(hits) / 55, "all rows of all batches count"
+        )
 
 
 def test_0_2_measures_in_eval_mode_and_without_gradients(device):
@@ -218,7 +228,9 @@ def test_0_3_is_the_tokens_of_the_batch_over_the_seconds_of_one_pass():
 def test_0_3_runs_one_warm_up_and_then_the_repeats():
     model = Slow(0.0)
     throughput(model, EIGHT, repeats=3)
-    expect_equal(model.calls, 4, "one warm-up run, then `repeats` that count: the model is called 1 + 3 times")
+    expect_equal(
+        model.calls, 4, "one warm-up run, then `repeats` that count: the model is called 1 + 3 times"
+    )
 
 
 def test_0_3_a_slow_warm_up_does_not_count():
@@ -229,8 +241,10 @@ def test_0_3_a_slow_warm_up_does_not_count():
 
 def test_0_3_is_the_median_of_the_runs():
     """In order 0.02, 0.05, 0.1, 0.3 and 0.3 s: the median is 0.1, the mean 0.154."""
-    result = throughput(Slow(0.0, 0.3, 0.02, 0.1, 0.3, 0.05), EIGHT, repeats=5)
-    expect_close(result, 80, "the median run counts: not the mean, not the fastest, not the last", rel=BUSY)
+    result = throughput(Slow(0.0, 0.3, 0.1, 0.3, 0.02, 0.05), EIGHT, repeats=5)
+    expect_close(
+        result, 80, "the median run counts: not the mean, not the fastest, not one at a fixed place", rel=BUSY
+    )
 
 
 def test_0_3_the_result_is_a_python_float():
@@ -276,7 +290,9 @@ def test_0_4_persistent_buffers_count(device):
 def test_0_4_buffers_that_are_not_persistent_do_not_count():
     module = nn.Linear(3, 1, bias=False)
     module.register_buffer("recomputed", torch.zeros(1000), persistent=False)
-    expect_equal(model_bytes(module), 12, "a buffer with persistent=False is not saved: only the state dict counts")
+    expect_equal(
+        model_bytes(module), 12, "a buffer with persistent=False is not saved: only the state dict counts"
+    )
 
 
 def test_0_4_tied_embeddings_count_once(device):
@@ -292,10 +308,17 @@ def test_0_4_two_parameters_on_one_storage_count_once():
     expect_equal(model_bytes(module), 24, "two parameters at one place in memory are stored once")
 
 
+def test_0_4_two_layers_of_one_shape_count_twice():
+    module = nn.Sequential(nn.Linear(3, 1, bias=False), nn.Linear(3, 1, bias=False))
+    expect_equal(model_bytes(module), 24, "two tensors of one shape are two")
+
+
 def test_0_4_equal_numbers_at_two_places_count_twice():
     module = nn.Sequential(nn.Linear(3, 1, bias=False), nn.Linear(3, 1, bias=False))
     module[1].load_state_dict(module[0].state_dict())
-    expect_equal(model_bytes(module), 24, "two tensors of equal numbers are two: what counts is the place in memory")
+    expect_equal(
+        model_bytes(module), 24, "two tensors of equal numbers are two: what counts is the place in memory"
+    )
 
 
 def test_0_4_a_view_counts_its_own_elements():

@@ -81,13 +81,17 @@ def test_5_4_the_one_metadata_entry_is_a_header_of_four_parts(llama, tmp_path):
 def test_5_4_stores_what_stored_tensors_gives(llama, tmp_path):
     quantize_model(llama, 4, 4)
     save_compressed(llama, tmp_path / FILE)
-    expect_equal(load_file(tmp_path / FILE), stored_tensors(llama), "the file's tensors are stored_tensors(model)")
+    expect_equal(
+        load_file(tmp_path / FILE), stored_tensors(llama), "the file's tensors are stored_tensors(model)"
+    )
 
 
 def test_5_4_the_manifest_is_manifest_of_the_model(llama, tmp_path):
     quantize_model(llama, 4, 4)
     save_compressed(llama, tmp_path / FILE)
-    expect_equal(header_of(tmp_path / FILE)["manifest"], manifest_of(llama), "the manifest is manifest_of(model)")
+    expect_equal(
+        header_of(tmp_path / FILE)["manifest"], manifest_of(llama), "the manifest is manifest_of(model)"
+    )
 
 
 def test_5_4_the_checksum_covers_the_rest_of_the_header_and_the_tensors(llama, tmp_path):
@@ -227,8 +231,11 @@ def test_5_4_a_failed_save_leaves_the_old_file(llama, tmp_path, monkeypatch):
         save_compressed(llama, tmp_path / FILE)
     except OSError:
         failed = True
-    assert failed, "the file is written under a temporary name and renamed over the old one when it is complete"
-    assert (tmp_path / FILE).read_bytes() == before, "a save that fails leaves the old file as it was"
+    assert failed, (
+        "the file is written under a temporary name and renamed over the old one when it is complete"
+    )
+    kept = (tmp_path / FILE).is_file() and (tmp_path / FILE).read_bytes() == before
+    assert kept, "a save that fails leaves the old file as it was"
     expect_equal(os.listdir(tmp_path), [FILE], "a save that fails leaves no temporary file")
 
 
@@ -280,9 +287,13 @@ def test_5_5_the_ledger_has_the_teacher_first_and_then_every_stage(llama, out):
 def test_5_5_each_stage_leaves_a_numbered_file_and_its_record(llama, out):
     ledger = run(llama, [("a", same)], out)
     wanted = ["0-teacher.json", "0-teacher.safetensors", "1-a.json", "1-a.safetensors"]
-    expect_equal(sorted(os.listdir(out)), wanted, "each stage leaves its file and its record, the teacher as 0")
+    expect_equal(
+        sorted(os.listdir(out)), wanted, "each stage leaves its file and its record, the teacher as 0"
+    )
     artefacts = [record["artefact"] for record in ledger]
-    expect_equal(artefacts, ["0-teacher.safetensors", "1-a.safetensors"], "a record names its file, without folder")
+    expect_equal(
+        artefacts, ["0-teacher.safetensors", "1-a.safetensors"], "a record names its file, without folder"
+    )
     on_disk = json.loads((out / "1-a.json").read_text())
     expect_equal(sorted(on_disk), sorted(ledger[1]), "the record on the disk holds all that the ledger holds")
     expect_equal(on_disk, ledger[1], "the ledger holds what stands in the records")
@@ -299,10 +310,14 @@ def test_5_5_the_ratio_is_the_teachers_file_over_this_one(llama, out):
 def test_5_5_a_record_holds_what_evaluate_says_of_the_reloaded_model(llama, out):
     seen = []
     ledger = run(llama, [("a", same)], out, lambda model: seen.append(model) or {"perplexity": 7.0})
-    expect_equal([record.get("perplexity") for record in ledger], [7.0, 7.0], "a record holds what evaluate returned")
+    expect_equal(
+        [record.get("perplexity") for record in ledger], [7.0, 7.0], "a record holds what evaluate returned"
+    )
     for model in seen:
         weight = model.model.embed_tokens.weight.detach()
-        expect_equal(weight, weight.half().float(), "what is evaluated is what was read from the file, rounded to fp16")
+        expect_equal(
+            weight, weight.half().float(), "what is evaluated is what was read from the file, rounded to fp16"
+        )
 
 
 def test_5_5_the_first_stage_gets_the_student(llama, out):
@@ -315,7 +330,9 @@ def test_5_5_the_student_is_not_modified(llama, out):
     student = copy.deepcopy(llama)
     student.model.norm.weight.data.fill_(1.0)
     compress(llama, student, [("a", halve)], nothing, out)
-    expect_equal(student.model.norm.weight.tolist()[0], 1.0, "the student is not modified: the stages get a copy")
+    expect_equal(
+        student.model.norm.weight.tolist()[0], 1.0, "the student is not modified: the stages get a copy"
+    )
 
 
 def test_5_5_the_teacher_is_not_modified(llama, out):
@@ -334,14 +351,20 @@ def test_5_5_each_stage_gets_the_reloaded_model_of_the_stage_before(llama, out):
     received = []
     look = lambda model: received.append(model) or model  # noqa: E731
     run(llama, [("a", look), ("b", look)], out)
-    assert received[1] is not received[0], "a stage gets the reloaded model of the stage before, not the one in memory"
+    assert received[1] is not received[0], (
+        "a stage gets the reloaded model of the stage before, not the one in memory"
+    )
     weight = received[1].model.embed_tokens.weight.detach()
-    expect_equal(weight, weight.half().float(), "what a stage gets has been through the file of the stage before")
+    expect_equal(
+        weight, weight.half().float(), "what a stage gets has been through the file of the stage before"
+    )
 
 
 def test_5_5_missing_folders_are_made(llama, out):
     run(llama, [("a", same)], str(out / "new" / "folder"))
-    assert (out / "new" / "folder" / "1-a.json").is_file(), "`out` is made with its parents, a string or a path"
+    assert (out / "new" / "folder" / "1-a.json").is_file(), (
+        "`out` is made with its parents, a string or a path"
+    )
 
 
 def test_5_5_a_finished_stage_is_not_run_again(llama, out):
@@ -349,7 +372,9 @@ def test_5_5_a_finished_stage_is_not_run_again(llama, out):
     stages, ran = counted("a", "b")
     ledger = run(llama, stages, out)
     expect_equal(ran, ["b"], "a stage that left its file and its record is not run again")
-    expect_equal([record["name"] for record in ledger], ["teacher", "a", "b"], "finished stages stand in the ledger")
+    expect_equal(
+        [record["name"] for record in ledger], ["teacher", "a", "b"], "finished stages stand in the ledger"
+    )
 
 
 def test_5_5_the_teacher_is_not_measured_again(llama, out):
@@ -392,7 +417,9 @@ def test_5_5_records_are_written_all_or_nothing(llama, out, monkeypatch):
     renamed = []
 
     def watched(rename):
-        return lambda source, target, **more: renamed.append(Path(target).name) or rename(source, target, **more)
+        return lambda source, target, **more: (
+            renamed.append(Path(target).name) or rename(source, target, **more)
+        )
 
     monkeypatch.setattr(os, "replace", watched(os.replace))
     monkeypatch.setattr(os, "rename", watched(os.rename))

@@ -191,3 +191,19 @@ def throughput(model, tokens, repeats=5):
             synchronize(device)
             seconds.append(time.perf_counter() - start)
     return tokens.numel() / statistics.median(seconds[1:])
+
+
+### MUTANT unsorted_middle: The middle of the list is no median while the list is not sorted; use statistics.median.
+def throughput(model, tokens, repeats=5):
+    check_tokens(tokens, repeats, shortest=1, name="repeats")
+    device = next(model.parameters()).device
+    tokens = tokens.to(device)
+    seconds = []
+    with evaluation_mode(model):
+        for _ in range(1 + repeats):
+            synchronize(device)
+            start = time.perf_counter()
+            model(input_ids=tokens)
+            synchronize(device)
+            seconds.append(time.perf_counter() - start)
+    return tokens.numel() / seconds[1:][repeats // 2]

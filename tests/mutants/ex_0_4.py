@@ -58,6 +58,12 @@ def model_bytes(model):
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 
+### MUTANT by_shape: Two tensors of one shape were taken for one; they are one only where they begin at the same place.
+def model_bytes(model):
+    sizes = {(t.shape, t.dtype): t.numel() * t.element_size() for t in model.state_dict().values()}
+    return sum(sizes.values())
+
+
 ### MUTANT by_value: Equal numbers are not shared memory; two tensors are one only where they begin at the same place.
 def model_bytes(model):
     kept = []
@@ -69,6 +75,10 @@ def model_bytes(model):
 
 ### MUTANT float_returned: A float came back; bytes are counted in an int.
 def model_bytes(model):
-    bytes_at = {t.data_ptr(): t.numel() * torch.finfo(t.dtype).bits / 8 if t.is_floating_point()
-                else t.numel() * t.element_size() for t in model.state_dict().values()}
+    bytes_at = {
+        t.data_ptr(): t.numel() * torch.finfo(t.dtype).bits / 8
+        if t.is_floating_point()
+        else t.numel() * t.element_size()
+        for t in model.state_dict().values()
+    }
     return sum(bytes_at.values())

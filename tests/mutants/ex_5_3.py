@@ -182,7 +182,7 @@ class QuantizedLinear(nn.Module):
         return F.linear(x.float(), weight, None if self.bias is None else self.bias.float())
 
 
-### MUTANT no_gradient: forward stands under no_grad, so nothing below this layer can be trained; only the weight needs no gradient.
+### MUTANT no_gradient: No gradient reaches x, so nothing below this layer can be trained: no_grad or detach stands around too much.
 class QuantizedLinear(nn.Module):
     def __init__(self, q, bias):
         super().__init__()

@@ -166,10 +166,7 @@ def save_compressed(model, path) -> None:
 ### MUTANT path_left_in: The folder of the model and the library's version stayed in the configuration; leave the three keys out.
 def save_compressed(model, path) -> None:
     bake_masks(model)
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-    }
+    config = {key: value for key, value in model.config.to_diff_dict().items()}
     tensors = stored_tensors(model)
     header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
     header["sha256"] = checksum(header, tensors)
