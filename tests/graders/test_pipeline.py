@@ -424,7 +424,7 @@ def test_5_5_records_are_written_all_or_nothing(llama, out, monkeypatch):
     monkeypatch.setattr(os, "replace", watched(os.replace))
     monkeypatch.setattr(os, "rename", watched(os.rename))
     run(llama, [("a", same)], out)
-    rule = "a record is written under a temporary name and renamed, as write_json does: a kill leaves no half of one"
+    rule = "a record is written under a temporary name and renamed (write_json): a kill leaves no half of one"
     was_renamed = "1-a.json" in renamed
     assert was_renamed, rule
 
