@@ -25,7 +25,7 @@ def shown(value: object, digits: int = 4) -> str:
         return repr(value.name)  # its folder differs from run to run
     if isinstance(value, type):
         return value.__name__
-    if isinstance(value, torch.nn.Module):
+    if isinstance(value, torch.nn.Module | torch.optim.Optimizer):
         return type(value).__name__
     if isinstance(value, torch.dtype):
         return str(value).removeprefix("torch.")

@@ -36,7 +36,7 @@ def sentence(
     write; `compared` is the last comparison that pytest asked about.
     """
     first = first_line(error)
-    if isinstance(error, NotImplementedError):
+    if is_left_in(error):
         return unfinished(first, place, names)
     if none := calls.returned_none():
         return f"{' and '.join(none)} returned None: is a `return` missing?"
@@ -65,6 +65,16 @@ def told(rule: str, evidence: str, call: str, names: list[str]) -> str:
 def ended(text: str) -> str:
     """With a period, unless it ends in code or in a mark of its own."""
     return text if text.endswith((".", "!", "?", "`")) else f"{text}."
+
+
+def is_left_in(error: BaseException) -> bool:
+    """Whether it comes from the line of a stub: torch raises NotImplementedError too, with other words."""
+    return isinstance(error, NotImplementedError) and re.match(r"Exercise |$", str(error)) is not None
+
+
+def is_slip(error: BaseException) -> bool:
+    """Whether it is about a name that is not defined, an import, or a line that is still to be written."""
+    return isinstance(error, NameError | ImportError | SyntaxError) or is_left_in(error)
 
 
 def unfinished(first: str, place: str, names: list[str]) -> str:

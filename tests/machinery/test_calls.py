@@ -9,16 +9,17 @@ import torch
 from minicompress.grading.calls import watch
 
 SOURCE = """
-def double(x) -> int: return inner(x) * 2
+def double(x): return inner(x) * 2
 def inner(x): return x
-def nothing(x) -> int: x + 1
-def meant(x) -> None: x + 1
+def nothing(x): x + 1
+def meant(x): x + 1
 def both(x): return {"mask": x > 0, "count": 7}
 def broken(x): raise KeyError(x)
 NUMBER = 3
 class Layer: pass
 """
-NAMES = ["double", "inner", "nothing", "meant", "both", "broken", "NUMBER", "Layer"]
+NAMES = dict.fromkeys(["double", "inner", "nothing", "meant", "both", "broken", "NUMBER", "Layer"], True)
+NAMES["meant"] = False
 
 
 def watched():
