@@ -107,7 +107,8 @@ def is_quantized(module: nn.Module) -> bool:
 def to_fp16(name: str, tensor: torch.Tensor) -> torch.Tensor:
     """Round to fp16. ValueError: an integer tensor, a number beyond fp16's largest."""
     if not tensor.is_floating_point():
-        raise ValueError(f"{name} is {tensor.dtype}: only floats and quantized layers can be stored")
+        only = "only floats and quantized layers can be stored (masks are baked in first)"
+        raise ValueError(f"{name} is {tensor.dtype}: {only}")
     if tensor.abs().max() > torch.finfo(torch.float16).max:
         raise ValueError(f"{name} holds {tensor.abs().max().item():g}, beyond fp16's largest number, 65504")
     return tensor.half()
@@ -145,13 +146,15 @@ def predicted_bytes(model: nn.Module) -> int:
 
 
 def save_compressed(model: nn.Module, path: str | Path) -> None:
-    """Write the model to one safetensors file, all or nothing. Masks are baked in first (the model is
-    modified in that).
+    """Write the model to one safetensors file. Masks are baked in first (the model is modified in that).
+
+    All or nothing: the file is written under a temporary name beside `path` and renamed over it
+    (`atomic_write` does both). A save that fails leaves the old file as it was, and no other.
 
     The same model gives the same bytes. One metadata entry, "minicompress", holds sorted JSON with the keys
     format (`FORMAT`), config (`model.config.to_diff_dict()`, what differs from the defaults, without the keys
     transformers_version, dtype and _name_or_path), manifest (`manifest_of`) and sha256, the `checksum` of the
-    other three and the tensors. ValueError: as in `storage_plan`.
+    other three and the tensors; the tensors are `stored_tensors`. ValueError: as in `storage_plan`.
     """
     raise NotImplementedError("Exercise 5.4 save_compressed")
 
@@ -355,8 +358,10 @@ def compress(
     The first record is the teacher, saved in fp16. Each stage gets the *reloaded* model of the stage before
     (the first a copy of `student`), so a record describes exactly what its file holds. Stage number 1,
     "pruned", leaves `out/1-pruned.safetensors` and its record `out/1-pruned.json`. A stage that left both is
-    not run again, whatever produced them: give another folder, or empty it, for a fresh start. `out` is made
-    where it is missing, with its parents.
+    not run again, whatever produced them: give another folder, or empty it, for a fresh start. The stage
+    after it gets what its file holds. A record is written after its file, and like it all or nothing
+    (`write_json`). `out` is made where it is missing, with its parents. The student is not modified, and the
+    teacher only in that masks are baked in.
 
     A record is what `measure` returns (name, artefact, which is a file name in `out`, parameters, nonzeros,
     tensor_bytes_predicted, tensor_bytes_measured, manifest_bytes, header_bytes, file_bytes, and whatever

@@ -27,8 +27,9 @@ def quantize_symmetric(weight: torch.Tensor, bits: int = 8, group_size: int | No
 
     There is one scale a row, or a group of neighbours in it. scale = absmax / q, values = round(weight /
     scale), half to even. Example: row [7, 2.5, 0.5, -4.5] at 4 bits has scale 1 and values [7, 2, 0, -4]:
-    each half goes to its even neighbour. An all-zero row or group gets scale 1. The error of each weight is
-    at most scale / 2.
+    each half goes to its even neighbour. A row or group of zeros gets scale 1, one of tiny weights its own
+    tiny scale. The error of each weight is at most scale / 2. The weight is not changed, and the scale
+    requires no gradient.
 
     weight: [out, in], floating point; computed in fp32. ValueError: bits outside 2..8, a group_size that does
     not divide `in`, a weight that is not a matrix, NaN or infinity, or an integer tensor.
@@ -53,7 +54,8 @@ def pack_int4(values: torch.Tensor) -> torch.Tensor:
 
     Example: [-8, 7, 0] becomes the nibbles 0, 15, 8 and a padding 0: bytes [0xF0, 0x08] = [240, 8].
 
-    values: integer [..., columns]. Returns uint8 [..., ceil(columns / 2)]. ValueError: a value outside -8..7.
+    values: integer [..., columns], not changed. Returns uint8 [..., ceil(columns / 2)]. ValueError: a value
+    outside -8..7.
     """
     if values.is_floating_point() or (values.numel() and (values.min() < -8 or values.max() > 7)):
         got = f"{values.dtype} {values.min().item()}..{values.max().item()}"
@@ -62,7 +64,7 @@ def pack_int4(values: torch.Tensor) -> torch.Tensor:
 
 
 def unpack_int4(packed: torch.Tensor, columns: int) -> torch.Tensor:
-    """Undo `pack_int4`: int8 [..., columns].
+    """Undo `pack_int4`: int8 [..., columns]. `packed` is not changed.
 
     ValueError: packed is not uint8, or `columns` does not fit its last dimension.
     """
@@ -74,10 +76,10 @@ def unpack_int4(packed: torch.Tensor, columns: int) -> torch.Tensor:
 
 
 class QuantizedLinear(nn.Module):
-    """A Linear layer that holds integers: y = x (values * scale)^T + bias, in fp32 outside autocast.
+    """A Linear layer that holds integers: y = x (values * scale)^T + bias, in fp32.
 
-    Buffers: values int8 [out, in], scale fp32 [out, groups], bias fp32 [out] or None. Make one with
-    `from_linear`.
+    Buffers: values int8 [out, in], scale fp32 [out, groups], bias fp32 [out] or None; no parameters. Make one
+    with `from_linear`. Autocast may round the product, as it does in every Linear: no guard is asked for.
     """
 
     def __init__(self, q: QuantizedTensor, bias: torch.Tensor | None):
@@ -92,14 +94,18 @@ class QuantizedLinear(nn.Module):
     def from_linear(
         cls, linear: nn.Linear, bits: int = 8, group_size: int | None = None
     ) -> "QuantizedLinear":
-        """Quantize a Linear's weight with `quantize_symmetric`; the bias stays fp32.
+        """Quantize a Linear's weight with `quantize_symmetric`; keep a copy of its bias, if it has one.
 
-        The Linear is not modified.
+        The copy is fp32 and requires no gradient. The Linear is not modified.
         """
         raise NotImplementedError("Exercise 5.3 QuantizedLinear")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x: [..., in] -> fp32 [..., out]."""
+        """x: [..., in], any floating type -> fp32 [..., out].
+
+        The weight is dequantized anew at each call: the buffers may hold other integers by now. x gets its
+        gradient.
+        """
         raise NotImplementedError("Exercise 5.3 QuantizedLinear")
 
 

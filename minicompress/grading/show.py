@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from pathlib import Path
 
 import torch
 
@@ -20,6 +21,8 @@ def shown(value: object, digits: int = 4) -> str:
         return f"{value:.{digits}g}"
     if hasattr(value, "expected") and type(value).__module__.startswith("_pytest"):  # pytest.approx
         return shown(value.expected, digits)
+    if isinstance(value, Path):
+        return repr(value.name)  # its folder differs from run to run
     if isinstance(value, type):
         return value.__name__
     if isinstance(value, torch.nn.Module | torch.optim.Optimizer):

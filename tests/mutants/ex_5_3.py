@@ -182,7 +182,7 @@ class QuantizedLinear(nn.Module):
         return F.linear(x.float(), weight, None if self.bias is None else self.bias.float())
 
 
-### MUTANT no_gradient: forward stands under no_grad, so nothing below this layer can be trained; only the weight needs no gradient.
+### MUTANT no_gradient: No gradient reaches x, so nothing below this layer can be trained: no_grad or detach stands around too much.
 class QuantizedLinear(nn.Module):
     def __init__(self, q, bias):
         super().__init__()
@@ -201,3 +201,206 @@ class QuantizedLinear(nn.Module):
         with torch.no_grad():
             weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
             return F.linear(x.float(), weight, self.bias)
+
+
+### MUTANT bias_with_gradient: The bias still hangs on the Linear's graph; detach it.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), weight, self.bias)
+
+
+### MUTANT bias_needs_to_be_there: linear.bias is None in a Linear without bias; ask for that first.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), weight, self.bias)
+
+
+### MUTANT group_size_dropped: group_size was not handed on, so every row has one scale.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), weight, self.bias)
+
+
+### MUTANT bits_dropped: bits was not handed on, so every layer has 8.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, group_size=group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), weight, self.bias)
+
+
+### MUTANT bias_scaled: The bias was multiplied by the scale; it was never quantized, so add it as it is.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        y = F.linear(x.float(), weight)
+        return y if self.bias is None else y + self.bias * self.scale[:, 0]
+
+
+### MUTANT bias_not_added: forward left the bias out; add it to the product.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), weight)
+
+
+### MUTANT not_transposed: x was multiplied by the weight [out, in] itself; y = x W^T, as F.linear does.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        y = x.float() @ weight
+        return y if self.bias is None else y + self.bias
+
+
+### MUTANT integers_unscaled: The integers were used as the weight; dequantize multiplies them by their scales first.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = self.values.float()
+        return F.linear(x.float(), weight, self.bias)
+
+
+### MUTANT bias_a_parameter: The bias became a parameter that an optimizer would train; keep it as a buffer.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.bias = None if bias is None else nn.Parameter(bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), weight, self.bias)
+
+
+### MUTANT linear_to_float: linear.float() converts the caller's own layer; convert its numbers instead.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def from_linear(cls, linear, bits=8, group_size=None):
+        linear.float()
+        bias = None if linear.bias is None else linear.bias.detach().float().clone()
+        return cls(quantize_symmetric(linear.weight, bits, group_size), bias)
+
+    def forward(self, x):
+        weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return F.linear(x.float(), weight, self.bias)

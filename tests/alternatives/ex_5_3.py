@@ -1,0 +1,49 @@
+"""Right answers in other styles to exercise 5.3, QuantizedLinear."""
+
+
+### ALTERNATIVE matmul: A product with the transposed weight, the bias added after it, the state in a loop.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        for name, tensor in (("values", q.values), ("scale", q.scale), ("bias", bias)):
+            self.register_buffer(name, tensor)
+
+    @staticmethod
+    def from_linear(linear, bits=8, group_size=None):
+        bias = linear.bias
+        if bias is not None:
+            bias = bias.data.to(torch.float32, copy=True)
+        return QuantizedLinear(quantize_symmetric(linear.weight.data, bits, group_size), bias)
+
+    def forward(self, x):
+        w = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        y = x.to(torch.float32) @ w.T
+        if self.bias is not None:
+            y = y + self.bias
+        return y
+
+
+### ALTERNATIVE scales_outputs: The integers multiply the groups of x, and the scales what comes out, in float64.
+class QuantizedLinear(nn.Module):
+    def __init__(self, q, bias):
+        super().__init__()
+        self.out_features, self.in_features = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    @torch.no_grad()
+    def from_linear(cls, linear, bits=8, group_size=None):
+        q = quantize_symmetric(linear.weight, bits=bits, group_size=group_size)
+        return cls(q, linear.bias.float().clone() if linear.bias is not None else None)
+
+    def forward(self, x):
+        groups = self.scale.shape[1]
+        parts = x.double().unflatten(-1, (groups, -1))
+        integers = self.values.double().unflatten(1, (groups, -1))
+        y = torch.einsum("...gs,ogs,og->...o", parts, integers, self.scale.double())
+        return (y if self.bias is None else y + self.bias).float()
