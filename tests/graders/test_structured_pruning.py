@@ -154,6 +154,7 @@ def batches(tokens):
 
 def test_2_1_one_number_for_each_row(device):
     result = channel_importance(torch.tensor([[3.0, 4, 0], [0, 0, -2]], device=device))
+    assert isinstance(result, torch.Tensor), "the result is a tensor"
     expect_equal(list(result.shape), [2], "one number for each output channel, and these are the rows")
 
 
@@ -375,7 +376,9 @@ def test_2_3_int_of_ratio_times_channels_go(device):
     """0.6 * 3 = 1.8: one goes."""
     pruned = prune_conv_chain(one_by_one([[3.0], [-1], [2]], device), 0.6)
     expect_equal(
-        pruned[0].out_channels, 2, "a convolution loses int(ratio * channels) channels, rounded down"
+        pruned[0].out_channels,
+        2,
+        "a convolution that another layer reads loses int(ratio * channels) channels, rounded down",
     )
 
 
@@ -417,9 +420,9 @@ def test_2_3_equal_channels_go_from_the_lowest_index(device):
 
 
 def test_2_3_norms_are_l2_norms(device):
-    """(3, 4) has the L2 norm 5 and the L1 norm 7, (6, 0) has 6 and 6."""
-    pruned = prune_conv_chain(one_by_one([[3.0, 4], [6, 0]], device), 0.5)
-    expect_equal(kept(pruned), [1], "channels are ranked by `channel_importance`, the L2 norm")
+    """The L2 norms are 5, 6 and 5.4: channel 0 goes. By the L1 norm 1 would go, by the largest entry 2."""
+    pruned = prune_conv_chain(one_by_one([[3.0, 4], [6, 0], [3.8, 3.8]], device), 0.34)
+    expect_equal(kept(pruned), [1, 2], "channels are ranked by `channel_importance`, the L2 norm")
 
 
 def test_2_3_norms_are_those_of_the_model_as_it_is_given(device):
@@ -563,23 +566,23 @@ class GatedMLP(nn.Module):
 
 
 def gated_mlp(device, dtype=torch.float32):
-    """Three neurons, two features."""
-    mlp = GatedMLP(2, 3)
+    """Three neurons, three features."""
+    mlp = GatedMLP(3, 3)
     for layer in mlp.children():
         numbered(layer)
     return mlp.to(device, dtype)
 
 
 def test_2_4_a_gated_mlp_by_hand(device):
-    """gate_proj and up_proj are [[1, 2], [3, 4], [5, 6]] with biases [1, 2, 3]."""
+    """Every weight is [[1, 2, 3], [4, 5, 6], [7, 8, 9]], every bias [1, 2, 3]."""
     mlp = gated_mlp(device)
     prune_mlp_neurons(mlp, torch.tensor([0, 2], device=device))
     rule = "the given MLP itself shrinks: up_proj's rows in `keep`, which write the neurons, stay"
-    expect_equal(mlp.up_proj.weight, [[1, 2], [5, 6]], rule)
+    expect_equal(mlp.up_proj.weight, [[1, 2, 3], [7, 8, 9]], rule)
     rule = "gate_proj writes the neurons, too: its rows in `keep` stay"
-    expect_equal(mlp.gate_proj.weight, [[1, 2], [5, 6]], rule)
+    expect_equal(mlp.gate_proj.weight, [[1, 2, 3], [7, 8, 9]], rule)
     rule = "down_proj reads the neurons: its columns in `keep` stay"
-    expect_equal(mlp.down_proj.weight, [[1, 3], [4, 6]], rule)
+    expect_equal(mlp.down_proj.weight, [[1, 3], [4, 6], [7, 9]], rule)
 
 
 def test_2_4_biases_shrink_with_their_rows(device):
@@ -587,7 +590,7 @@ def test_2_4_biases_shrink_with_their_rows(device):
     prune_mlp_neurons(mlp, torch.tensor([0, 2], device=device))
     rule = "a bias has one entry for each output, and it goes with its row"
     expect_equal([mlp.gate_proj.bias.tolist(), mlp.up_proj.bias.tolist()], [[1, 3], [1, 3]], rule)
-    expect_equal(mlp.down_proj.bias, [1, 2], "down_proj's bias belongs to its outputs, which stay")
+    expect_equal(mlp.down_proj.bias, [1, 2, 3], "down_proj's bias belongs to its outputs, which stay")
 
 
 def test_2_4_the_layers_remember_their_sizes(device):
@@ -637,13 +640,13 @@ def test_2_4_refuses_another_kind_of_mlp():
 def test_2_4_gpt2s_mlp_by_hand(device):
     """c_fc, [in, out], writes three neurons, and c_proj reads them."""
     mlp = nn.Module()
-    mlp.c_fc, mlp.c_proj = conv1d(3, 2, device), conv1d(2, 3, device)
+    mlp.c_fc, mlp.c_proj = conv1d(3, 3, device), conv1d(3, 3, device)
     prune_mlp_neurons(mlp, torch.tensor([0, 2], device=device))
     rule = "c_fc writes the neurons of GPT-2: columns, since Conv1D's weight is [in, out]"
-    expect_equal(mlp.c_fc.weight, [[1, 3], [4, 6]], rule)
+    expect_equal(mlp.c_fc.weight, [[1, 3], [4, 6], [7, 9]], rule)
     expect_equal(mlp.c_fc.bias, [1, 3], "c_fc's bias has one entry for each neuron")
-    expect_equal(mlp.c_proj.weight, [[1, 2], [5, 6]], "c_proj reads the neurons of GPT-2, and loses rows")
-    expect_equal(mlp.c_proj.bias, [1, 2], "c_proj's bias belongs to its outputs, which stay")
+    expect_equal(mlp.c_proj.weight, [[1, 2, 3], [7, 8, 9]], "c_proj reads GPT-2's neurons, and loses rows")
+    expect_equal(mlp.c_proj.bias, [1, 2, 3], "c_proj's bias belongs to its outputs, which stay")
 
 
 # ------------------------------------------------------------ 2.5

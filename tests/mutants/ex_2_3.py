@@ -705,3 +705,72 @@ def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
             smaller = prune_output_channels(smaller, keep)
         set_submodule(pruned, name, smaller)
     return pruned.requires_grad_(False)
+
+
+### MUTANT largest_entry: Channels were ranked by their largest entry; `channel_importance` gives the L2 norm.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = layer.weight.detach().flatten(1).abs().amax(1).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT last_convolution_whole: The last convolution kept its channels although a Linear reads them; only what nothing reads is the output.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if (
+            isinstance(layer, nn.Conv2d)
+            and layer is not [each for _, each in layers if isinstance(each, nn.Conv2d)][-1]
+        ):
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
