@@ -15,8 +15,9 @@ test: .venv/ready
 	$(TESTING)
 	$(TESTING) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
 
+# CHAPTER=01 opens that chapter, otherwise the first with something unsolved; OPTIONS go to JupyterLab.
 lab: .venv/ready
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/minicompress lab $(if $(CHAPTER),--chapter $(CHAPTER)) $(OPTIONS)
 
 bench: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks bench

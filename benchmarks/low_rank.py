@@ -35,6 +35,7 @@ from benchmarks.lessons import (
 from minicompress import distillation, low_rank, metrics
 from minicompress.lab import corpus
 from minicompress.lab.calibration import input_covariances
+from minicompress.lab.factors import randomized_decompose
 from minicompress.lab.machine import hardware
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import layer_kind, linear_layers, parameter_count
@@ -331,7 +332,7 @@ def randomized_rows(weight: torch.Tensor, rank: int, full: float) -> dict:
     """Time over the full decomposition's, and error over the best, for three settings."""
     best, rows = torch.linalg.svdvals(weight)[rank:].norm().item(), []
     for oversampling, iterations, repeats in ((0, 0, 1), (64, 1, 1), (64, 3, 3)):
-        work = partial(low_rank.randomized_decompose, weight, rank, oversampling, iterations)
+        work = partial(randomized_decompose, weight, rank, oversampling, iterations)
         seconds = statistics.median(cpu_seconds(work) for _ in range(repeats))
         rows.append({
             "oversampling": oversampling,

@@ -1,5 +1,5 @@
-"""The command line: `minicompress list`, `check`, `hint`, `progress`, `reveal`; `run`, `complete`, `measure`,
-`corpus`.
+"""The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`; `run`, `complete`,
+`measure`, `corpus`.
 """
 
 import io
@@ -132,15 +132,16 @@ def check(
     device: Annotated[str, typer.Option(help="Run the graders on this device: cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option(help="Seed of the random inputs.")] = 0,
 ) -> None:
-    """Check your saved work on an EXERCISE, say 1.1. The exit code is 0 when it is solved, else 1."""
+    """Check your saved work on an EXERCISE, say 1.1 or magnitude_mask.
+
+    The exit code is 0 when it is solved, else 1.
+    """
     from rich.console import Console
 
     from minicompress.grading import checking, course
 
     try:
-        report = checking.examine(
-            course.exercise(exercise), None, device, seed, again="run this command again"
-        )
+        report = checking.answer(course.exercise(exercise), device, seed, again="run this command again")
     except checking.Unsolved as nothing_yet:
         Console().print(str(nothing_yet), markup=False)
         raise typer.Exit(1) from None
@@ -178,6 +179,23 @@ def list_exercises() -> None:
     from minicompress.grading import guide
 
     guide.list_exercises()
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(
+    context: typer.Context,
+    chapter: Annotated[
+        str | None, typer.Option(help="00 to 05. Default: the first with something unsolved.")
+    ] = None,
+) -> None:
+    """Open JupyterLab: the chapter's notebook on the left, the module to write on the right.
+
+    Other options go to JupyterLab, say --no-browser.
+    """
+    from minicompress.grading import workspace
+
+    wanted = workspace.chapter_named(chapter) if chapter else workspace.first_unsolved()
+    workspace.start(wanted, context.args)
 
 
 def quiet_transformers() -> None:

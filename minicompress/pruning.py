@@ -26,11 +26,11 @@ def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.Tensor:
     """Mask the smallest magnitudes: exactly round(sparsity * numel) entries are False, which means pruned.
 
     Example: weight [[1, -4], [3, 2]] at sparsity 0.5 prunes 1 and 2: mask [[False, True], [True, False]]. The
-    count is exact by rank, so ties do not change it: among equal magnitudes the lowest flat index goes first.
-    Source: Han et al. 2015, arXiv 1506.02626.
+    count is exact by rank, so ties do not change it: among equal magnitudes the lowest flat index (row-major)
+    goes first. `round` is Python's: 2.5 gives 2. Source: Han et al. 2015, arXiv 1506.02626.
 
-    weight: any shape, floating point. Returns bool, the same shape, on the weight's device.
-    ValueError: sparsity outside [0, 1], NaN weights, an integer tensor.
+    weight: any shape, floating point; not changed. Returns bool, the same shape, on the weight's device.
+    ValueError: sparsity outside [0, 1] (the message names it), NaN weights, an integer tensor.
     """
     check_weight(weight)
     check_sparsity(sparsity)
@@ -56,10 +56,10 @@ def apply_mask(module: nn.Module, mask: torch.Tensor) -> None:
 
     The optimizer may have been made before or after. Use `torch.nn.utils.parametrize` with the `Mask` above.
     A second call ANDs the new mask into the buffer of the `Mask` that is already there (no second one is
-    stacked on it): masks only grow. `bake_masks` ends it.
+    stacked on it): the zeros only grow. Other parametrizations of the weight stay. `bake_masks` ends it.
 
-    mask: bool, the shape of module.weight. ValueError: another shape or dtype, or a weight that is tied
-    (shared with another module, which would go on using the unmasked values).
+    mask: bool, the shape of module.weight; it is not changed. ValueError: another shape or dtype (the message
+    names it), or a weight that is tied (shared with another module, which would go on without the mask).
     """
     weight = module.weight
     if mask.dtype != torch.bool or mask.shape != weight.shape:
@@ -68,10 +68,11 @@ def apply_mask(module: nn.Module, mask: torch.Tensor) -> None:
 
 
 def bake_masks(model: nn.Module) -> None:
-    """Turn masked weights back into plain parameters with zeros in them, in place.
+    """Turn the masked weights of all modules back into plain parameters with zeros in them, in place.
 
-    Everything that saves a model calls this first: the names of a parametrized weight mean nothing to a
-    loader.
+    The parameters stay the same objects, so an optimizer made before goes on with them. A weight that has no
+    `Mask` keeps its parametrizations. Everything that saves a model calls this first: the names of a
+    parametrized weight mean nothing to a loader.
     """
     raise NotImplementedError("Exercise 1.2 bake_masks")
 
@@ -80,11 +81,12 @@ def global_magnitude_masks(weights: Mapping[str, torch.Tensor], sparsity: float)
     """Mask the smallest magnitudes of all weights together: by one ranking, so some layers lose more.
 
     Exactly round(sparsity * total) entries are False; among equal magnitudes the first weight of the mapping
-    goes first, then the lowest flat index. Example: {"a": [1, 4], "b": [2, 3]} at 0.5 gives {"a": [F, T],
-    "b": [F, T]}.
+    goes first, then the lowest flat index (row-major). Example: {"a": [1, -2], "b": [-30, 40]} at 0.5 gives
+    {"a": [False, False], "b": [True, True]}.
 
-    weights: name -> any shape, floating point. Returns name -> bool mask, the same shapes and devices.
-    ValueError: no weight, sparsity outside [0, 1], NaN weights, an integer tensor.
+    weights: name -> any shape, floating point; they are not changed. Returns name -> bool mask, the same
+    shapes and devices.
+    ValueError: no weight, sparsity outside [0, 1] (the message names it), NaN weights, an integer tensor.
     """
     if not weights:
         raise ValueError("weights is empty: there is nothing to rank")
@@ -102,7 +104,8 @@ def sparsity_schedule(step: int, steps: int, final: float, kind: str = "linear")
     to 0.8 gives 0.4 and 0.7. Divide first: adding up increments, or final * step / steps, ends a rounding
     error beside `final`.
 
-    ValueError: steps < 1, step outside 0..steps, final outside [0, 1], an unknown kind.
+    ValueError that names the bad value: steps < 1, step outside 0..steps, final outside [0, 1], an unknown
+    kind.
     """
     check_sparsity(final)
     if steps < 1 or not 0 <= step <= steps:
@@ -121,13 +124,15 @@ def iterative_pruning(
 ) -> list[dict]:
     """Prune a little, fine-tune, evaluate, and again, until `final` of all prunable weights are zero.
 
-    The model is changed in place. Step k of 1..steps masks its Linear layers by one global ranking to the
-    linear schedule's sparsity, calls `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so
-    it ranks lowest and stays pruned: masks only grow. They stay on the model; `bake_masks` ends them. Source:
-    Han et al. 2015, arXiv 1506.02626, section 3.
+    The model is changed in place. Step k of 1..steps ranks the weights of its `linear_layers`, as they are by
+    then, in one global ranking, and masks them to the linear schedule's sparsity. Then it calls
+    `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so it ranks lowest and stays pruned.
+    The masks are still on the model when this returns: the caller bakes them.
+    Source: Han et al. 2015, arXiv 1506.02626, section 3.
 
     Returns one record a step: {"step": int, "sparsity": float, "score": what evaluate returned}.
-    ValueError: steps < 1, final outside [0, 1], a model with no Linear layer in its blocks.
+    ValueError: steps < 1 and final outside [0, 1] (the message names the value), a model with no Linear layer
+    in its blocks.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
@@ -138,13 +143,14 @@ def iterative_pruning(
 def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
     """Keep exactly the `n` highest scores of every `m` neighbours along the last dimension.
 
-    Example: scores [0.1, 0.5, 0.2, 0.8] with 2:4 keep 0.5 and 0.8. For a Linear weight [out, in] the last
-    dimension is the input, which is what sparse tensor cores expect. Beware: some libraries' N counts the
-    pruned ones.
-    Source: Mishra et al. 2021, arXiv 2104.08378.
+    Example: scores [0.1, 0.5, 0.2, 0.8] with 2:4 keep 0.5 and 0.8. Of equal scores the lowest index is pruned
+    first. For a Linear weight [out, in] the last dimension is the input, which is what sparse tensor cores
+    expect. Beware: some libraries' N counts the pruned ones. Source: Mishra et al. 2021, arXiv 2104.08378.
 
-    scores: [..., columns], floating point (pass |weight| for magnitude). Returns bool, the same shape.
-    ValueError: columns not divisible by m, n outside 1..m, NaN scores, an integer tensor.
+    scores: [..., columns], floating point (pass |weight| for magnitude); they are not changed. Returns bool,
+    True = kept, the same shape and device.
+    ValueError: columns not divisible by m, n outside 1..m (the message names columns or n), NaN scores, an
+    integer tensor.
     """
     check_weight(scores, "scores")
     check_pattern(n, m, scores.shape[-1])
@@ -154,7 +160,10 @@ def nm_mask(scores: torch.Tensor, n: int = 2, m: int = 4) -> torch.Tensor:
 def to_coo(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Store non-zeros with their coordinates, in row-major order: (indices int64 [ndim, nnz], values [nnz]).
 
-    Example: [[0, 5], [7, 0]] gives indices [[0, 1], [1, 0]] (rows, then columns) and values [5, 7].
+    Example: [[0, 5], [7, 0]] gives indices [[0, 1], [1, 0]] (rows, then columns) and values [5, 7]. The
+    values keep the weight's dtype.
+
+    weight: any shape, any strides.
     """
     raise NotImplementedError("Exercise 1.7 to_coo")
 
@@ -180,6 +189,9 @@ def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     Bit i of byte b, counted from the least significant, says whether entry 8b + i is kept; missing ones are
     0.
     Example: [5, 0, 0, 7, 0, 0, 0, 0, 3] gives bits [0b00001001, 0b00000001] = [9, 1] and values [5, 7, 3].
+    The values keep the weight's dtype.
+
+    weight: any shape, any strides.
     """
     raise NotImplementedError("Exercise 1.7 to_bitmask")
 
@@ -187,8 +199,8 @@ def to_bitmask(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def from_bitmask(bits: torch.Tensor, values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     """Undo `to_bitmask`: a dense tensor of `shape`, of the values' dtype and device.
 
-    ValueError: bits that are not uint8 [ceil(numel/8)], or whose number of ones is not the number of values
-    (name both).
+    ValueError: bits that are not uint8 [ceil(numel/8)], or whose number of ones is not the number of values:
+    this message names both numbers.
     """
     numel = math.prod(shape)
     size = math.ceil(numel / 8)
@@ -199,7 +211,7 @@ def from_bitmask(bits: torch.Tensor, values: torch.Tensor, shape: Sequence[int])
 
 
 def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str) -> int:
-    """Predict the bytes of a pruned tensor: its kept values at `bits` each, and where they belong.
+    """Predict the bytes of a pruned tensor, an int: its kept values at `bits` each, and where they belong.
 
     nnz = numel - round(sparsity * numel); the values take ceil(nnz * bits / 8) bytes. Beside them: "coo" one
     int64 a dimension and value (16 nnz for a matrix); "csr" an int64 column a value and rows + 1 int64
@@ -208,7 +220,8 @@ def storage_bytes(shape: Sequence[int], sparsity: float, bits: int, format: str)
     bitmask 36.
 
     ValueError: an unknown format, csr for anything but a matrix, 2:4 with a sparsity other than 0.5 or a last
-    dimension not divisible by 4, sparsity outside [0, 1], bits outside 1..64.
+    dimension not divisible by 4, sparsity outside [0, 1], bits outside 1..64. The message names the
+    bad value.
     """
     check_sparsity(sparsity)
     check_bits(bits, 1, 64)
@@ -226,8 +239,9 @@ def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.T
     """Return how loud each input of each prunable layer is: name -> L2 norm over all tokens, fp32 [in].
 
     norm_j = sqrt( sum over tokens of x_j^2 ): not the mean of x_j, whose signs cancel. Padding does not
-    count, neither here nor inside the model. The sums are fp32 whatever the model's dtype. The model is run
-    in eval mode without gradients and left as it was.
+    count, neither here nor inside the model. Squares and sums are fp32 (or finer) whatever the model's dtype.
+    The model is run in eval mode without gradients. Afterwards each of its modules has its own mode again,
+    and no hook is left.
 
     `layer_inputs(model, batches)` runs it: an iterator over (name, x), x being the layer's input for one
     batch, [tokens, in] in the model's dtype, without padding.
@@ -248,12 +262,13 @@ def wanda_mask(
 ) -> torch.Tensor:
     """Mask by |weight| * input norm, compared within each output row.
 
-    int(in_features * sparsity) entries go in every row. A small weight on a loud input can matter more than a
-    large one on a silent input. With `pattern=(n, m)`, n of every m neighbouring inputs are kept instead.
+    int(in_features * sparsity) entries go in every row, among equal scores the lowest index first. A small
+    weight on a loud input can matter more than a large one on a silent input. With `pattern=(n, m)`, n of
+    every m neighbouring inputs are kept instead. Scores are fp32 (or finer) whatever the weight's dtype.
     Example: weight [[1, -2]] with norms [10, 1] prunes the -2 (10 against 2).
     Source: Sun et al. 2023, arXiv 2306.11695, equation 1 and section 3.
 
-    weight: [out, in], floating point; input_norm: [in]. Returns bool [out, in].
+    weight: [out, in], floating point; input_norm: [in]. Returns bool [out, in], True = kept; changes neither.
     ValueError: sparsity outside [0, 1], or other than 1 - n/m with a pattern; NaN; shapes that do not fit.
     """
     check_weight(weight)
@@ -282,9 +297,10 @@ def wanda_prune(
 ) -> None:
     """Prune every Linear layer inside the blocks with `wanda_mask`, in place, block by block.
 
-    A block is calibrated on what the blocks before it, already pruned, make of the text; one block's inputs
-    are kept at a time. Pruned weights become zeros: `apply_mask(layer, layer.weight != 0)` keeps them zero in
-    fine-tuning.
+    A block is calibrated on what the blocks before it, already pruned, make of the text. The norms of all the
+    layers of one block are taken before the first of them is pruned. Pruned weights become zeros in the
+    layer's own parameter: `apply_mask(layer, layer.weight != 0)` keeps them zero in fine-tuning. Nothing else
+    of the model changes.
 
     `walk_blocks(model, batches)` gives one block after the other: `block.layers`, name -> layer, and
     `block.inputs()`, an iterator like `layer_inputs` over the inputs of these layers. `matrix(layer)` is the
@@ -308,13 +324,18 @@ def sparsegpt_weight(
 ) -> torch.Tensor:
     """Return the weight pruned column by column, the columns to the right making up for the error.
 
-    This is the optimal brain surgeon. With U the upper Cholesky factor of the inverse Hessian, pruning w_j
-    costs w_j^2 / U_jj^2 and moves the rest of its row by -(w_j / U_jj) U_j. Masks are chosen once per block
-    of columns over all its rows, or, with a pattern, at every group of m columns from the weights as updated
-    so far. Inputs that are always zero lose their columns.
+    This is the optimal brain surgeon. First `damping` times the mean of the Hessian's diagonal is added to
+    that diagonal. With U the upper Cholesky factor of the inverse, pruning w_j costs w_j^2 / U_jj^2 and moves
+    the rest of its row by -(w_j / U_jj) U_j. The mask of `block_size` columns (the last block may be
+    narrower) is chosen at the block's first column, by one ranking over all its rows: exactly
+    round(sparsity * entries of the block) go. With `pattern=(n, m)` it is chosen at every group of m columns
+    instead. Either way the costs are those of the weights as updated so far. Inputs that are always zero lose
+    their columns.
+    Example: [[1, 3]] with hessian [[1, 1], [1, 1]] gives [[0, 3 + 1 / 1.01]].
     Source: Frantar & Alistarh 2023, arXiv 2301.00774, section 3 and algorithm 1.
 
-    weight: [out, in]; hessian: [in, in], proportional to the sum of x x^T. Returns fp32 [out, in].
+    weight: [out, in]; hessian: [in, in], proportional to the sum of x x^T. Returns fp32 [out, in] that needs
+    no gradient; changes neither.
     """
     raise NotImplementedError("Exercise 1.11 sparsegpt_weight")
 

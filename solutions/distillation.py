@@ -29,13 +29,15 @@ def distillation_loss(
     """Return alpha * T^2 * KL(teacher_T || student_T) + (1 - alpha) * cross entropy, a mean over tokens.
 
     teacher_T = softmax(teacher_logits / T), likewise the student. T^2 undoes the 1/T^2 by which a softer
-    softmax shrinks the gradients. With labels, both terms average over the positions whose label is not
-    `ignore_index`. Without labels the result is T^2 * KL over all rows given, not scaled by alpha.
-    Source: Hinton et al. 2015, arXiv 1503.02531, section 2.
+    softmax shrinks the gradients. The cross entropy takes the student's plain logits, without T. With labels,
+    both terms average over the positions whose label is not `ignore_index`. Without labels the result is T^2
+    * KL over all rows given, not scaled by alpha. Source: Hinton et al. 2015, arXiv 1503.02531, section 2.
 
-    student_logits, teacher_logits: [..., V], aligned; labels: int64 [...], already shifted by the caller.
-    Returns a scalar, fp32 or better; the teacher receives no gradient.
-    ValueError: shapes that differ, T <= 0, alpha outside [0, 1], or no real label left.
+    student_logits, teacher_logits: [..., V], aligned; labels: int64 [...], already shifted by the caller. No
+    input is changed. Returns a scalar, fp32 or better: half-precision logits are converted before any sum.
+    The teacher receives no gradient.
+    ValueError: logits of different shapes, labels that do not fit them, T <= 0, alpha outside [0, 1], or no
+    real label left.
     """
     check_same_shape(student_logits, teacher_logits)
     if not T > 0:
@@ -70,6 +72,8 @@ def feature_distillation_loss(
 
     loss = mean over (s, t) in layer_map of mean((projection(student_states[s]) - teacher_states[t])^2)
 
+    Each pair counts the same, however wide its states are.
+
     `layer_map` holds pairs of indices into the models' `hidden_states` (0 = embeddings, 1 = first layer,
     ...). A student of 2 layers and a teacher of 4 have 3 and 5 states: [(0, 0), (1, 2), (2, 4)] pairs them at
     equal depth, zip does not. Where the widths differ, `projections` holds one module a pair (a Linear;
@@ -77,9 +81,10 @@ def feature_distillation_loss(
     Romero et al. 2014, arXiv 1412.6550, section 2.2.
 
     States: [..., width], without padding (the caller masks: `state[attention_mask.bool()]`). Returns a
-    scalar, fp32 or better; the teacher receives no gradient.
-    ValueError: no pair, an index that is not there, not one projection a pair, or shapes that differ after
-    projection.
+    scalar, fp32 or better: half-precision states are converted before any sum. The teacher receives no
+    gradient.
+    ValueError: no pair, an index that is not there (negative ones are not), not one projection a pair, or
+    shapes that differ after projection.
     """
     if not layer_map:
         raise ValueError(f"layer_map must pair at least one student state with a teacher's, got {layer_map}")
@@ -106,10 +111,14 @@ def feature_distillation_loss(
 def init_student_from_teacher(teacher: nn.Module, keep_layers: Sequence[int]) -> nn.Module:
     """Return a shallower copy of the teacher, made of the chosen layers in the order given, ready to train.
 
-    Embeddings, final norm and head are copied too; nothing is shared with the teacher, and all parameters
-    require gradients. `num_hidden_layers` and each layer's `layer_idx` are renumbered, so that cached
-    generation works. DistilBERT keeps every other layer (Sanh et al. 2019, arXiv 1910.01108, section 3).
+    Embeddings, final norm and head are copied too. Nothing is shared with the teacher, which stays as it is,
+    and all parameters of the student require gradients, also when the teacher's do not. The student's
+    configuration counts its layers: `num_hidden_layers`, and `layer_types` where there is one (an entry a
+    layer). Each `layer_idx` inside a layer is renumbered, so that cached generation works. DistilBERT keeps
+    every other layer (Sanh et al. 2019, arXiv 1910.01108, section 3).
 
+    teacher: a model of transformers whose layers stand in one ModuleList, whatever its name (`model.layers`
+    of Llama, `transformer.h` of GPT-2).
     ValueError: no layer kept, one kept twice, or an index outside the teacher's layers.
     """
     depth = teacher.config.num_hidden_layers
@@ -143,12 +152,13 @@ def distill(
 ) -> list[float]:
     """Train the student on the teacher's probabilities and the next tokens; return each batch's loss.
 
-    One step a batch. The teacher is frozen: in eval mode, without gradients. The logits at position t are
-    compared with the token at t + 1, and padding (attention_mask 0) is not counted. Both models end in the
-    modes they came in, also after an error.
+    One step a batch. The student learns in training mode. The teacher is frozen: in eval mode, without
+    gradients, and nothing of it is changed. The logits at position t are compared with the token at t + 1,
+    and padding (attention_mask 0) is neither seen nor counted. Afterwards every module of both models has the
+    mode it came in, also after an error.
 
     batches: mappings with `input_ids` int64 [B, L] and optionally `attention_mask` [B, L], on the models'
-    device.
+    device; they are not changed. Returns one float a batch.
     ValueError: no batch, or models with different vocabularies.
     """
     check_vocabularies(student, teacher)
@@ -182,7 +192,10 @@ def on_the_fly_batch(
 
     `teacher` is whoever writes: hand over the student for on-policy distillation (GKD, Agarwal et al. 2023,
     arXiv 2306.13649). Temperature 0 takes the likeliest token each time, another one samples from
-    softmax(logits / temperature). An answer ends with the model's end-of-text token, if it writes one.
+    softmax(logits / temperature), whose tail is not cut off: the model's own `top_k` and `top_p` do not
+    count. An answer ends with the first end mark that the model writes, and
+    `teacher.generation_config.eos_token_id` says which tokens are end marks: one, a list of them, or None.
+    The end mark may be the padding token, too, and may stand inside a prompt, where it ends nothing.
 
     prompts: `input_ids` int64 [B, P] and optionally `attention_mask` [B, P]; shorter prompts are padded on
     the left, because the answer is appended on the right. All results are int64 [B, up to P +
@@ -192,7 +205,8 @@ def on_the_fly_batch(
     Example: prompt [pad, 5, 6], answer [7, end, ...] -> input_ids [5, 6, 7, end, pad...], labels [-100, -100,
     7, end, -100...].
 
-    The writer keeps a key-value cache, works in eval mode without gradients and gets its mode back.
+    The writer keeps a key-value cache and works in eval mode without gradients; afterwards every module of it
+    has its own mode back. The prompts are not changed.
     ValueError: prompts that are not [B, P] with P >= 1 or end with padding, max_new_tokens < 1, temperature <
     0.
     """
@@ -237,8 +251,9 @@ def generalized_jsd(
     Example: P = (1, 0), Q = (0, 1), beta = 1/2: M = (1/2, 1/2) and the result is ln 2.
 
     student_logits, teacher_logits: [..., V], aligned, the caller selects the rows. Returns a scalar, fp32 or
-    better; the teacher receives no gradient. ValueError: shapes that differ (vocabularies must match), no
-    row, or beta outside [0, 1].
+    better: half-precision logits are converted before any sum. It stays finite where a probability underflows
+    to 0. The teacher receives no gradient.
+    ValueError: shapes that differ (vocabularies must match), no row, or beta outside [0, 1].
     """
     check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
@@ -275,12 +290,13 @@ def distill_for_task(
 
     One step a batch. The teacher answers each batch of prompts (greedily, `on_the_fly_batch`); both models
     then read prompt and answer, and the student imitates the teacher's distribution at every token of the
-    answer: T^2 * KL, mean over the answers' tokens. Kim & Rush 2016, arXiv 1606.07947, section 3.2, train on
-    the teacher's sequences; the distributions say more.
+    answer, the end mark included: T^2 * KL, mean over the answers' tokens. Kim & Rush 2016, arXiv 1606.07947,
+    section 3.2, train on the teacher's sequences; the distributions say more.
 
-    prompts: batches as `on_the_fly_batch` takes them, on the models' device. The teacher is frozen; both
-    models end in the modes they came in, also after an error. ValueError: no batch, or models with different
-    vocabularies.
+    prompts: batches as `on_the_fly_batch` takes them, on the models' device. The student learns in training
+    mode. The teacher is frozen: in eval mode, without gradients, and nothing of it is changed. Afterwards
+    every module of both models has the mode it came in, also after an error. Returns one float a batch.
+    ValueError: no batch, or models with different vocabularies.
     """
     check_vocabularies(student, teacher)
     ### BEGIN SOLUTION
@@ -316,11 +332,12 @@ def distilbert_loss(
     states  mean squared error of the hidden states over the real tokens, mean over pairs at equal depth:
             embeddings with embeddings, student state k with teacher state k * (teacher's layers / student's)
     The default weights are the paper's (Sanh et al. 2019, arXiv 1910.01108, and its code); (0.5, 0.5, 0, 0.1)
-    is the article's recipe. A term of weight 0 is not computed.
+    is the article's recipe. A term of weight 0 is not computed: what it alone would need may be missing.
 
     student_out, teacher_out: outputs with `logits` [B, L, V] and, for cosine and states, `hidden_states`: a
-    tuple of layers + 1 tensors [B, L, width]. labels: int64 [B, L]; attention_mask: [B, L]. The teacher
-    receives no gradient.
+    tuple of layers + 1 tensors [B, L, width]. labels: int64 [B, L]; attention_mask: [B, L]. Returns a scalar,
+    fp32 or better: half-precision logits and states are converted before any sum. The teacher receives no
+    gradient.
     ValueError: weights that are not four numbers >= 0, no real token or no label, depths that do not divide
     (for states).
     """

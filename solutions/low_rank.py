@@ -14,23 +14,8 @@ import torch
 from torch import nn
 
 from minicompress.lab.checks import check_finite
+from minicompress.lab.factors import check_matrix, precise
 from minicompress.lab.modules import as_linear, is_conv1d, layer_kind, parameter_count, set_submodule
-
-
-def check_matrix(weight: torch.Tensor, rank: int) -> None:
-    """Refuse what cannot be decomposed: no matrix, no finite numbers, or a rank that it cannot have."""
-    check_finite(weight)
-    if weight.ndim != 2:
-        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
-    rows, columns = weight.shape
-    if rank not in range(1, min(rows, columns) + 1):
-        allowed = f"1..{min(rows, columns)}"
-        raise ValueError(f"the rank of a {rows} x {columns} matrix must lie in {allowed}, got {rank}")
-
-
-def precise(weight: torch.Tensor) -> torch.Tensor:
-    """The same numbers in fp32, or in float64 where they come in float64; without a gradient."""
-    return weight.detach().to(torch.promote_types(weight.dtype, torch.float32))
 
 
 def low_rank_decompose(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -39,11 +24,12 @@ def low_rank_decompose(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, t
     With the singular value decomposition weight = U diag(S) Vh, S in descending order, the first `rank`
     columns of U and rows of Vh stay, each times sqrt(S), so that both factors are equally large. The squared
     error is the sum of the dropped S^2, and no matrix of that rank comes closer (Eckart & Young 1936).
-    Example: [[4, 0], [0, 9]] at rank 1 keeps the 9: U_scaled [[0], [3]], V_scaled [[0, 3]] (or both
-    negative), squared error 16.
+    Example: [[15, 20, 0], [-4, 3, 0]] at rank 1. Its rows are at right angles, so their lengths 25 and 5 are
+    S. The 25 stays: U_scaled [[5], [0]], V_scaled [[3, 4, 0]] (or both negative), squared error 5^2.
 
-    weight: [out, in], floating point. Returns [out, rank] and [rank, in], fp32 (float64 for float64), on the
-    weight's device.
+    weight: [out, in], floating point, not changed. Returns [out, rank] and [rank, in] on the weight's device,
+    computed and returned in fp32 (float64 for a float64 weight), without a gradient. A weight of zeros has
+    factors of zeros.
     ValueError: not a matrix, NaN or infinity, an integer tensor, a rank outside 1..min(out, in).
     """
     check_matrix(weight, rank)
@@ -53,27 +39,6 @@ def low_rank_decompose(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, t
     root = S[:rank].sqrt()
     return U[:, :rank] * root, root[:, None] * Vh[:rank]
     ### END SOLUTION
-
-
-def randomized_decompose(
-    weight: torch.Tensor, rank: int, oversampling: int = 64, iterations: int = 3
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return nearly what `low_rank_decompose` returns, much faster for a large matrix; given.
-
-    `torch.svd_lowrank` looks at the matrix through rank + oversampling random directions, sharpened by power
-    iterations (Halko et al. 2011, arXiv 0909.4061). At 4096 x 4096 and rank 256 that takes a fifteenth of the
-    time, and the error is within 1% of the best (`results/low_rank.json`); the time grows with the rank. The
-    same weight gives the same factors: the random state is fixed inside and left alone outside.
-
-    Shapes, dtypes and errors as in `low_rank_decompose`.
-    """
-    check_matrix(weight, rank)
-    directions = min(rank + oversampling, *weight.shape)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        U, S, V = torch.svd_lowrank(precise(weight), q=directions, niter=iterations)
-    root = S[:rank].sqrt()
-    return U[:, :rank] * root, root[:, None] * V.T[:rank]
 
 
 class LowRankLinear(nn.Module):
@@ -98,8 +63,11 @@ class LowRankLinear(nn.Module):
     ) -> "LowRankLinear":
         """Make the layer x -> x (U_scaled V_scaled)^T + bias of copies of its arguments.
 
+        Example: U_scaled [[1, 2], [3, 4]] and V_scaled [[1, 0], [1, 1]] turn x = [1, -3] into [-3, -5].
+
         U_scaled: [out, r]; V_scaled: [r, in]; bias: [out] or None. The layer has the factors' dtype and
-        device.
+        device. Its parameters are new ones: they share no memory with the arguments and can be trained. With
+        bias None, V has no bias.
         """
         ### BEGIN SOLUTION
         (out_features, rank), in_features = U_scaled.shape, V_scaled.shape[1]
@@ -116,8 +84,9 @@ class LowRankLinear(nn.Module):
     def from_linear(cls, linear: nn.Linear, rank: int) -> "LowRankLinear":
         """Approximate a Linear layer by the best one of that rank (`low_rank_decompose`).
 
-        The Linear is not modified. The result has the Linear's dtype, device, training mode and
-        requires_grad. ValueError: as in `low_rank_decompose`.
+        The Linear is not modified and shares no memory with the result, which has its dtype, its device, its
+        training mode (U and V too), and all of whose parameters have the requires_grad of its weight.
+        ValueError: as in `low_rank_decompose`.
         """
         ### BEGIN SOLUTION
         weight = linear.weight
@@ -127,7 +96,11 @@ class LowRankLinear(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x: [..., in] -> [..., out]."""
+        """x: [..., in] -> [..., out].
+
+        Calls U, then V, so that hooks on them run and a layer put in their place counts. Never forms the
+        large matrix.
+        """
         ### BEGIN SOLUTION
         return self.V(self.U(x))
         ### END SOLUTION
@@ -149,8 +122,8 @@ def break_even_rank(in_features: int, out_features: int) -> int:
 def rank_for_energy(singular_values: torch.Tensor, energy: float) -> int:
     """Return the smallest rank whose squared singular values hold at least that share of all squares.
 
-    Example: of [4, 3] the first holds 16/25 = 64%: rank 1 for an energy of 0.64, rank 2 for 0.65. Sums in
-    float64.
+    Example: of [4, 3] the first holds 16/25 = 64%: rank 1 for an energy of 0.64, rank 2 for 0.65. Squares and
+    sums in float64. Where all are zero: rank 1.
 
     singular_values: [k], at least one, not negative, in descending order. ValueError: otherwise, or an energy
     outside (0, 1].
@@ -172,22 +145,23 @@ def convert_to_low_rank(model: nn.Module, rank: int, skip: Sequence[str] = ("lm_
     """Replace Linear layers by `LowRankLinear` of that rank, in place, unless this makes them larger.
 
     Every Linear layer of the model is considered, inside the blocks and outside, and GPT-2's Conv1D. These
-    stay as they are:
+    stay as they are, the same objects; the first reason that holds is reported:
 
     - a layer whose whole dotted name, or last part of it, stands in `skip`: "named in skip" (`skip=()` would
       convert the head);
-    - a layer that shares a parameter with another module, such as a head with the embedding: "tied";
+    - a layer with a weight or a bias that is used in another place as well: "tied". A head shares its weight
+      with the embedding; a whole layer may be used in two places;
     - a layer that would grow: "rank 80 > break-even 53";
-    - the parts of a LowRankLinear, so that a second call does not factorise factors (not mentioned in the
-      report).
+    - the parts of a LowRankLinear, whatever other layers are called, so that a second call does not factorise
+      factors (they are not in the report at all).
 
     The layers are listed first and replaced afterwards: nothing is walked through while it changes.
     `from_pretrained` knows nothing of the new layers and would start them from random weights: to read a
     saved model, convert a fresh one to the same rank, then `load_state_dict`.
 
-    Returns what `summarize` makes of it: parameters before and after, altogether and for each kind of layer,
-    and which layers were skipped and why. ValueError: rank < 1, or `skip` a string instead of a sequence of
-    strings.
+    Returns what `summarize` makes of it: parameters before and after, altogether and for each kind of layer
+    (converted or skipped), and which layers were skipped and why. A new layer has the old one's training mode
+    and requires_grad. ValueError: rank < 1, or `skip` a string instead of a sequence of strings.
     """
     if rank < 1:
         raise ValueError(f"rank must be at least 1, got {rank}")
@@ -222,6 +196,8 @@ def convert_to_low_rank(model: nn.Module, rank: int, skip: Sequence[str] = ("lm_
 def summarize(model: nn.Module, before: Mapping[str, int], skipped: Mapping[str, str]) -> dict:
     """Compare each layer's parameters (weights and bias) with what they were `before`; given.
 
+    `before`: {name: parameters} of every layer that was considered, also of those that were skipped.
+
     Returns {"parameters_before": all of the model's parameters, tied ones once, "parameters_after": the same,
     "kinds": {kind: {"layers": how many, "before": their parameters, "after": the same}}, "skipped": {name:
     why}}. The kind is what stands after the block's number: `self_attn.q_proj` for
@@ -247,11 +223,13 @@ def damped_cholesky(covariance: torch.Tensor) -> torch.Tensor:
     """Return the lower triangular L with L L^T = covariance, in float64.
 
     A covariance that is not positive definite (an input that is always 0, or fewer tokens than inputs) has
-    none. Then add 1e-6 * mean(diagonal) to the diagonal (1e-6 where that mean is 0), ten times as much if
-    that is not enough, and so on, and say so: `warnings.warn` with the words "not positive definite" and what
-    was added. One that is positive definite is never changed.
+    none. Then add 1e-6 * mean(diagonal) to the diagonal (1e-6 where that mean is 0). If that is not enough,
+    add ten times as much to the covariance as it came, and so on. Say so: `warnings.warn` with the words "not
+    positive definite" and the number that was added. One that is positive definite in float64 gets no damping
+    and no warning. Examples: [[4, 2], [2, 2]] gives [[2, 0], [1, 1]]. diag(4, 2, 0) has the mean 2: 2e-6 is
+    added to each number of the diagonal.
 
-    covariance: [in, in], symmetric, its diagonal not negative. Returns float64 [in, in].
+    covariance: [in, in], symmetric, its diagonal not negative; not changed. Returns float64 [in, in].
     """
     ### BEGIN SOLUTION
     covariance = covariance.detach().double()
@@ -283,12 +261,13 @@ def whitened_decompose(
     root of the length of its row of S Vh L^-1, and the row is divided by that. (The paper gives sqrt(S) to
     each, which makes V_scaled the smaller the more tokens there were, and Adam's steps too large for it.)
     Example: W = [[3, 0], [0, 2]] with covariance diag(1, 4) at rank 1 keeps the 2, because W L = [[3, 0], [0,
-    4]]: U_scaled [[0], [sqrt(2)]], V_scaled [[0, sqrt(2)]], squared output error 9.
+    4]]: U_scaled [[0], [sqrt(2)]], V_scaled [[0, sqrt(2)]] (or both negative), squared output error 9.
     Source: SVD-LLM (Wang et al. 2024, arXiv 2403.07378), section 3.
 
-    weight: [out, in]; input_covariance: [in, in], the sum of x x^T over tokens; any multiple of it gives the
-    same factors. L and the decomposition in float64. Returns [out, rank] and [rank, in], fp32 (float64 for a
-    float64 weight).
+    weight: [out, in]; input_covariance: [in, in], the sum of x x^T over tokens; neither is changed. Any
+    multiple of the covariance gives the same factors. L and the decomposition in float64. Returns [out, rank]
+    and [rank, in], fp32 (float64 for a float64 weight), without a gradient. Nothing is divided by 0,
+    also where a row of S Vh L^-1 is 0 (the weight has fewer directions than `rank`).
     ValueError: as in `low_rank_decompose`; a covariance of another shape, not symmetric, or with a negative
     diagonal.
     """

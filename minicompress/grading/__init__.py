@@ -8,7 +8,7 @@ import importlib
 
 HOME = {
     "check": "checking",
-    "require": "checking",
+    "require": "needs",
     "Unsolved": "checking",
     "hint": "guide",
     "progress": "guide",

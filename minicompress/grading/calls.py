@@ -52,19 +52,16 @@ class Calls:
         return self.last[-1].text if self.last else ""
 
 
-def watch(module: ModuleType, names: list[str]) -> Calls:
-    """Let the functions of a module tell who calls them with what."""
+def watch(module: ModuleType, names: dict[str, bool]) -> Calls:
+    """Let functions of a module tell who calls them with what; names: name -> does it return something?"""
     calls = Calls()
-    for name in names:
+    for name, gives_something in names.items():
         if inspect.isfunction(vars(module).get(name)):
-            setattr(module, name, telling(vars(module)[name], calls))
+            setattr(module, name, telling(vars(module)[name], gives_something, calls))
     return calls
 
 
-def telling(function: Callable, calls: Calls) -> Callable:
-    returns = function.__annotations__.get("return", "")
-    gives_something = returns is not None and "None" not in str(returns)
-
+def telling(function: Callable, gives_something: bool, calls: Calls) -> Callable:
     @functools.wraps(function)
     def told(*positional, **named):
         if calls.depth:

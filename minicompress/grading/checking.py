@@ -5,28 +5,36 @@ the caller.
 import datetime
 import importlib.util
 import json
+import os
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
 from minicompress.grading import journal
 from minicompress.grading.assemble import assemble
+from minicompress.grading.box import Box, place_of, sentence
 from minicompress.grading.course import Exercise, exercise, unwritten
 from minicompress.grading.processes import run_module
 from minicompress.grading.report import Outcome, Report
 from minicompress.grading.why import ended
 from minicompress.lab.paths import shown
 
+SWITCH = "MINICOMPRESS_SOLUTIONS"
+ALL_SENT = 1.5  # seconds until JupyterLab has sent all cells of a notebook
 PATIENCE = 120  # seconds for starting Python and importing libraries on a busy machine
 
 
 class Unsolved(Exception):
     """An exercise is not solved. A notebook shows one line of it instead of a traceback."""
 
+    boxed = False  # whether a box above says the same, with links
+
     def _render_traceback_(self) -> list[str]:
-        return [f"Unsolved: {self}"]
+        return ["Unsolved: see above." if self.boxed else f"Unsolved: {self}"]
 
 
 def check(exercise_id: str, device: str = "cpu", seed: int = 0, traceback: bool = False) -> None:
@@ -35,29 +43,53 @@ def check(exercise_id: str, device: str = "cpu", seed: int = 0, traceback: bool 
 
     A notebook folds the tracebacks, and a script leaves them out, unless `traceback`.
     """
-    report = examine(exercise(exercise_id), device=device, seed=seed)
+    task = exercise(exercise_id)
+    places = [place_of(task.names[0], module_file(task))]
+    try:
+        report = answer(task, device, seed)
+    except Unsolved as nothing_yet:
+        stop(nothing_yet, sentence(str(nothing_yet), places))
+    report.unfolded = traceback
+    if not in_notebook():
+        report.print(Console(), traceback)
+    elif report.solved:
+        from IPython.display import display
+
+        display(report)
+    if not report.solved:
+        unsolved = Unsolved(f"Exercise {task.id} is not solved yet: see above.")
+        stop(unsolved, Box(str(report), report._repr_html_(), places))
+
+
+def answer(task: Exercise, device: str = "cpu", seed: int = 0, again: str = "run this cell again") -> Report:
+    """The report on the learner's file, which says so when it was the reference instead."""
+    report = examine(task, None, device, seed, again)
+    if module_file(task).samefile(task.solution):
+        report.reference = about_reference(task, os.environ.get(SWITCH, ""))
+    return report
+
+
+def about_reference(task: Exercise, setting: str) -> str:
+    """Say that the reference was graded, where the learner's file is, and how to check that one."""
+    others = ",".join(module for module in setting.split(",") if module not in ("1", task.module)) or "0"
+    return (
+        f"this is the reference, not your file, because {SWITCH}={setting} is set. No points are noted. "
+        f"Your file is {shown(task.file)}; to check it, start again with {SWITCH}={others}."
+    )
+
+
+def stop(unsolved: Unsolved, box: Box) -> NoReturn:
+    """Raise the error; in a notebook, show the box instead of the error's text.
+
+    An error ends 'Run all' only for the cells that Jupyter has sent by then: give it time to send them.
+    """
     if in_notebook():
         from IPython.display import display
 
-        report.unfolded = traceback
-        display(report)
-    else:
-        report.print(Console(), traceback)
-    if not report.solved:
-        raise Unsolved(f"Exercise {exercise_id} is not solved yet: see above.")
-
-
-def require(*exercise_ids: str) -> None:
-    """Raise Unsolved, in one line, unless these earlier exercises are written: a notebook says so before it
-    uses them.
-    """
-    for task in map(exercise, exercise_ids):
-        if missing := unwritten(task, module_file(task).read_text(encoding="utf-8-sig")):
-            raise Unsolved(
-                f"Exercise {task.id} is needed here: write {' and '.join(missing)} in "
-                f"minicompress/{task.module}.py first, or start Jupyter with "
-                f"MINICOMPRESS_SOLUTIONS={task.module} to use the reference."
-            )
+        display(box)
+        unsolved.boxed = True
+        time.sleep(ALL_SENT)
+    raise unsolved
 
 
 def examine(

@@ -1,7 +1,9 @@
 """The syllabus, as read from course.toml."""
 
 import ast
+import difflib
 import functools
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,16 @@ class Exercise:
     timed: bool = False  # its graders quote measured seconds, which differ a little from run to run
 
     @property
+    def chapter(self) -> str:
+        """What stands before the point: the 1 of 1.10."""
+        return self.id.partition(".")[0]
+
+    @property
+    def file(self) -> Path:
+        """The learner's."""
+        return ROOT / "minicompress" / f"{self.module}.py"
+
+    @property
     def solution(self) -> Path:
         return SOLUTIONS / f"{self.module}.py"
 
@@ -39,6 +51,15 @@ class Exercise:
     def prefix(self) -> str:
         """What the names of its graders begin with; the last underscore tells 1.1 from 1.10."""
         return f"test_{self.id.replace('.', '_')}_"
+
+    @functools.cached_property
+    def returning(self) -> dict[str, bool]:
+        """For each of its functions, whether it returns something: a return annotation without None."""
+        tree = ast.parse(self.solution.read_text(encoding="utf-8"))
+        functions = [
+            node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in self.names
+        ]
+        return {node.name: "None" not in ast.unparse(node.returns) for node in functions if node.returns}
 
     @property
     def stars(self) -> str:
@@ -61,12 +82,30 @@ class NoExercise(ValueError):
 
 
 def exercise(key: str) -> Exercise:
-    """Return one exercise. NoExercise, a ValueError, with the ids there are when this is none of them."""
+    """Return one exercise, by its id ("1.1") or by the name of a function or class of it ("magnitude_mask").
+
+    NoExercise, a ValueError, when there is none: it proposes the nearest ones.
+    """
     if not isinstance(key, str):
         raise NoExercise(f'exercises are named by texts: write quotes, as in "1.10", got {key!r}')
-    if key not in exercises():
-        raise NoExercise(f"there is no exercise {key!r}: use one of {', '.join(exercises())}")
-    return exercises()[key]
+    by_name = {name: task for task in exercises().values() for name in task.names}
+    task = exercises().get(key) or by_name.get(key)
+    if task is None:
+        raise NoExercise(f"there is no exercise {key!r}: {_proposal(key, by_name)}")
+    return task
+
+
+def _proposal(key: str, by_name: dict[str, Exercise]) -> str:
+    """What may have been meant: names spelt alike, or the ids of that chapter, or all ids."""
+    lower = {name.lower(): name for name in by_name}
+    near = [lower[name] for name in difflib.get_close_matches(key.lower(), lower)]
+    if near:
+        return f"did you mean {' or '.join(f'{name} ({by_name[name].id})' for name in near)}?"
+    chapter = re.match(r"\d*", key)[0]
+    ids = [task.id for task in exercises().values() if task.chapter == chapter]
+    if ids:
+        return f"chapter {chapter} has {', '.join(ids)}"
+    return f"use one of {', '.join(exercises())}, or the name of a function"
 
 
 def unwritten(exercise: Exercise, text: str) -> list[str]:
@@ -74,6 +113,12 @@ def unwritten(exercise: Exercise, text: str) -> list[str]:
     fresh = stubs.stub(exercise.module, exercise.solution.read_text(encoding="utf-8"))
     stub, mine = _definitions(fresh), _definitions(text)
     return [name for name in exercise.names if name in mine and mine[name] == stub.get(name)]
+
+
+def written(exercise: Exercise, text: str) -> list[str]:
+    """The exercise's names that `text` defines, and not as the stub."""
+    left = unwritten(exercise, text)
+    return [name for name in exercise.names if name in _definitions(text) and name not in left]
 
 
 @functools.lru_cache(maxsize=16)  # the graders ask again and again about the same few files

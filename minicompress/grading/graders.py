@@ -102,7 +102,7 @@ class Listener:
     ):
         self.exercise, self.file, self.tell, self.expected = exercise, module.__file__, tell, expected
         self.files = files_under(folder)
-        self.calls = watch(module, exercise.names)
+        self.calls = watch(module, exercise.returning)
         self.outcomes: dict[str, Outcome] = {}
         self.compared: Comparison | None = None  # what pytest asked about last
 
@@ -168,6 +168,7 @@ class Listener:
         place = why.learner_line(error.__traceback__, self.file)
         reason = why.sentence(error, place, self.exercise.names, self.calls, self.compared)
         outcome.reason = self.same_each_time(reason)
+        outcome.slip = why.is_slip(error)
         outcome.raised_in = why.learner_function(error.__traceback__, self.file)
         outcome.message = self.same_each_time(f"{type(error).__name__}: {error}".strip())
         outcome.error = outcome.message.partition("\n")[0]

@@ -9,35 +9,53 @@ from rich.table import Table
 from rich.text import Text
 
 from minicompress.grading import journal, stubs
-from minicompress.grading.course import Exercise, exercise, exercises, unwritten
-from minicompress.lab.paths import ROOT
+from minicompress.grading.course import Exercise, exercise, exercises, written
+from minicompress.lab.paths import shown
 
 
 def hint(exercise_id: str) -> None:
-    """Show the next hint for an exercise; the last one again when all are known."""
+    """Show the next hint for an exercise. When all are known, show the last one again, and ways to go on."""
     task = exercise(exercise_id)
-    known = journal.read()["hints"].get(task.id, 0)
-    number = min(known + 1 if isinstance(known, int) else 1, len(task.hints))
+    known, last = journal.hints_told(task.id), len(task.hints)
+    number = min(known + 1, last)
     journal.write("hints", task.id, number)
     console = Console()
-    console.print(Text(f"Hint {number} of {len(task.hints)} for exercise {task.id}, {task.title}", "bold"))
+    console.print(Text(f"Hint {number} of {last} for exercise {task.id}, {task.title}", "bold"))
     console.print(Text(task.hints[number - 1]))
-    if number == len(task.hints):
-        more = f'`minicompress reveal {task.id}`, or reveal("{task.id}"), shows the reference.'
-        console.print(Text(f"The last hint. {more}", "dim"))
+    if known >= last:
+        console.print(Text(f"You have seen all hints: this was the last one.\n{ways_on(task)}"))
+    elif number == last:
+        console.print(Text(f"This was the last hint. {reference_of(task)}", "dim"))
+
+
+def ways_on(task: Exercise) -> str:
+    """What helps when the hints do not."""
+    return "\n".join(
+        [
+            "How to go on:",
+            f"- `minicompress check {task.id} --traceback` shows the line where a grader failed.",
+            f"- {shown(task.graders)} holds the graders: read those that begin with {task.prefix}.",
+            f"- {reference_of(task)}",
+        ]
+    )
+
+
+def reference_of(task: Exercise) -> str:
+    """How to see the reference."""
+    return f'`minicompress reveal {task.id}`, or reveal("{task.id}"), shows the reference.'
 
 
 def reveal(exercise_id: str) -> None:
     """Show the reference's source of an exercise."""
     task = exercise(exercise_id)
     sources = stubs.definitions(task.solution.read_text(encoding="utf-8"))
-    shown = re.sub(
+    code = re.sub(
         r"^ *### (?:BEGIN|END) SOLUTION\n?",
         "",
         "\n\n\n".join(sources[name] for name in task.names),
         flags=re.M,
     )
-    coloured = Syntax(shown, "python", theme="ansi_dark", background_color="default").highlight(shown)
+    coloured = Syntax(code, "python", theme="ansi_dark", background_color="default").highlight(code)
     Console().print(coloured, soft_wrap=True, end="")  # whole lines, which can be copied and redirected
 
 
@@ -51,22 +69,38 @@ def progress() -> None:
     for module in modules:
         tasks = [task for task in exercises().values() if task.module == module]
         done = [task for task in tasks if task.id in passed]
-        points = f"{sum(task.points for task in done)} of {sum(task.points for task in tasks)}"
+        earned_here = sum(earned(task, passed) for task in tasks)
+        points = f"{earned_here} of {sum(task.points for task in tasks)}"
         bar = "■" * len(done) + "□" * (len(tasks) - len(done))
         table.add_row(module, f"{len(done)} of {len(tasks)}", points, bar)
     console = Console()
     console.print(table)
+    ahead = next_exercise()
+    if ahead is None:
+        console.print("Everything is solved.")
+    else:
+        console.print(f"Next: {ahead.id}, {ahead.title}, about {ahead.minutes} minutes.")
+
+
+def next_exercise() -> Exercise | None:
+    """What to do next: what follows the exercise that was passed last, then the rest of its chapter, then the
+    first chapter with something unsolved. Stretch exercises come last. None when everything is solved.
+    """
+    order = list(exercises())
+    passed = [key for key in journal.passed_in_order() if key in exercises()]
+    latest = passed[-1] if passed else order[0]
+
+    def rank(task: Exercise) -> tuple[bool, bool, bool, int]:
+        elsewhere = task.chapter != exercise(latest).chapter
+        skipped = not elsewhere and order.index(task.id) < order.index(latest)
+        return task.stretch, elsewhere, skipped, order.index(task.id)
+
     ahead = [task for task in exercises().values() if task.id not in passed]
-    needed = [task for task in ahead if not task.stretch] or ahead
-    console.print(
-        f"Next: {needed[0].id}, {needed[0].title}, about {needed[0].minutes} minutes."
-        if needed
-        else "Everything is solved."
-    )
+    return min(ahead, key=rank, default=None)
 
 
 def list_exercises() -> None:
-    """Show a table of all exercises, file by file."""
+    """Show a table of all exercises, file by file, with the points earned."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))  # 80 columns are enough
     for column in ("id", "title", "points", "min", "level", "state"):
         table.add_column(column, justify="right" if column in ("points", "min") else "left", no_wrap=True)
@@ -79,19 +113,27 @@ def list_exercises() -> None:
         table.add_row(
             task.id,
             task.title,
-            str(task.points),
+            f"{earned(task, passed)} of {task.points}",
             str(task.minutes),
             task.stars,
             "passed" if task.id in passed else begun(task),
         )
+    tasks = exercises().values()
+    total = f"{sum(earned(task, passed) for task in tasks)} of {sum(task.points for task in tasks)}"
+    table.add_section()
+    table.add_row("", Text("total", "bold"), Text(total, "bold"))
     Console().print(table)
+
+
+def earned(task: Exercise, passed: dict) -> int:
+    """The points of an exercise: all or nothing."""
+    return task.points if task.id in passed else 0
 
 
 def begun(task: Exercise) -> str:
     """Whether the learner's file holds more than the stubs of an exercise."""
     try:
-        text = (ROOT / "minicompress" / f"{task.module}.py").read_text(encoding="utf-8-sig")
-        there = set(task.names) & set(stubs.definitions(text))
-        return "begun" if there - set(unwritten(task, text)) else "not begun"
-    except (OSError, SyntaxError):
-        return "cannot be read"
+        text = task.file.read_text(encoding="utf-8-sig")
+        return "begun" if written(task, text) else "not begun"
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return "unreadable"

@@ -11,20 +11,8 @@ from typing import NamedTuple
 from minicompress.grading.assemble import assemble
 from minicompress.grading.course import Exercise
 from minicompress.grading.graders import run_graders, same
-from minicompress.grading.report import Outcome, Result
+from minicompress.grading.report import Result
 from minicompress.lab.paths import TESTS
-
-SLIPS = {
-    kind.__name__
-    for kind in (
-        NameError,
-        UnboundLocalError,
-        ImportError,
-        ModuleNotFoundError,
-        NotImplementedError,
-        SyntaxError,
-    )
-}
 
 
 class Mistake(NamedTuple):
@@ -65,20 +53,13 @@ def recognise(
 
     None for a slip of the pen, such as a name that is not defined: it says nothing about what was thought.
     """
-    if any(is_slip(outcome) for outcome in result.outcomes):
+    if any(outcome.slip for outcome in result.outcomes):
         return None
     for mistake in known_mistakes(exercise):
         there = run(exercise, mistake, device, seed, expected=result)
         if alike(there, result, exercise.timed):
             return mistake
     return None
-
-
-def is_slip(outcome: Outcome) -> bool:
-    """Whether a grader failed because of a name that is not defined, an import, or a line that is to be
-    written.
-    """
-    return not outcome.passed and outcome.error.partition(":")[0] in SLIPS
 
 
 def alike(there: Result, here: Result, timed: bool) -> bool:

@@ -25,6 +25,7 @@ class Outcome:
     message: str = ""  # all of it
     trace: str = ""
     raised_in: str = ""  # the learner's function that the exception came out of
+    slip: bool = False  # a slip of the pen, which says nothing about what was thought: see `why.is_slip`
     printed: str = ""  # what the learner's code wrote to stdout meanwhile
 
 
@@ -58,6 +59,7 @@ class Report:
     trace: str = ""  # of the trouble
     mistake: str = ""  # the misconception, where it is a known one
     note: str = ""  # what is wrong in spite of a solved exercise
+    reference: str = ""  # says so when the reference was graded instead of the learner's file
     unfolded: bool = False  # whether a notebook shows the tracebacks at once
 
     @property
@@ -112,6 +114,8 @@ class Report:
     def lines(self) -> list[tuple[str, str]]:
         """(rich style, text), the reason first."""
         exercise = f"Exercise {self.exercise.id}, {self.exercise.title}"
+        if self.solved and self.reference:
+            return [("yellow", f"{exercise}: {self.reference}"), ("dim", self.checked)]
         if self.solved:
             note = [("yellow", self.note)] if self.note else []
             return [("bold green", f"✓ {exercise}: solved. {self.score}."), *note, ("dim", self.checked)]

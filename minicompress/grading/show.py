@@ -22,7 +22,7 @@ def shown(value: object, digits: int = 4) -> str:
         return shown(value.expected, digits)
     if isinstance(value, type):
         return value.__name__
-    if isinstance(value, torch.nn.Module):
+    if isinstance(value, torch.nn.Module | torch.optim.Optimizer):
         return type(value).__name__
     if isinstance(value, torch.dtype):
         return str(value).removeprefix("torch.")

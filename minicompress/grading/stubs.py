@@ -7,6 +7,7 @@ what the learner has begun, and everything else in the file, stays. `--force` st
 
 import ast
 import functools
+import io
 import re
 import sys
 import tomllib
@@ -30,6 +31,7 @@ def exercise_of() -> dict[tuple[str, str], str]:
     }
 
 
+@functools.lru_cache(maxsize=16)  # asked for again and again, for the exercises of one module
 def stub(module: str, solution: str) -> str:
     """Return the learner's version of one solution file."""
     ids = exercise_of()
@@ -42,9 +44,16 @@ def stub(module: str, solution: str) -> str:
 
 
 def definitions(text: str) -> dict[str, str]:
-    """Name -> source of each top-level function and class."""
+    """Name -> source of each top-level function and class, from `def` or `class` on (without decorators)."""
     nodes = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    return {node.name: ast.get_source_segment(text, node) for node in nodes}
+    lines = list(io.StringIO(text, newline=""))  # split once: ast.get_source_segment does so for every node
+    return {node.name: _segment(lines, node) for node in nodes}
+
+
+def _segment(lines: list[str], node: ast.stmt) -> str:
+    """The source of a statement. `ast` counts lines from 1, and columns in bytes."""
+    *whole, last = lines[node.lineno - 1 : node.end_lineno]
+    return "".join(whole) + last.encode()[: node.end_col_offset].decode()
 
 
 def renew(existing: str, fresh: str) -> str:

@@ -36,7 +36,7 @@ def sentence(
     write; `compared` is the last comparison that pytest asked about.
     """
     first = first_line(error)
-    if isinstance(error, NotImplementedError):
+    if is_left_in(error):
         return unfinished(first, place, names)
     if none := calls.returned_none():
         return f"{' and '.join(none)} returned None: is a `return` missing?"
@@ -67,6 +67,16 @@ def ended(text: str) -> str:
     return text if text.endswith((".", "!", "?", "`")) else f"{text}."
 
 
+def is_left_in(error: BaseException) -> bool:
+    """Whether it comes from the line of a stub: torch raises NotImplementedError too, with other words."""
+    return isinstance(error, NotImplementedError) and re.match(r"Exercise |$", str(error)) is not None
+
+
+def is_slip(error: BaseException) -> bool:
+    """Whether it is about a name that is not defined, an import, or a line that is still to be written."""
+    return isinstance(error, NameError | ImportError | SyntaxError) or is_left_in(error)
+
+
 def unfinished(first: str, place: str, names: list[str]) -> str:
     """What to write: a stub that was not touched, or a line that was left in."""
     unwritten = first.split()[-1] if first.startswith("Exercise ") else ""
@@ -81,7 +91,8 @@ def raised(error: BaseException, place: str) -> str:
     """An exception in words, with what is usually behind it."""
     first = first_line(error)
     if awaited := re.search(r"DID NOT RAISE (?:<class ')?(?:\w+\.)*(\w+)", first):
-        return f"expected a {awaited[1]}, got none"
+        article = "an" if awaited[1][0] in "AEIOU" else "a"
+        return f"expected {article} {awaited[1]}, got none"
     advice = "a mask must be bool: " if NO_MASK.search(first) else ""
     return f"{advice}{type(error).__name__}: {shortened(first.rstrip('.'), LONGEST)}{place}"
 

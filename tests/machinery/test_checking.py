@@ -156,6 +156,6 @@ def test_in_a_notebook_a_check_shows_tracebacks_and_ends_in_one_line(work):
     printed = [output.text for output in first if "text" in output]
     assert printed == ["Exercise 1.6 is not solved yet: see above.\n"]
     assert "<details open>" in shown["text/html"] and shown["text/plain"].startswith("✗ ")
-    (error,) = second
-    assert error.ename == "Unsolved" and len(error.traceback) == 1
-    assert "fill in perplexity" in error.traceback[0]
+    box, error = second
+    assert error.ename == "Unsolved" and error.traceback == ["Unsolved: see above."]
+    assert "fill in perplexity" in box.data["text/plain"]

@@ -7,7 +7,7 @@ from snippets import mistake_of, solution_of
 from typer.testing import CliRunner
 
 from minicompress import cli
-from minicompress.grading import checking
+from minicompress.grading import checking, journal, workspace
 
 
 @pytest.fixture
@@ -56,6 +56,57 @@ def test_the_traceback_shows_the_grader(check):
 def test_an_answer_not_begun_ends_with_1_and_says_what_to_do(check):
     code, said = check("")
     assert code == 1 and "save, and run this command again." in said
+
+
+def test_a_check_by_the_name_of_a_function(work, monkeypatch, in_this_process):
+    file = work("1.6", solution_of("1.6", "nm_mask"))
+    monkeypatch.setattr(checking, "module_file", lambda task: file)
+    done = CliRunner().invoke(cli.app, ["check", "nm_mask"])
+    assert done.exit_code == 0 and "Exercise 1.6, N:M sparsity: solved" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    ("setting", "others"), [("1", "0"), ("pruning", "0"), ("metrics,pruning", "metrics")]
+)
+def test_a_check_of_the_reference_says_so_and_where_the_learners_file_is(
+    setting, others, monkeypatch, in_this_process
+):
+    monkeypatch.setenv("MINICOMPRESS_SOLUTIONS", setting)
+    monkeypatch.setattr(checking, "module_file", lambda task: task.solution)
+    done = CliRunner().invoke(cli.app, ["check", "1.6"])
+    said = " ".join(done.output.split())
+    assert "this is the reference, not your file" in said and "No points are noted" in said
+    assert "Your file is minicompress/pruning.py" in said and f"with MINICOMPRESS_SOLUTIONS={others}." in said
+    assert "points." not in said and not journal.FILE.exists()
+
+
+def test_a_misspelt_function_is_answered_with_the_nearest(command):
+    code, _, error = command("check", "magnitude_maks")
+    assert code == 2 and "did you mean magnitude_mask (1.1)" in error and len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("key", "said"), [("1.12", "chapter 1 has 1.1, 1.2"), ("0,1", "chapter 0 has 0.1")])
+def test_an_id_that_is_not_there_is_answered_with_those_of_its_chapter(command, key, said):
+    assert said in command("hint", key)[2]
+
+
+def test_lab_opens_a_chapter_and_hands_other_options_on(command, monkeypatch):
+    started = []
+    monkeypatch.setattr(workspace, "start", lambda *given: started.append(given))
+    command("lab", "--chapter", "3", "--no-browser", "--port=9000")
+    assert started == [("03", ["--no-browser", "--port=9000"])]
+
+
+def test_lab_opens_the_first_unsolved_chapter_by_itself(command, monkeypatch):
+    started = []
+    monkeypatch.setattr(workspace, "start", lambda *given: started.append(given))
+    command("lab")
+    assert started == [("00", [])]
+
+
+def test_lab_refuses_an_unknown_chapter_in_one_sentence(command):
+    code, _, error = command("lab", "--chapter", "6")
+    assert code == 2 and "no chapter '6'" in error and len(error.splitlines()) == 1
 
 
 def test_a_missing_word_is_asked_for(command):

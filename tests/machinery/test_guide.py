@@ -17,6 +17,25 @@ def test_hints_come_one_at_a_time_and_the_last_stays(capsys):
     assert "reveal 1.6" in said
 
 
+def test_the_last_hint_says_that_it_is_and_at_a_further_call_how_to_go_on(capsys):
+    for _ in range(3):
+        guide.hint("1.6")
+    third = capsys.readouterr().out
+    guide.hint("1.6")
+    further = " ".join(capsys.readouterr().out.split())
+    assert "This was the last hint" in third and "How to go on" not in third
+    assert "You have seen all hints: this was the last one. How to go on:" in further
+    assert "check 1.6 --traceback" in further and "tests/graders/test_pruning.py" in further
+
+
+def test_a_hint_and_the_reference_can_be_asked_for_by_function(capsys):
+    guide.hint("nm_mask")
+    guide.reveal("nm_mask")
+    said = capsys.readouterr().out
+    assert "Hint 1 of 3 for exercise 1.6" in said and "def nm_mask" in said
+    assert journal.read()["hints"] == {"1.6": 1}
+
+
 def test_progress_counts_points_and_names_what_comes_next(capsys):
     journal.write("passed", "0.1", "today")
     guide.progress()
@@ -24,7 +43,70 @@ def test_progress_counts_points_and_names_what_comes_next(capsys):
     assert "1 of 4" in said and f"{exercise('0.1').points} of " in said and "Next: 0.2" in said
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"passed": 3}', '{"hints": {"0.1": "many"}}'])
+def solve(*keys: str, day: int = 1) -> None:
+    """Note exercises as passed, a minute after each other."""
+    for minute, key in enumerate(keys):
+        journal.write("passed", key, f"2026-01-{day:02}T10:{minute:02}:00")
+
+
+def of_chapter(*chapters: str) -> list[str]:
+    return [task.id for task in exercises().values() if task.chapter in chapters and not task.stretch]
+
+
+NEXT = {
+    "nothing is solved": ([], "0.1"),
+    "the chapter at hand goes on": (["3.1", "3.2"], "3.3"),
+    "what was skipped comes after what follows": (["3.2"], "3.3"),
+    "what was skipped comes before another chapter": (of_chapter("3")[1:], "3.1"),
+    "then the first chapter with something unsolved": (of_chapter("0", "3"), "1.1"),
+    "the latest counts, not the last of the course": (["5.1", "2.1"], "2.2"),
+    "a stretch waits for the other chapters": (of_chapter("0", "1"), "2.1"),
+    "stretches come last, that of the chapter at hand first": (
+        [*of_chapter(*"01345"), *of_chapter("2")],
+        "2.7",
+    ),
+    "everything is solved": (list(exercises()), None),
+}
+
+
+@pytest.mark.parametrize("case", NEXT)
+def test_the_next_exercise(case):
+    done, expected = NEXT[case]
+    solve(*done)
+    ahead = guide.next_exercise()
+    assert (ahead and ahead.id) == expected
+
+
+@pytest.mark.parametrize(
+    "when", [None, 3, 1e400, True, "", "yesterday", ["2027"], {"when": "2027"}, "0001-01-01"]
+)
+def test_a_time_that_cannot_be_read_is_no_latest_time(when):
+    solve("3.1", "3.2")
+    journal.write("passed", "5.1", when)
+    assert guide.next_exercise().id == "3.3"
+
+
+def test_times_with_and_without_a_zone_are_compared():
+    solve("3.1", "3.2")
+    journal.write("passed", "5.1", "2027-01-01T10:00:00+02:00")
+    assert guide.next_exercise().id == "5.2"
+
+
+def test_an_exercise_that_is_no_more_does_no_harm(capsys):
+    solve("3.1", "9.9")
+    guide.progress()
+    guide.list_exercises()
+    assert "Next: 3.2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("told", [-7, 99, 10**30, None, "two", [1], 1.5])
+def test_an_odd_number_of_hints_does_no_harm(told, capsys):
+    journal.write("hints", "1.6", told)
+    guide.hint("1.6")
+    assert "of 3 for exercise 1.6" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", ["[" * 100_000, "{", "[]", '{"passed": 3}', '{"hints": {"0.1": "many"}}'])
 def test_a_damaged_journal_is_not_fatal(damage, capsys):
     journal.FILE.parent.mkdir()
     journal.FILE.write_text(damage, encoding="utf-8")
@@ -51,3 +133,28 @@ def test_the_list_holds_every_exercise(capsys):
     guide.list_exercises()
     said = capsys.readouterr().out
     assert all(f" {key} " in said and task.title in said for key, task in exercises().items())
+
+
+def test_the_list_shows_points_earned_and_their_sum(capsys):
+    solve("1.1", "1.6")
+    guide.list_exercises()
+    lines = capsys.readouterr().out.splitlines()
+    first, other = (next(line for line in lines if f" {key} " in line) for key in ("1.1", "1.2"))
+    earned = exercise("1.1").points + exercise("1.6").points
+    assert f" {exercise('1.1').points} of {exercise('1.1').points} " in first and " 0 of 3 " in other
+    total = sum(task.points for task in exercises().values())
+    assert any("total" in line and f"{earned} of {total}" in line for line in lines)
+
+
+def test_the_list_fits_80_columns(capsys):
+    guide.list_exercises()
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("text", ["def f(:", "\0", "(" * 10_000])
+def test_a_file_that_cannot_be_read_does_not_stop_the_list(text, tmp_path, monkeypatch, capsys):
+    file = tmp_path / "pruning.py"
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(type(exercise("1.1")), "file", property(lambda task: file))
+    guide.list_exercises()
+    assert "unreadable" in capsys.readouterr().out

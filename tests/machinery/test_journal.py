@@ -17,6 +17,14 @@ def test_a_damaged_journal_counts_as_empty_and_is_replaced(damage):
     assert list(journal.FILE.parent.iterdir()) == [journal.FILE]
 
 
+def test_what_another_version_noted_stays():
+    journal.FILE.parent.mkdir()
+    journal.FILE.write_text('{"marks": [1], "passed": {"9.9": null}}', encoding="utf-8")
+    journal.write("hints", "0.1", 1)
+    kept = json.loads(journal.FILE.read_text(encoding="utf-8"))
+    assert kept == {"marks": [1], "passed": {"9.9": None}, "hints": {"0.1": 1}}
+
+
 def test_facts_are_added_to_those_there_are():
     journal.write("passed", "0.1", "today")
     journal.write("passed", "0.2", "later")

@@ -10,7 +10,7 @@ import pytest
 from snippets import graded_exercises, mistake_of
 
 from minicompress.grading.course import exercise
-from minicompress.grading.mistakes import alike, is_slip, known_mistakes, recognise, run_mistake
+from minicompress.grading.mistakes import alike, known_mistakes, recognise, run_mistake
 from minicompress.grading.report import Result
 
 KEYS = graded_exercises()
@@ -48,7 +48,7 @@ def test_the_graders_fail_a_wrong_answer(key, name):
 def test_a_wrong_answer_fails_by_what_it_returns_not_by_a_slip_of_the_pen(key, name):
     """A name that is not defined, or a helper that breaks, would become the "known mistake" of anyone."""
     failed = [outcome for outcome in run_once(key, name).outcomes if not outcome.passed]
-    assert not [outcome.error for outcome in failed if is_slip(outcome)]
+    assert not [outcome.error for outcome in failed if outcome.slip]
     homes = {outcome.raised_in.partition(".")[0] for outcome in failed} - {""}
     assert homes <= set(exercise(key).names), "an error in a helper of its own"
 

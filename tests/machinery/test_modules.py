@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
 
 from minicompress.lab.modules import check_layer, is_conv1d, linear_layers, owners
 from minicompress.pruning import apply_mask, wanda_prune
@@ -33,6 +34,24 @@ def test_a_masked_conv1d_is_a_conv1d_and_a_masked_linear_is_not(llama, gpt2):
     for layer in (conv1d, linear):
         apply_mask(layer, torch.ones_like(layer.weight, dtype=torch.bool))
     assert is_conv1d(conv1d) and not is_conv1d(linear)
+
+
+def twice_masked(layer):
+    for _ in range(2):
+        apply_mask(layer, torch.ones_like(layer.weight, dtype=torch.bool))
+
+
+def of_norm_and_mask(layer):
+    parametrizations.weight_norm(layer)
+    apply_mask(layer, torch.ones_like(layer.weight, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("change", [twice_masked, parametrizations.weight_norm, of_norm_and_mask])
+def test_a_parametrized_conv1d_is_a_conv1d(gpt2, change):
+    found = linear_layers(gpt2)
+    for layer in found.values():
+        change(layer)
+    assert all(is_conv1d(layer) for layer in found.values()) and linear_layers(gpt2) == found
 
 
 def test_a_masked_conv1d_is_told_to_bake_its_mask_before_it_loses_channels(gpt2):

@@ -67,9 +67,14 @@ def test_with_stubs_a_notebook_stops_at_the_first_exercise_with_one_line_that_sa
         client.execute()
     failed = [cell for cell in notebook.cells if errors(cell)]
     assert failed == [asking], f"it stopped in {[cell.id for cell in failed]}: {stopped.value}"
-    (error,) = errors(asking)
+    box, error = asking.outputs
+    assert error in errors(asking) and error.evalue == box.data["text/plain"], "its sentence, and no more"
+    assert "minicompress/" in re.search(r'href="([^"]*)"', box.data["text/html"])[1]
     assert error.ename == "Unsolved" and len(error.traceback) == 1 and "\n" not in error.traceback[0].strip()
-    assert f"Exercise {exercise} " in error.evalue and course.exercise(exercise).names[0] in error.evalue
+    assert (
+        re.search(rf"Exercises? {re.escape(exercise)}\b", error.evalue)
+        and course.exercise(exercise).names[0] in error.evalue
+    )
 
 
 def chapter_modules(path: Path) -> set[str]:

@@ -49,6 +49,13 @@ def test_every_part_that_learners_write_belongs_to_an_exercise(chapter):
     assert marked <= {name for task in exercises().values() if task.module == chapter for name in task.names}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_definitions_are_the_sources_as_they_stand(end):
+    text = end.join(["# é", "def f(x):", '    return "é\f"  # ö', "@g", "class C: x = 1; y = 2  # ü", ""])
+    nodes = [node for node in ast.parse(text).body]
+    assert stubs.definitions(text) == {node.name: ast.get_source_segment(text, node) for node in nodes}
+
+
 FRESH = f'''def first(x):
     """The old words."""
     {stubs.MARK}0.1 first")

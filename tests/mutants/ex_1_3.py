@@ -11,7 +11,7 @@ def global_magnitude_masks(weights, sparsity):
     return {name: magnitude_mask(weight, sparsity) for name, weight in weights.items()}
 
 
-### MUTANT quantile: `>` a global quantile prunes every tied weight, and torch.quantile stops at 16M elements; prune by rank.
+### MUTANT quantile: `>` a global threshold or quantile prunes every weight that is tied with it; prune by rank.
 def global_magnitude_masks(weights, sparsity):
     if not weights:
         raise ValueError("weights is empty: there is nothing to rank")
@@ -55,3 +55,104 @@ def global_magnitude_masks(weights, sparsity):
     return {
         name: piece.view(weight.shape) for (name, weight), piece in zip(weights.items(), pieces, strict=True)
     }
+
+
+### MUTANT signed: The weights were ranked with their signs, so large negative ones went first; rank by absolute value.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    flat = torch.cat([weight.detach().flatten() for weight in weights.values()])
+    mask = torch.ones_like(flat, dtype=torch.bool)
+    mask[flat.argsort(stable=True)[: round(sparsity * len(flat))]] = False
+    pieces = mask.split([weight.numel() for weight in weights.values()])
+    return {
+        name: piece.view(weight.shape) for (name, weight), piece in zip(weights.items(), pieces, strict=True)
+    }
+
+
+### MUTANT unstable_sort: A sort that is not stable puts many equal magnitudes in any order; stable=True keeps the lowest index first.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    flat = torch.cat([weight.detach().flatten() for weight in weights.values()])
+    mask = torch.ones_like(flat, dtype=torch.bool)
+    mask[flat.abs().argsort()[: round(sparsity * len(flat))]] = False
+    pieces = mask.split([weight.numel() for weight in weights.values()])
+    return {
+        name: piece.view(weight.shape) for (name, weight), piece in zip(weights.items(), pieces, strict=True)
+    }
+
+
+### MUTANT kept_share: The sparsity was read as the share that stays; it is the share that is pruned.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    flat = torch.cat([weight.detach().flatten() for weight in weights.values()])
+    mask = magnitude_mask(flat, 1 - sparsity)
+    pieces = mask.split([weight.numel() for weight in weights.values()])
+    return {
+        name: piece.view(weight.shape) for (name, weight), piece in zip(weights.items(), pieces, strict=True)
+    }
+
+
+### MUTANT ties_backwards: Of tied weights the last of the mapping went first; the first weight and the lowest index go first.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    flat = torch.cat([weight.detach().flatten() for weight in weights.values()])
+    mask = magnitude_mask(flat.flip(0), sparsity).flip(0)
+    pieces = mask.split([weight.numel() for weight in weights.values()])
+    return {
+        name: piece.view(weight.shape) for (name, weight), piece in zip(weights.items(), pieces, strict=True)
+    }
+
+
+### MUTANT cut_off_count: int() cuts the number of weights to prune down; the exercise asks for round(sparsity * total).
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    flat = torch.cat([weight.detach().flatten() for weight in weights.values()])
+    mask = torch.ones_like(flat, dtype=torch.bool)
+    mask[flat.abs().argsort(stable=True)[: int(sparsity * len(flat))]] = False
+    pieces = mask.split([weight.numel() for weight in weights.values()])
+    return {
+        name: piece.view(weight.shape) for (name, weight), piece in zip(weights.items(), pieces, strict=True)
+    }
+
+
+### MUTANT split_by_len: `len` of a matrix is its number of rows; a weight has numel() entries.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    mask = magnitude_mask(torch.cat([w.detach().flatten() for w in weights.values()]), sparsity)
+    pieces = mask.split([len(w) for w in weights.values()])
+    return {name: piece.view(w.shape) for (name, w), piece in zip(weights.items(), pieces, strict=True)}
+
+
+### MUTANT flat_pieces: The pieces of the long mask were not given the shapes of their weights.
+def global_magnitude_masks(weights, sparsity):
+    if not weights:
+        raise ValueError("weights is empty: there is nothing to rank")
+    for name, weight in weights.items():
+        check_weight(weight, name)
+    check_sparsity(sparsity)
+    mask = magnitude_mask(torch.cat([w.detach().flatten() for w in weights.values()]), sparsity)
+    return dict(zip(weights, mask.split([w.numel() for w in weights.values()]), strict=True))

@@ -5,13 +5,31 @@
 def init_student_from_teacher(teacher, keep_layers):
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if (
-        not keep_layers
-        or len(set(keep_layers)) != len(keep_layers)
-        or not set(keep_layers) <= set(range(depth))
-    ):
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
-    keep_layers = list(range(len(keep_layers)))
+    student = copy.deepcopy(teacher).requires_grad_(True)
+    for parent in student.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                setattr(parent, name, nn.ModuleList(child[: len(keep_layers)]))
+    student.config.num_hidden_layers = len(keep_layers)
+    if getattr(student.config, "layer_types", None):
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = module.layer_idx
+    return student
+
+
+### MUTANT sorted_layers: The layers were sorted; they stand in the order of keep_layers.
+def init_student_from_teacher(teacher, keep_layers):
+    depth = teacher.config.num_hidden_layers
+    keep_layers = list(keep_layers)
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
+        raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
+    keep_layers = sorted(keep_layers)
     student = copy.deepcopy(teacher).requires_grad_(True)
     for parent in student.modules():
         for name, child in parent.named_children():
@@ -26,22 +44,92 @@ def init_student_from_teacher(teacher, keep_layers):
     return student
 
 
+### MUTANT last_left_out: The last of the layers asked for is missing: count the ones that the student has.
+def init_student_from_teacher(teacher, keep_layers):
+    depth = teacher.config.num_hidden_layers
+    keep_layers = list(keep_layers)
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
+        raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
+    student = copy.deepcopy(teacher).requires_grad_(True)
+    for parent in student.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                setattr(parent, name, nn.ModuleList(child[index] for index in keep_layers[:-1]))
+    student.config.num_hidden_layers = len(keep_layers)
+    if getattr(student.config, "layer_types", None):
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = keep_layers.index(module.layer_idx)
+    return student
+
+
 ### MUTANT shared_layers: The student holds the teacher's own layers, so training it would change the teacher; copy them.
 def init_student_from_teacher(teacher, keep_layers):
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if (
-        not keep_layers
-        or len(set(keep_layers)) != len(keep_layers)
-        or not set(keep_layers) <= set(range(depth))
-    ):
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
     student = copy.deepcopy(teacher).requires_grad_(True)
-    for path, child in list(teacher.named_modules()):
-        if isinstance(child, nn.ModuleList) and len(child) == depth:
-            parent, _, name = path.rpartition(".")
-            setattr(student.get_submodule(parent), name, nn.ModuleList(child[index] for index in keep_layers))
+    for parent in student.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                originals = next(
+                    other
+                    for other in teacher.modules()
+                    if isinstance(other, nn.ModuleList) and len(other) == depth
+                )
+                setattr(parent, name, nn.ModuleList(originals[index] for index in keep_layers))
     student.config.num_hidden_layers = len(keep_layers)
+    if getattr(student.config, "layer_types", None):
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = module.layer_idx
+    return student
+
+
+### MUTANT shallow_copy: copy.copy makes a new model around the teacher's own modules; copy.deepcopy copies them, too.
+def init_student_from_teacher(teacher, keep_layers):
+    depth = teacher.config.num_hidden_layers
+    keep_layers = list(keep_layers)
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
+        raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
+    student = copy.copy(teacher).requires_grad_(True)
+    for parent in student.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                setattr(parent, name, nn.ModuleList(child[index] for index in keep_layers))
+    student.config.num_hidden_layers = len(keep_layers)
+    if getattr(student.config, "layer_types", None):
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = keep_layers.index(module.layer_idx)
+    return student
+
+
+### MUTANT teacher_cut: The layers were taken out of the teacher itself; copy it first.
+def init_student_from_teacher(teacher, keep_layers):
+    depth = teacher.config.num_hidden_layers
+    keep_layers = list(keep_layers)
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
+        raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
+    student = teacher.requires_grad_(True)
+    for parent in student.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                setattr(parent, name, nn.ModuleList(child[index] for index in keep_layers))
+    student.config.num_hidden_layers = len(keep_layers)
+    if getattr(student.config, "layer_types", None):
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = keep_layers.index(module.layer_idx)
     return student
 
 
@@ -49,11 +137,8 @@ def init_student_from_teacher(teacher, keep_layers):
 def init_student_from_teacher(teacher, keep_layers):
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if (
-        not keep_layers
-        or len(set(keep_layers)) != len(keep_layers)
-        or not set(keep_layers) <= set(range(depth))
-    ):
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
     student = copy.deepcopy(teacher).requires_grad_(True)
     for parent in student.modules():
@@ -63,6 +148,73 @@ def init_student_from_teacher(teacher, keep_layers):
     student.config.num_hidden_layers = len(keep_layers)
     if getattr(student.config, "layer_types", None):
         student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            pass
+    return student
+
+
+### MUTANT stale_configuration: The configuration still counts the teacher's layers; set its num_hidden_layers.
+def init_student_from_teacher(teacher, keep_layers):
+    depth = teacher.config.num_hidden_layers
+    keep_layers = list(keep_layers)
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
+        raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
+    student = copy.deepcopy(teacher).requires_grad_(True)
+    for parent in student.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                setattr(parent, name, nn.ModuleList(child[index] for index in keep_layers))
+    pass
+    if getattr(student.config, "layer_types", None):
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = keep_layers.index(module.layer_idx)
+    return student
+
+
+### MUTANT teachers_configuration: The student was given the teacher's own configuration, and the change reached the teacher; copy it.
+def init_student_from_teacher(teacher, keep_layers):
+    depth = teacher.config.num_hidden_layers
+    keep_layers = list(keep_layers)
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
+        raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
+    student = copy.deepcopy(teacher).requires_grad_(True)
+    for parent in student.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                setattr(parent, name, nn.ModuleList(child[index] for index in keep_layers))
+    student.config = teacher.config
+    student.config.num_hidden_layers = len(keep_layers)
+    if getattr(student.config, "layer_types", None):
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = keep_layers.index(module.layer_idx)
+    return student
+
+
+### MUTANT stale_layer_types: layer_types still has an entry for each of the teacher's layers; keep those of the kept layers.
+def init_student_from_teacher(teacher, keep_layers):
+    depth = teacher.config.num_hidden_layers
+    keep_layers = list(keep_layers)
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
+        raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
+    student = copy.deepcopy(teacher).requires_grad_(True)
+    for parent in student.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                setattr(parent, name, nn.ModuleList(child[index] for index in keep_layers))
+    student.config.num_hidden_layers = len(keep_layers)
+    if False:
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = keep_layers.index(module.layer_idx)
     return student
 
 
@@ -70,13 +222,31 @@ def init_student_from_teacher(teacher, keep_layers):
 def init_student_from_teacher(teacher, keep_layers):
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if (
-        not keep_layers
-        or len(set(keep_layers)) != len(keep_layers)
-        or not set(keep_layers) <= set(range(depth))
-    ):
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
     student = copy.deepcopy(teacher)
+    for parent in student.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                setattr(parent, name, nn.ModuleList(child[index] for index in keep_layers))
+    student.config.num_hidden_layers = len(keep_layers)
+    if getattr(student.config, "layer_types", None):
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = keep_layers.index(module.layer_idx)
+    return student
+
+
+### MUTANT teacher_unfrozen: The teacher itself was made to require gradients; call requires_grad_ on the copy.
+def init_student_from_teacher(teacher, keep_layers):
+    depth = teacher.config.num_hidden_layers
+    keep_layers = list(keep_layers)
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
+        raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
+    student = copy.deepcopy(teacher.requires_grad_(True))
     for parent in student.modules():
         for name, child in parent.named_children():
             if isinstance(child, nn.ModuleList) and len(child) == depth:
@@ -94,25 +264,37 @@ def init_student_from_teacher(teacher, keep_layers):
 def init_student_from_teacher(teacher, keep_layers):
     depth = teacher.config.num_hidden_layers
     keep_layers = list(keep_layers)
-    if (
-        not keep_layers
-        or len(set(keep_layers)) != len(keep_layers)
-        or not set(keep_layers) <= set(range(depth))
-    ):
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
         raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
-    config = copy.deepcopy(teacher.config)
-    config.num_hidden_layers = len(keep_layers)
-    if getattr(config, "layer_types", None):
-        config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
-    student = type(teacher)(config).to(next(teacher.parameters()).device).train(teacher.training)
-    theirs = next(
-        module for module in teacher.modules() if isinstance(module, nn.ModuleList) and len(module) == depth
-    )
-    ours = next(
-        module
-        for module in student.modules()
-        if isinstance(module, nn.ModuleList) and len(module) == len(keep_layers)
-    )
-    for layer, index in zip(ours, keep_layers, strict=True):
-        layer.load_state_dict(theirs[index].state_dict())
+    student = copy.deepcopy(teacher).requires_grad_(True)
+    torch.nn.init.normal_(student.get_input_embeddings().weight)
+    for parent in student.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                setattr(parent, name, nn.ModuleList(child[index] for index in keep_layers))
+    student.config.num_hidden_layers = len(keep_layers)
+    if getattr(student.config, "layer_types", None):
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = keep_layers.index(module.layer_idx)
+    return student
+
+
+### MUTANT llama_alone: The layers were looked for at model.layers, where Llama has them; find the ModuleList of that length.
+def init_student_from_teacher(teacher, keep_layers):
+    depth = teacher.config.num_hidden_layers
+    keep_layers = list(keep_layers)
+    once = set(keep_layers)
+    if not keep_layers or len(once) != len(keep_layers) or not once <= set(range(depth)):
+        raise ValueError(f"keep_layers must name layers 0..{depth - 1}, each at most once, got {keep_layers}")
+    student = copy.deepcopy(teacher).requires_grad_(True)
+    student.model.layers = nn.ModuleList(student.model.layers[index] for index in keep_layers)
+    student.config.num_hidden_layers = len(keep_layers)
+    if getattr(student.config, "layer_types", None):
+        student.config.layer_types = [teacher.config.layer_types[index] for index in keep_layers]
+    for module in student.modules():
+        if hasattr(module, "layer_idx"):
+            module.layer_idx = keep_layers.index(module.layer_idx)
     return student

@@ -8,38 +8,26 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) - ended == 0
     labels = torch.cat([input_ids.masked_fill(mask == 0, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
 ### MUTANT end_not_learned: The end mark was masked as padding; it is part of the answer, or the student never learns to stop.
@@ -49,38 +37,26 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) == 0
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
 ### MUTANT padding_by_value: Padding was told by its value; where padding and end mark are one token, real end marks go too.
@@ -90,39 +66,55 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
-    real = ended.cumsum(1) - ended == 0
+    real = answer != padding
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
-    labels = labels.masked_fill(labels == padding, -100)
-    mask = torch.cat([mask.long() * (input_ids != padding), real.long() * (answer != padding)], 1)
+    mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
+
+
+### MUTANT zero_is_padding: Token 0 was taken for padding; it may be an end mark or any other token: look for the first end mark.
+def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
+    input_ids = prompts["input_ids"]
+    mask = prompts.get("attention_mask", torch.ones_like(input_ids))
+    if input_ids.ndim != 2 or not input_ids.numel():
+        raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
+    if max_new_tokens < 1 or temperature < 0:
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
+    if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
+        raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
+    ends = teacher.generation_config.eos_token_id
+    ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
+    padding = int(ends[0]) if len(ends) else 0
+    with evaluation_mode(teacher):
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=0, **options)
+    answer = written[:, input_ids.shape[1] :]
+    ended = torch.isin(answer, ends).long()
+    real = answer != 0
+    labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
+    mask = torch.cat([mask.long(), real.long()], 1)
+    order = mask.argsort(dim=1, descending=True, stable=True)
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
 ### MUTANT after_the_end: What generate fills in after an end mark was learned like text; it is padding: label -100, mask 0.
@@ -132,38 +124,113 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = torch.ones_like(answer, dtype=torch.bool)
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
+
+
+### MUTANT prompt_searched: The prompt was searched for the end mark, too; only the answer ends there.
+def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
+    input_ids = prompts["input_ids"]
+    mask = prompts.get("attention_mask", torch.ones_like(input_ids))
+    if input_ids.ndim != 2 or not input_ids.numel():
+        raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
+    if max_new_tokens < 1 or temperature < 0:
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
+    if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
+        raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
+    ends = teacher.generation_config.eos_token_id
+    ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
+    padding = int(ends[0]) if len(ends) else 0
+    with evaluation_mode(teacher):
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
+    answer = written[:, input_ids.shape[1] :]
+    ended = torch.isin(written, ends).long()
+    real = (ended.cumsum(1) - ended == 0)[:, input_ids.shape[1] :]
+    labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
+    mask = torch.cat([mask.long(), real.long()], 1)
+    order = mask.argsort(dim=1, descending=True, stable=True)
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
+
+
+### MUTANT one_end_mark: Only the first of several end marks was known; every token of the list ends an answer.
+def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
+    input_ids = prompts["input_ids"]
+    mask = prompts.get("attention_mask", torch.ones_like(input_ids))
+    if input_ids.ndim != 2 or not input_ids.numel():
+        raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
+    if max_new_tokens < 1 or temperature < 0:
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
+    if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
+        raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
+    ends = teacher.generation_config.eos_token_id
+    ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
+    padding = int(ends[0]) if len(ends) else 0
+    with evaluation_mode(teacher):
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
+    answer = written[:, input_ids.shape[1] :]
+    ended = torch.isin(answer, ends[:1]).long()
+    real = ended.cumsum(1) - ended == 0
+    labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
+    mask = torch.cat([mask.long(), real.long()], 1)
+    order = mask.argsort(dim=1, descending=True, stable=True)
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
+
+
+### MUTANT end_from_the_configuration: The end mark was read from teacher.config; generate follows teacher.generation_config, which may differ.
+def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
+    input_ids = prompts["input_ids"]
+    mask = prompts.get("attention_mask", torch.ones_like(input_ids))
+    if input_ids.ndim != 2 or not input_ids.numel():
+        raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
+    if max_new_tokens < 1 or temperature < 0:
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
+    if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
+        raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
+    ends = teacher.config.eos_token_id
+    ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
+    padding = int(ends[0]) if len(ends) else 0
+    with evaluation_mode(teacher):
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
+    answer = written[:, input_ids.shape[1] :]
+    ended = torch.isin(answer, ends).long()
+    real = ended.cumsum(1) - ended == 0
+    labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
+    mask = torch.cat([mask.long(), real.long()], 1)
+    order = mask.argsort(dim=1, descending=True, stable=True)
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
 ### MUTANT no_cache: The whole text was read again for each new token; with a key-value cache each token is read once.
@@ -173,38 +240,26 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": False}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=False,
-            pad_token_id=padding,
-            **sampling,
-        )
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) - ended == 0
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
 ### MUTANT prompt_mask_dropped: The prompts' attention mask was not handed to generate: the writer attends to padding.
@@ -214,27 +269,19 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
         written = teacher.generate(
-            input_ids,
-            attention_mask=torch.ones_like(mask),
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
+            input_ids, attention_mask=torch.ones_like(mask), pad_token_id=padding, **options
         )
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
@@ -242,51 +289,37 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
-### MUTANT padding_stays_left: Padding stayed on the left, where it shifts the positions of a model with learned ones; sort it to the right.
+### MUTANT padding_stays_left: Padding stayed on the left, where it shifts learned positions; sort it to the right.
 def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     input_ids = prompts["input_ids"]
     mask = prompts.get("attention_mask", torch.ones_like(input_ids))
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) - ended == 0
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
-    order = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    order = torch.arange(mask.shape[1]).expand_as(mask)
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
 ### MUTANT unstable_order: The sort that moves the padding also shuffled the text; a stable one keeps the order.
@@ -296,38 +329,56 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) - ended == 0
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.flip(1).argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    order = mask.shape[1] - 1 - order
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
+
+
+### MUTANT labels_left_behind: input_ids and mask moved with the padding, and the labels stayed; all three move together.
+def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
+    input_ids = prompts["input_ids"]
+    mask = prompts.get("attention_mask", torch.ones_like(input_ids))
+    if input_ids.ndim != 2 or not input_ids.numel():
+        raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
+    if max_new_tokens < 1 or temperature < 0:
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
+    if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
+        raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
+    ends = teacher.generation_config.eos_token_id
+    ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
+    padding = int(ends[0]) if len(ends) else 0
+    with evaluation_mode(teacher):
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
+    answer = written[:, input_ids.shape[1] :]
+    ended = torch.isin(answer, ends).long()
+    real = ended.cumsum(1) - ended == 0
+    labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
+    mask = torch.cat([mask.long(), real.long()], 1)
+    order = mask.argsort(dim=1, descending=True, stable=True)
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result if name == "labels" else result.gather(1, order) for name, result in results.items()}
 
 
 ### MUTANT shifted_labels: Labels came back shifted; they stand in the columns of input_ids, and whoever computes the loss shifts.
@@ -337,45 +388,27 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) - ended == 0
-    labels = torch.cat(
-        [
-            torch.full_like(input_ids, -100)[:, 1:],
-            answer.masked_fill(~real, -100),
-            torch.full_like(input_ids[:, :1], -100),
-        ],
-        1,
-    )
+    labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
+    labels = torch.cat([labels[:, 1:], torch.full_like(labels[:, :1], -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
 ### MUTANT training_mode: The writer wrote with dropout on; put it into eval mode, and give every module its mode back.
@@ -385,75 +418,145 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = (
-        dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        if temperature
-        else dict(do_sample=False)
-    )
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with torch.no_grad():
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) - ended == 0
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
-### MUTANT default_tail: generate's own top_k cut the tail off: sample from the whole softmax (top_k=0, top_p=1).
+### MUTANT mode_of_the_whole: train(was_training) gives every module the mode of the whole model; evaluation_mode notes each module's own.
 def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     input_ids = prompts["input_ids"]
     mask = prompts.get("attention_mask", torch.ones_like(input_ids))
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=True, temperature=temperature) if temperature else dict(do_sample=False)
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
-    with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )
+    was_training = teacher.training
+    teacher.eval()
+    if True:
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
+    teacher.train(was_training)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) - ended == 0
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
+
+
+### MUTANT default_tail: The model's own top_k and top_p cut the tail off: sample from the whole softmax (top_k=0, top_p=1).
+def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
+    input_ids = prompts["input_ids"]
+    mask = prompts.get("attention_mask", torch.ones_like(input_ids))
+    if input_ids.ndim != 2 or not input_ids.numel():
+        raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
+    if max_new_tokens < 1 or temperature < 0:
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
+    if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
+        raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature}
+    ends = teacher.generation_config.eos_token_id
+    ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
+    padding = int(ends[0]) if len(ends) else 0
+    with evaluation_mode(teacher):
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
+    answer = written[:, input_ids.shape[1] :]
+    ended = torch.isin(answer, ends).long()
+    real = ended.cumsum(1) - ended == 0
+    labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
+    mask = torch.cat([mask.long(), real.long()], 1)
+    order = mask.argsort(dim=1, descending=True, stable=True)
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
+
+
+### MUTANT top_p_left: The model's own top_p still cut the tail off: hand over top_p=1 with top_k=0.
+def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
+    input_ids = prompts["input_ids"]
+    mask = prompts.get("attention_mask", torch.ones_like(input_ids))
+    if input_ids.ndim != 2 or not input_ids.numel():
+        raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
+    if max_new_tokens < 1 or temperature < 0:
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
+    if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
+        raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0}
+    ends = teacher.generation_config.eos_token_id
+    ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
+    padding = int(ends[0]) if len(ends) else 0
+    with evaluation_mode(teacher):
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
+    answer = written[:, input_ids.shape[1] :]
+    ended = torch.isin(answer, ends).long()
+    real = ended.cumsum(1) - ended == 0
+    labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
+    mask = torch.cat([mask.long(), real.long()], 1)
+    order = mask.argsort(dim=1, descending=True, stable=True)
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
+
+
+### MUTANT temperature_unused: It was sampled, but at the model's own temperature; hand the temperature over.
+def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
+    input_ids = prompts["input_ids"]
+    mask = prompts.get("attention_mask", torch.ones_like(input_ids))
+    if input_ids.ndim != 2 or not input_ids.numel():
+        raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
+    if max_new_tokens < 1 or temperature < 0:
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
+    if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
+        raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"top_k": 0, "top_p": 1.0}
+    ends = teacher.generation_config.eos_token_id
+    ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
+    padding = int(ends[0]) if len(ends) else 0
+    with evaluation_mode(teacher):
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
+    answer = written[:, input_ids.shape[1] :]
+    ended = torch.isin(answer, ends).long()
+    real = ended.cumsum(1) - ended == 0
+    labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
+    mask = torch.cat([mask.long(), real.long()], 1)
+    order = mask.argsort(dim=1, descending=True, stable=True)
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
 ### MUTANT always_greedy: The temperature was ignored: every continuation of a prompt is the same; set do_sample.
@@ -463,51 +566,69 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     if input_ids.ndim != 2 or not input_ids.numel():
         raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
     if max_new_tokens < 1 or temperature < 0:
-        raise ValueError(
-            f"max_new_tokens must be at least 1 and temperature at least 0, got {max_new_tokens} and {temperature}"
-        )
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
     if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
         raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
-    sampling = dict(do_sample=False)
+    options = {"max_new_tokens": max_new_tokens, "do_sample": False, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
     ends = teacher.generation_config.eos_token_id
     ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
     padding = int(ends[0]) if len(ends) else 0
     with evaluation_mode(teacher):
-        written = teacher.generate(
-            input_ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=padding,
-            **sampling,
-        )
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
     answer = written[:, input_ids.shape[1] :]
     ended = torch.isin(answer, ends).long()
     real = ended.cumsum(1) - ended == 0
     labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
     mask = torch.cat([mask.long(), real.long()], 1)
     order = mask.argsort(dim=1, descending=True, stable=True)
-    return {
-        name: x.gather(1, order)
-        for name, x in (("input_ids", written), ("attention_mask", mask), ("labels", labels))
-    }
+    results = {"input_ids": written, "attention_mask": mask, "labels": labels}
+    return {name: result.gather(1, order) for name, result in results.items()}
 
 
-### MUTANT beta_swapped: beta weighs the teacher here: M = beta * teacher + (1 - beta) * student; it was given to the student.
+### MUTANT answer_alone: Only the answer came back; the result is prompt and answer.
+def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
+    input_ids = prompts["input_ids"]
+    mask = prompts.get("attention_mask", torch.ones_like(input_ids))
+    if input_ids.ndim != 2 or not input_ids.numel():
+        raise ValueError(f"prompts must be int64 [B, P] with at least one token, got {list(input_ids.shape)}")
+    if max_new_tokens < 1 or temperature < 0:
+        got = f"{max_new_tokens} and {temperature}"
+        raise ValueError(f"max_new_tokens must be at least 1 and temperature at least 0, got {got}")
+    if (mask[:, -1] == 0).any() or (mask.diff(dim=1) < 0).any():
+        raise ValueError(f"prompts must be padded on the left, got the attention_mask {mask.tolist()}")
+    options = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0, "use_cache": True}
+    if temperature > 0:
+        options |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
+    ends = teacher.generation_config.eos_token_id
+    ends = torch.tensor([] if ends is None else ends, dtype=torch.int64, device=input_ids.device).flatten()
+    padding = int(ends[0]) if len(ends) else 0
+    with evaluation_mode(teacher):
+        written = teacher.generate(input_ids, attention_mask=mask, pad_token_id=padding, **options)
+    answer = written[:, input_ids.shape[1] :]
+    ended = torch.isin(answer, ends).long()
+    real = ended.cumsum(1) - ended == 0
+    labels = torch.cat([torch.full_like(input_ids, -100), answer.masked_fill(~real, -100)], 1)
+    mask = torch.cat([mask.long(), real.long()], 1)
+    order = mask.argsort(dim=1, descending=True, stable=True)
+    results = {"input_ids": answer, "attention_mask": mask, "labels": labels}
+    return {name: result[:, -answer.shape[1] :] for name, result in results.items()}
+
+
+### MUTANT beta_swapped: beta weighs the teacher: M = beta * teacher + (1 - beta) * student; it was given to the student.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    if 0 < beta < 1:
+        beta = 1 - beta
     vocabulary = student_logits.shape[-1]
-    student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
-        for logits in (student_logits, teacher_logits.detach())
-    )
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""
@@ -517,25 +638,66 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
         return divergence(teacher, student)
     if beta == 1:
         return divergence(student, teacher)
-    middle = torch.logaddexp(student + math.log(beta), teacher + math.log1p(-beta))
-    return beta * divergence(student, middle) + (1 - beta) * divergence(teacher, middle)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
 
 
-### MUTANT ends_swapped: beta = 0 is KL(teacher || student) and beta = 1 KL(student || teacher); the two ends were exchanged.
+### MUTANT beta_swapped_in_the_sum: M is right, but beta weighs KL(P || M) and 1 - beta KL(Q || M); they were exchanged.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
-    student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
-        for logits in (student_logits, teacher_logits.detach())
-    )
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return (1 - beta) * divergence(teacher, middle) + beta * divergence(student, middle)
+
+
+### MUTANT plain_middle: M is the plain mean of both models whatever beta; it is beta * P + (1 - beta) * Q.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher, student) - math.log(2)
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT ends_swapped: beta = 0 is KL(teacher || student) and beta = 1 KL(student || teacher); the two ends were exchanged.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""
@@ -543,7 +705,7 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
 
     if beta == 1.0:
         return divergence(teacher, student)
-    if beta == 0.0:
+    if beta == 0:
         return divergence(student, teacher)
     middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
     return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
@@ -551,47 +713,37 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
 
 ### MUTANT reversed_arguments: F.kl_div(input, target) is KL(target || input): M is the input; here it became the target.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
-    student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
-        for logits in (student_logits, teacher_logits.detach())
-    )
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""
-        return F.kl_div(p, q, reduction="batchmean", log_target=True)
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
 
     if beta == 0:
         return divergence(teacher, student)
     if beta == 1:
         return divergence(student, teacher)
     middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
-    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+    return beta * divergence(middle, teacher) + (1 - beta) * divergence(middle, student)
 
 
 ### MUTANT mixed_logits: Logits were mixed instead of probabilities: M is the mean of two distributions, in logarithms a logaddexp.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
-    student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
-        for logits in (student_logits, teacher_logits.detach())
-    )
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""
@@ -601,49 +753,39 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
         return divergence(teacher, student)
     if beta == 1:
         return divergence(student, teacher)
-    middle = torch.log_softmax(beta * teacher + (1 - beta) * student, -1)
+    middle = (beta * teacher + (1 - beta) * student).log_softmax(-1)
     return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
 
 
-### MUTANT no_special_ends: At the ends the formula gives 0 for any two models; GKD defines beta = 0 and 1 as plain divergences.
+### MUTANT no_special_ends: At the ends the formula gives 0 or NaN for any two models; GKD defines beta = 0 and 1 as plain divergences.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
-    student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
-        for logits in (student_logits, teacher_logits.detach())
-    )
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""
         return F.kl_div(q, p, reduction="batchmean", log_target=True)
 
-    beta = min(max(beta, 1e-6), 1 - 1e-6)
-    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    middle = (beta * teacher.exp() + (1 - beta) * student.exp()).log()
     return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
 
 
-### MUTANT batchmean: `batchmean` on [B, L, V] divides by B alone, so longer sequences weigh more; flatten to rows first.
+### MUTANT plain_kl: This is KL(teacher || student) for every beta; between the ends both are compared with their mixture M.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
-    student, teacher = (
-        at_least_fp32(logits).log_softmax(-1) for logits in (student_logits, teacher_logits.detach())
-    )
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""
@@ -654,24 +796,88 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
     if beta == 1:
         return divergence(student, teacher)
     middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
-    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+    return divergence(teacher, student)
 
 
-### MUTANT teacher_learns: The teacher received a gradient; detach its logits.
+### MUTANT jsd_batchmean: `batchmean` on [B, L, V] divides by B alone, so longer sequences weigh more; flatten to rows first.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
-    student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).log_softmax(-1)
-        for logits in (student_logits, teacher_logits)
-    )
+    student = at_least_fp32(student_logits).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT jsd_mean_over_vocabulary: F.kl_div's default reduction also divides by the vocabulary; sum over it, then average over rows.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="mean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT jsd_log_target_forgotten: The target holds logarithms, and F.kl_div must be told so: log_target=True.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean")
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT jsd_teacher_learns: The teacher received a gradient; detach its logits.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits).reshape(-1, vocabulary).log_softmax(-1)
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""
@@ -687,19 +893,37 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
 
 ### MUTANT log_of_softmax: log(softmax) is -inf where a probability underflows; log_softmax stays finite.
 def generalized_jsd(student_logits, teacher_logits, beta=0.5):
-    if student_logits.shape != teacher_logits.shape:
-        raise ValueError(
-            f"logits differ in shape: student {list(student_logits.shape)}, teacher {list(teacher_logits.shape)}"
-        )
+    check_same_shape(student_logits, teacher_logits)
     if not student_logits.numel():
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
     vocabulary = student_logits.shape[-1]
-    student, teacher = (
-        at_least_fp32(logits).reshape(-1, vocabulary).softmax(-1).log()
-        for logits in (student_logits, teacher_logits.detach())
-    )
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).softmax(-1).log()
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).softmax(-1).log()
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT jsd_half_precision: bf16 logits were summed in bf16, which keeps 3 digits; convert them to fp32 first.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = student_logits.reshape(-1, vocabulary).log_softmax(-1)
+    teacher = teacher_logits.detach().reshape(-1, vocabulary).log_softmax(-1)
 
     def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """KL(p || q) of log-probabilities, mean over the N rows."""

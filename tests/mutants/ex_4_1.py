@@ -57,3 +57,53 @@ def low_rank_decompose(weight, rank):
     root = values.flip(0)[:rank].clamp(min=0).sqrt().sqrt()
     U, V = left.flip(1)[:, :rank] * root, root[:, None] * right.flip(1)[:, :rank].T
     return U.to(precise(weight).dtype), V.to(precise(weight).dtype)
+
+
+### MUTANT s_left_out: S was left out, so the product has lengths of 1; each factor carries sqrt(S).
+def low_rank_decompose(weight, rank):
+    check_matrix(weight, rank)
+    U, S, Vh = torch.linalg.svd(precise(weight), full_matrices=False)
+    return U[:, :rank], Vh[:rank]
+
+
+### MUTANT root_beside_the_rows: The root was multiplied along the columns of V_scaled; `root[:, None]` gives each row its own value.
+def low_rank_decompose(weight, rank):
+    check_matrix(weight, rank)
+    U, S, Vh = torch.linalg.svd(precise(weight), full_matrices=False)
+    root = S[:rank].sqrt()
+    return U[:, :rank] * root, root * Vh[:rank]
+
+
+### MUTANT random_directions: A randomised decomposition misses the best error where the singular values fall slowly; use the whole SVD.
+from minicompress.lab.factors import randomized_decompose
+
+
+def low_rank_decompose(weight, rank):
+    check_matrix(weight, rank)
+    return randomized_decompose(weight, rank)
+
+
+### MUTANT with_gradient: The factors still hang on the graph of the weight; they are numbers, so detach.
+def low_rank_decompose(weight, rank):
+    check_matrix(weight, rank)
+    U, S, Vh = torch.linalg.svd(
+        weight.to(torch.promote_types(weight.dtype, torch.float32)), full_matrices=False
+    )
+    root = S[:rank].sqrt()
+    return U[:, :rank] * root, root[:, None] * Vh[:rank]
+
+
+### MUTANT always_fp32: A float64 weight was rounded to fp32; fp32 is the least, not the most: precise(weight) keeps float64.
+def low_rank_decompose(weight, rank):
+    check_matrix(weight, rank)
+    U, S, Vh = torch.linalg.svd(weight.detach().float(), full_matrices=False)
+    root = S[:rank].sqrt()
+    return U[:, :rank] * root, root[:, None] * Vh[:rank]
+
+
+### MUTANT float64_factors: The factors came back in float64; they are fp32, unless the weight itself is float64.
+def low_rank_decompose(weight, rank):
+    check_matrix(weight, rank)
+    U, S, Vh = torch.linalg.svd(weight.detach().double(), full_matrices=False)
+    root = S[:rank].sqrt()
+    return U[:, :rank] * root, root[:, None] * Vh[:rank]

@@ -57,36 +57,6 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
     return summarize(model, before, skipped)
 
 
-### MUTANT only_tied_weights_of_the_head: Only the head was checked, but any layer can be shared; count where each parameter is used.
-def convert_to_low_rank(model, rank, skip=("lm_head",)):
-    if rank < 1:
-        raise ValueError(f"rank must be at least 1, got {rank}")
-    if isinstance(skip, str):
-        raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
-    factors = {
-        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
-    }
-    layers = {
-        name: module
-        for name, module in model.named_modules()
-        if (isinstance(module, nn.Linear) or is_conv1d(module)) and module not in factors
-    }
-    uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
-    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
-    for name, layer in layers.items():
-        linear = as_linear(layer)
-        limit = break_even_rank(linear.in_features, linear.out_features)
-        if name in skip or name.rpartition(".")[2] in skip:
-            skipped[name] = "named in skip"
-        elif getattr(model, "lm_head", None) is layer and layer.weight is model.get_input_embeddings().weight:
-            skipped[name] = "tied"
-        elif rank > limit:
-            skipped[name] = f"rank {rank} > break-even {limit}"
-        else:
-            set_submodule(model, name, LowRankLinear.from_linear(linear, rank))
-    return summarize(model, before, skipped)
-
-
 ### MUTANT below_break_even: At exactly the break-even rank a layer does not grow, so it is converted: rank <= break_even_rank.
 def convert_to_low_rank(model, rank, skip=("lm_head",)):
     if rank < 1:
@@ -398,4 +368,252 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
             walk(parent._modules[part], f"{name}.")
 
     walk(model, "")
+    return summarize(model, before, skipped)
+
+
+### MUTANT tied_to_an_embedding_only: Only a weight shared with an embedding counted as tied; any layer can be shared: count where each parameter is used.
+def convert_to_low_rank(model, rank, skip=("lm_head",)):
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}")
+    if isinstance(skip, str):
+        raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if (isinstance(module, nn.Linear) or is_conv1d(module)) and module not in factors
+    }
+    uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
+    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
+    for name, layer in layers.items():
+        linear = as_linear(layer)
+        limit = break_even_rank(linear.in_features, linear.out_features)
+        if name in skip or name.rpartition(".")[2] in skip:
+            skipped[name] = "named in skip"
+        elif any(
+            layer.weight is other.weight for other in model.modules() if isinstance(other, nn.Embedding)
+        ):
+            skipped[name] = "tied"
+        elif rank > limit:
+            skipped[name] = f"rank {rank} > break-even {limit}"
+        else:
+            set_submodule(model, name, LowRankLinear.from_linear(linear, rank))
+    return summarize(model, before, skipped)
+
+
+### MUTANT shared_weights_only: Only a shared weight counted as tied; a layer that shares its bias is tied as well.
+def convert_to_low_rank(model, rank, skip=("lm_head",)):
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}")
+    if isinstance(skip, str):
+        raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if (isinstance(module, nn.Linear) or is_conv1d(module)) and module not in factors
+    }
+    uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
+    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
+    for name, layer in layers.items():
+        linear = as_linear(layer)
+        limit = break_even_rank(linear.in_features, linear.out_features)
+        if name in skip or name.rpartition(".")[2] in skip:
+            skipped[name] = "named in skip"
+        elif uses[layer.weight] > 1:
+            skipped[name] = "tied"
+        elif rank > limit:
+            skipped[name] = f"rank {rank} > break-even {limit}"
+        else:
+            set_submodule(model, name, LowRankLinear.from_linear(linear, rank))
+    return summarize(model, before, skipped)
+
+
+### MUTANT factors_by_name: Layers called U or V were taken for factors; the factors are the children of a LowRankLinear.
+def convert_to_low_rank(model, rank, skip=("lm_head",)):
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}")
+    if isinstance(skip, str):
+        raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if (isinstance(module, nn.Linear) or is_conv1d(module)) and name.rpartition(".")[2] not in ("U", "V")
+    }
+    uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
+    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
+    for name, layer in layers.items():
+        linear = as_linear(layer)
+        limit = break_even_rank(linear.in_features, linear.out_features)
+        if name in skip or name.rpartition(".")[2] in skip:
+            skipped[name] = "named in skip"
+        elif any(uses[parameter] > 1 for parameter in layer.parameters()):
+            skipped[name] = "tied"
+        elif rank > limit:
+            skipped[name] = f"rank {rank} > break-even {limit}"
+        else:
+            set_submodule(model, name, LowRankLinear.from_linear(linear, rank))
+    return summarize(model, before, skipped)
+
+
+### MUTANT blocks_only: Only layers inside the blocks were listed; layers outside, such as a pooler, are converted too.
+def convert_to_low_rank(model, rank, skip=("lm_head",)):
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}")
+    if isinstance(skip, str):
+        raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if (not isinstance(getattr(model, "layers", None), nn.ModuleList) or ".0." in name or ".1." in name)
+        and (isinstance(module, nn.Linear) or is_conv1d(module))
+        and module not in factors
+    }
+    uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
+    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
+    for name, layer in layers.items():
+        linear = as_linear(layer)
+        limit = break_even_rank(linear.in_features, linear.out_features)
+        if name in skip or name.rpartition(".")[2] in skip:
+            skipped[name] = "named in skip"
+        elif any(uses[parameter] > 1 for parameter in layer.parameters()):
+            skipped[name] = "tied"
+        elif rank > limit:
+            skipped[name] = f"rank {rank} > break-even {limit}"
+        else:
+            set_submodule(model, name, LowRankLinear.from_linear(linear, rank))
+    return summarize(model, before, skipped)
+
+
+### MUTANT skipped_not_counted: Skipped layers were left out of the count; `before` holds every layer that was considered.
+def convert_to_low_rank(model, rank, skip=("lm_head",)):
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}")
+    if isinstance(skip, str):
+        raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if (isinstance(module, nn.Linear) or is_conv1d(module)) and module not in factors
+    }
+    uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
+    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
+    for name, layer in layers.items():
+        linear = as_linear(layer)
+        limit = break_even_rank(linear.in_features, linear.out_features)
+        if name in skip or name.rpartition(".")[2] in skip:
+            skipped[name] = "named in skip"
+        elif any(uses[parameter] > 1 for parameter in layer.parameters()):
+            skipped[name] = "tied"
+        elif rank > limit:
+            skipped[name] = f"rank {rank} > break-even {limit}"
+        else:
+            set_submodule(model, name, LowRankLinear.from_linear(linear, rank))
+    return summarize(model, {name: count for name, count in before.items() if name not in skipped}, skipped)
+
+
+### MUTANT random_factors: The new layers were made from sizes alone and hold random numbers; make them with from_linear.
+def convert_to_low_rank(model, rank, skip=("lm_head",)):
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}")
+    if isinstance(skip, str):
+        raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if (isinstance(module, nn.Linear) or is_conv1d(module)) and module not in factors
+    }
+    uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
+    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
+    for name, layer in layers.items():
+        linear = as_linear(layer)
+        limit = break_even_rank(linear.in_features, linear.out_features)
+        if name in skip or name.rpartition(".")[2] in skip:
+            skipped[name] = "named in skip"
+        elif any(uses[parameter] > 1 for parameter in layer.parameters()):
+            skipped[name] = "tied"
+        elif rank > limit:
+            skipped[name] = f"rank {rank} > break-even {limit}"
+        else:
+            set_submodule(
+                model,
+                name,
+                LowRankLinear(linear.in_features, linear.out_features, rank, linear.bias is not None),
+            )
+    return summarize(model, before, skipped)
+
+
+### MUTANT fresh_mode: The new layers are in training mode whatever the old ones were; hand the mode on, as from_linear does.
+def convert_to_low_rank(model, rank, skip=("lm_head",)):
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}")
+    if isinstance(skip, str):
+        raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if (isinstance(module, nn.Linear) or is_conv1d(module)) and module not in factors
+    }
+    uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
+    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
+    for name, layer in layers.items():
+        linear = as_linear(layer)
+        limit = break_even_rank(linear.in_features, linear.out_features)
+        if name in skip or name.rpartition(".")[2] in skip:
+            skipped[name] = "named in skip"
+        elif any(uses[parameter] > 1 for parameter in layer.parameters()):
+            skipped[name] = "tied"
+        elif rank > limit:
+            skipped[name] = f"rank {rank} > break-even {limit}"
+        else:
+            set_submodule(model, name, LowRankLinear.from_linear(linear, rank).train())
+    return summarize(model, before, skipped)
+
+
+### MUTANT tied_before_named: A tied head that is named in `skip` was reported as tied; the first reason that holds is "named in skip".
+def convert_to_low_rank(model, rank, skip=("lm_head",)):
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}")
+    if isinstance(skip, str):
+        raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if (isinstance(module, nn.Linear) or is_conv1d(module)) and module not in factors
+    }
+    uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
+    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
+    for name, layer in layers.items():
+        linear = as_linear(layer)
+        limit = break_even_rank(linear.in_features, linear.out_features)
+        if any(uses[parameter] > 1 for parameter in layer.parameters()):
+            skipped[name] = "tied"
+        elif name in skip or name.rpartition(".")[2] in skip:
+            skipped[name] = "named in skip"
+        elif rank > limit:
+            skipped[name] = f"rank {rank} > break-even {limit}"
+        else:
+            set_submodule(model, name, LowRankLinear.from_linear(linear, rank))
     return summarize(model, before, skipped)

@@ -1,0 +1,60 @@
+"""Which earlier exercises a notebook lacks: `require` says so before they are used."""
+
+import os
+import re
+from pathlib import Path
+
+from minicompress.grading.box import place_of, sentence
+from minicompress.grading.checking import SWITCH, Unsolved, module_file, stop
+from minicompress.grading.course import exercise, unwritten
+from minicompress.lab.paths import CHAPTERS, shown
+
+
+def require(*exercises: str) -> None:
+    """Raise Unsolved, in one line, unless these earlier exercises are written. The line names all that is
+    missing, file by file, and the setting that uses the reference instead.
+    """
+    missing = {exercise(key).id: names for key in exercises if (names := lacking(key))}
+    if missing:
+        unsolved = Unsolved(needed_here(missing, os.environ.get(SWITCH, "")))
+        places = [place_of(names[0], module_file(exercise(key))) for key, names in missing.items()]
+        stop(unsolved, sentence(str(unsolved), places))
+
+
+def lacking(key: str) -> list[str]:
+    """The names that an exercise lacks. Unsolved when its file cannot be read."""
+    task = exercise(key)
+    try:
+        return unwritten(task, module_file(task).read_text(encoding="utf-8-sig"))
+    except SyntaxError as error:
+        where = f"{shown(module_file(task))}, line {error.lineno}"
+        raise Unsolved(f"Exercise {task.id} is needed here, but {where} is no Python: {error.msg}.") from None
+
+
+def needed_here(missing: dict[str, list[str]], setting: str) -> str:
+    """The sentence for what is missing, exercise id -> names, under a setting of the switch."""
+    by_file = {}
+    for key, names in missing.items():
+        by_file.setdefault(exercise(key).module, []).append(f"{listed(names)} ({key})")
+    todo = [f"{listed(parts)} in minicompress/{module}.py" for module, parts in by_file.items()]
+    needed = (
+        f"Exercise {listed([*missing])} is" if len(missing) == 1 else f"Exercises {listed([*missing])} are"
+    )
+    modules = [module for module in CHAPTERS if module in by_file or module in setting.split(",")]
+    command = f"{SWITCH}={','.join(modules)} make lab{chapter_here()}"
+    return (
+        f"{needed} needed here: write {'; '.join(todo)} first. "
+        f"Or use the reference of these files: start Jupyter again with `{command}`."
+    )
+
+
+def chapter_here() -> str:
+    """The word of `make lab` that opens this notebook again; nothing where Jupyter does not name it."""
+    name = Path(os.environ.get("JPY_SESSION_NAME", "")).name
+    found = re.match(r"\d\d(?=_)", name)
+    return f" CHAPTER={found[0]}" if found else ""
+
+
+def listed(words: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -1,0 +1,50 @@
+"""Right implementations of exercise 4.1, low_rank_decompose, in other styles."""
+
+### ALTERNATIVE numpy: The decomposition is numpy's, with checks in other words.
+import numpy as np
+
+
+def low_rank_decompose(weight, rank):
+    if not weight.is_floating_point() or not bool(torch.isfinite(weight).all()) or weight.dim() != 2:
+        raise ValueError("a finite floating point matrix, please")
+    if rank < 1 or rank > min(weight.shape):
+        raise ValueError(f"rank {rank} does not fit {tuple(weight.shape)}")
+    dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+    left, values, right = np.linalg.svd(weight.detach().cpu().double().numpy(), full_matrices=False)
+    root = np.sqrt(values[:rank])
+    tall, wide = left[:, :rank] * root, right[:rank] * root.reshape(-1, 1)
+    return tuple(torch.from_numpy(factor).to(weight.device, dtype) for factor in (tall, wide))
+
+
+### ALTERNATIVE eigenvectors: Eigenvectors of W^T W give V, and W V gives U with the signs that fit.
+def low_rank_decompose(weight, rank):
+    check_matrix(weight, rank)
+    exact = weight.detach().double()
+    values, vectors = torch.linalg.eigh(exact.mT @ exact)
+    order = values.argsort(descending=True)[:rank]
+    S = values[order].clamp(min=0).sqrt()
+    V = vectors[:, order]
+    U = exact @ V / torch.where(S > 0, S, 1.0)
+    dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+    return (U * S.sqrt()).to(dtype), torch.einsum("ir,r->ri", V, S.sqrt()).to(dtype)
+
+
+### ALTERNATIVE component_by_component: A loop over components fills two empty factors.
+@torch.no_grad()
+def low_rank_decompose(weight, rank):
+    check_matrix(weight, rank)
+    exact = weight if weight.dtype == torch.float64 else weight.float()
+    U, S, Vh = torch.linalg.svd(exact)
+    tall, wide = exact.new_zeros(weight.shape[0], rank), exact.new_zeros(rank, weight.shape[1])
+    for k in range(rank):
+        tall[:, k] = U[:, k] * S[k] ** 0.5
+        wide[k, :] = Vh[k, :] * S[k] ** 0.5
+    return tall, wide
+
+
+### ALTERNATIVE diagonal_matrices: The roots are a diagonal matrix that is multiplied with both sides.
+def low_rank_decompose(weight, rank):
+    check_matrix(weight, rank)
+    U, S, V = torch.svd(precise(weight))
+    root = torch.diag(S[:rank].sqrt())
+    return U[:, :rank] @ root, (V[:, :rank] @ root).T
