@@ -36,8 +36,8 @@ def channel_importance(weight: torch.Tensor) -> torch.Tensor:
     Example: the Linear weight [[3, 4], [0, 1]] has the importances [5, 1]. Source: Li et al. 2017, arXiv
     1608.08710 (there with the L1 norm).
 
-    weight: [out, in] of a Linear or [out, in, ...] of a convolution, floating point. Returns [out], fp32 or
-    better.
+    weight: [out, in] of a Linear or [out, in, ...] of a convolution, floating point. It stays as it is.
+    Returns [out], summed in fp32 or better, without gradient.
     ValueError: fewer than two dimensions, NaN, or an integer tensor.
     """
     check_weight(weight)
@@ -71,6 +71,7 @@ def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
     A Linear and a Conv2d own a weight row and a bias a channel; a BatchNorm a weight, a bias and the running
     mean and variance; GPT-2's Conv1D stores its weight as [in, out], so its channels are columns. Everything
     else (stride, padding, eps, dtype, device, mode, requires_grad) stays, and the new sizes are remembered.
+    The given layer is not changed. The copy shares no memory with it, and its weight is contiguous.
     Example: Linear(3, 4) with keep [0, 2] becomes Linear(3, 2) with the rows 0 and 2.
 
     keep: int64 [kept]. ValueError: indices that are no selection of the channels; another kind of layer, a
@@ -96,7 +97,7 @@ def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
     The bias belongs to the outputs and stays. A BatchNorm's inputs are its outputs: for it this is
     `prune_output_channels`.
 
-    keep and ValueError: as for `prune_output_channels`.
+    Everything else, keep and ValueError: as for `prune_output_channels`.
     """
     check_keep(keep, check_layer(layer)[1])
     ### BEGIN SOLUTION
@@ -117,8 +118,9 @@ def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
     channels are set to zero *after* BatchNorm and ReLU. So the BatchNorms shrink with their convolution, and
     so do the inputs of the next convolution, or of the first Linear: there, after the Flatten, channel c
     stands at the places c * H*W ... c * H*W + H*W - 1. A convolution or Linear that nothing reads is the
-    model's output and keeps all of its channels. Norms are those of the model as it is given; of equal ones
-    the lowest index goes first. Source: Li et al. 2017, arXiv 1608.08710, section 3.
+    model's output and keeps all of its channels. Norms are those that `channel_importance` gives in the model
+    as it is given; of equal ones the lowest index goes first. The model is not changed: the copy shares no
+    module and no memory with it, and keeps its modes. Source: Li et al. 2017, arXiv 1608.08710, section 3.
 
     model: Conv2d, BatchNorm2d, Linear and layers without parameters (ReLU, pooling, Flatten), defined in the
     order in which they run. ValueError: ratio outside 0 <= ratio < 1, no Conv2d, any other layer that has
@@ -166,7 +168,8 @@ def prune_mlp_neurons(mlp: nn.Module, keep: torch.Tensor) -> None:
     belongs to its outputs and stays.
 
     mlp: a module with these layers; `mlp_layers(mlp)` gives the names ([writers], reader). Each is replaced
-    by a smaller one.
+    by a smaller one, in which all else stays as it was: dtype, device, requires_grad. An MLP that remembers
+    the number of its neurons (`intermediate_size`) is told the new one.
     keep: int64 [kept]. ValueError: empty, unsorted, repeated or out of range indices; an MLP of another kind.
     """
     writers, reader = mlp_layers(mlp)
@@ -196,7 +199,7 @@ def prune_neurons(model: nn.Module, neurons: int) -> nn.Module:
 
 
 def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
-    """Return how much the loss depends on each attention head: fp32 [layers, heads].
+    """Return how much the loss depends on each attention head: [layers, heads], fp32 or better.
 
     I_h = mean over examples of | sum over positions of x_h . dL/dx_h |, with x_h the head's output, which is
     what the output projection reads, and L the example's mean next-token NLL. To first order the term in bars
@@ -204,7 +207,11 @@ def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
     signed, the examples cancel. A token counts where it and the one before it are real. Source: Michel et al.
     2019, arXiv 1905.10650, equation 2 (without their normalisation over each layer).
 
-    The model is run in eval mode and left as it was, its parameters' gradients too.
+    The model is run in eval mode and left as it was: modes, hooks and its parameters' gradients. It may be
+    frozen, and the caller may have turned gradients off. The result requires no gradient.
+
+    `record_inputs(layers)` keeps what goes into some layers, still in the graph. `evaluation_mode` turns
+    gradients off: turn them on again inside it, by `torch.enable_grad()`.
     ValueError: no batch, an example with fewer than two real tokens, layers with different numbers of heads.
     """
     check_examples(batches)
@@ -251,7 +258,8 @@ def prune_attention_heads(attention: nn.Module, keep: torch.Tensor) -> None:
     or GPT-2's, in which `c_attn` holds Q, K and V side by side, `c_proj` reads the heads, and `num_heads` and
     `split_size` remember them. Biases shrink with their rows. The configuration is not touched: see
     `sync_config`.
-    keep: int64 [kept]. ValueError: indices that are no selection, unequal numbers per KV head.
+    keep: int64 [kept]. ValueError, with the attention as it was: indices that are no selection, unequal
+    numbers per KV head.
     """
     heads, kv_heads = head_counts(attention)
     check_keep(keep, heads)
@@ -286,11 +294,14 @@ def sync_config(model: nn.Module) -> None:
 
     `save_pretrained` writes weights and configuration, `from_pretrained` builds the model from the
     configuration alone; so it must tell the truth: `num_attention_heads`, `num_key_value_heads`, `head_dim`
-    and `intermediate_size`, in GPT-2 `num_attention_heads` and `n_inner`. All layers share one configuration.
+    and `intermediate_size`, in GPT-2 `num_attention_heads` and `n_inner`. Some configurations have no
+    `head_dim` yet (Qwen2): from the heads left they would compute a wrong one, so it is written all the same.
+    All layers share one configuration.
 
     ValueError, with the configuration as it was: layers that differ; sizes that the architecture cannot
     express (Llama wants hidden_size divisible by the heads; GPT-2 has no head_dim of its own, so it cannot
-    lose heads and be saved).
+    lose heads and be saved). `check_config(config, changes, head_dim)` refuses these: changes is name ->
+    new value, head_dim the size of the heads that the layers have.
     """
     ### BEGIN SOLUTION
     attentions, mlps, config = attention_modules(model), mlp_modules(model), model.config
@@ -312,7 +323,7 @@ def sync_config(model: nn.Module) -> None:
 
 
 def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
-    """Return how much each block turns the hidden states: fp32 [layers].
+    """Return how much each block turns the hidden states: [layers], computed in fp32 or better.
 
     That is 1 - the mean cosine similarity of its input and its output, over all real tokens of all batches. A
     block that hardly turns them can go. Example: a block that doubles its input has influence 0, one that

@@ -204,3 +204,157 @@ def prune_input_channels(layer, keep):
     smaller.weight = nn.Parameter(layer.weight.detach().index_select(0 if is_conv1d(layer) else 1, keep))
     remember_size(smaller, INPUT_SIZES, len(keep))
     return smaller
+
+
+### MUTANT shallow_copy: copy.copy shares the dictionary of parameters with the given layer, which is cut as well; it takes a deepcopy.
+def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[0])
+    smaller = copy.copy(layer)
+    dim = -1 if is_conv1d(layer) else 0
+    for name, parameter in layer.named_parameters():  # weight, bias
+        setattr(smaller, name, parameter_like(parameter, parameter.index_select(dim, keep)))
+    for name, buffer in layer.named_buffers():  # running_mean, running_var
+        if buffer.ndim:  # num_batches_tracked is a single number
+            setattr(smaller, name, buffer[keep])
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
+    return smaller
+
+
+def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[1])
+    if isinstance(layer, nn.BatchNorm2d):
+        return prune_output_channels(layer, keep)
+    smaller = copy.copy(layer)
+    dim = 0 if is_conv1d(layer) else 1
+    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(dim, keep))
+    remember_size(smaller, INPUT_SIZES, len(keep))
+    return smaller
+
+
+### MUTANT bias_shared: The copy of a layer that lost inputs holds the very bias of the given one; give it a bias of its own.
+def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[0])
+    smaller = copy.deepcopy(layer)
+    dim = -1 if is_conv1d(layer) else 0
+    for name, parameter in layer.named_parameters():  # weight, bias
+        setattr(smaller, name, parameter_like(parameter, parameter.index_select(dim, keep)))
+    for name, buffer in layer.named_buffers():  # running_mean, running_var
+        if buffer.ndim:  # num_batches_tracked is a single number
+            setattr(smaller, name, buffer[keep])
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
+    return smaller
+
+
+def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[1])
+    if isinstance(layer, nn.BatchNorm2d):
+        return prune_output_channels(layer, keep)
+    smaller = copy.deepcopy(layer)
+    dim = 0 if is_conv1d(layer) else 1
+    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(dim, keep))
+    smaller.bias = layer.bias
+    remember_size(smaller, INPUT_SIZES, len(keep))
+    return smaller
+
+
+### MUTANT batchnorm_inputs: A BatchNorm has no second dimension to cut; its inputs are its outputs, so prune those.
+def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[0])
+    smaller = copy.deepcopy(layer)
+    dim = -1 if is_conv1d(layer) else 0
+    for name, parameter in layer.named_parameters():  # weight, bias
+        setattr(smaller, name, parameter_like(parameter, parameter.index_select(dim, keep)))
+    for name, buffer in layer.named_buffers():  # running_mean, running_var
+        if buffer.ndim:  # num_batches_tracked is a single number
+            setattr(smaller, name, buffer[keep])
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
+    return smaller
+
+
+def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[1])
+    smaller = copy.deepcopy(layer)
+    dim = 0 if is_conv1d(layer) else 1
+    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(dim, keep))
+    remember_size(smaller, INPUT_SIZES, len(keep))
+    return smaller
+
+
+### MUTANT statistics_learn: The running mean and variance became parameters, which an optimizer would train; they stay buffers.
+def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[0])
+    smaller = copy.deepcopy(layer)
+    dim = -1 if is_conv1d(layer) else 0
+    for name, parameter in layer.named_parameters():  # weight, bias
+        setattr(smaller, name, parameter_like(parameter, parameter.index_select(dim, keep)))
+    for name, buffer in layer.named_buffers():  # running_mean, running_var
+        if buffer.ndim:  # num_batches_tracked is a single number
+            delattr(smaller, name)
+            setattr(smaller, name, nn.Parameter(buffer[keep]))
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
+    return smaller
+
+
+def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[1])
+    if isinstance(layer, nn.BatchNorm2d):
+        return prune_output_channels(layer, keep)
+    smaller = copy.deepcopy(layer)
+    dim = 0 if is_conv1d(layer) else 1
+    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(dim, keep))
+    remember_size(smaller, INPUT_SIZES, len(keep))
+    return smaller
+
+
+### MUTANT dtype_lost: A new Linear is fp32, whatever the old one was; start from a deep copy, which keeps dtype and mode.
+def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[0])
+    smaller = copy.deepcopy(layer).float()
+    dim = -1 if is_conv1d(layer) else 0
+    for name, parameter in layer.named_parameters():  # weight, bias
+        setattr(smaller, name, parameter_like(parameter, parameter.float().index_select(dim, keep)))
+    for name, buffer in layer.named_buffers():  # running_mean, running_var
+        if buffer.ndim:  # num_batches_tracked is a single number
+            setattr(smaller, name, buffer[keep])
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
+    return smaller
+
+
+def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[1])
+    if isinstance(layer, nn.BatchNorm2d):
+        return prune_output_channels(layer, keep)
+    smaller = copy.deepcopy(layer)
+    dim = 0 if is_conv1d(layer) else 1
+    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(dim, keep))
+    remember_size(smaller, INPUT_SIZES, len(keep))
+    return smaller
+
+
+### MUTANT outputs_as_columns: Columns of a Linear are what it reads; its outputs are the rows of the weight.
+def prune_output_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[0])
+    smaller = copy.deepcopy(layer)
+    dim = 0 if is_conv1d(layer) else min(1, layer.weight.ndim - 1) if layer.weight is not None else 0
+    for name, parameter in layer.named_parameters():  # weight, bias
+        setattr(
+            smaller,
+            name,
+            parameter_like(parameter, parameter.index_select(min(dim, parameter.ndim - 1), keep)),
+        )
+    for name, buffer in layer.named_buffers():  # running_mean, running_var
+        if buffer.ndim:  # num_batches_tracked is a single number
+            setattr(smaller, name, buffer[keep])
+    remember_size(smaller, OUTPUT_SIZES, len(keep))
+    return smaller
+
+
+def prune_input_channels(layer: nn.Module, keep: torch.Tensor) -> nn.Module:
+    check_keep(keep, check_layer(layer)[1])
+    if isinstance(layer, nn.BatchNorm2d):
+        return prune_output_channels(layer, keep)
+    smaller = copy.deepcopy(layer)
+    dim = 0 if is_conv1d(layer) else 1
+    smaller.weight = parameter_like(layer.weight, layer.weight.index_select(dim, keep))
+    remember_size(smaller, INPUT_SIZES, len(keep))
+    return smaller

@@ -440,3 +440,337 @@ def prune_conv_chain(model, ratio):
             smaller = prune_output_channels(smaller, keep)
         set_submodule(pruned, name, smaller)
     return pruned
+
+
+### MUTANT originals_kept: A layer that loses nothing stayed the original object in the copy, so training one changes the other.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = layer
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT unstable_sort: argsort without stable=True mixes equal norms from 17 channels on; the lowest index goes first.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort()
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT unsorted: The kept channels were left in the order of their norms; sort them, so that channels keep their order.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :]
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT l1_norm: Channels were ranked by the L1 norm, as in the paper; `channel_importance` gives the L2 norm.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = layer.weight.detach().flatten(1).abs().sum(1).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT rounded_up: The number of channels to remove was rounded up; int(ratio * channels) rounds down.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[-int(-ratio * channels // 1) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT area_of_the_kept: H*W was computed from the channels that are left; divide the Linear's inputs by the channels it had.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // len(keep)  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+                arriving = arriving[arriving < layer.in_features]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT eval_mode: The copy came out in eval mode; every module keeps the mode that it has in the given model.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model).eval()
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT frozen_copy: The copy was frozen on the way; its parameters require gradients if those of the given model do.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned.requires_grad_(False)
+
+
+### MUTANT largest_entry: Channels were ranked by their largest entry; `channel_importance` gives the L2 norm.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            channels = layer.out_channels
+            weakest_first = layer.weight.detach().flatten(1).abs().amax(1).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned
+
+
+### MUTANT last_convolution_whole: The last convolution kept its channels although a Linear reads them; only what nothing reads is the output.
+def prune_conv_chain(model: nn.Module, ratio: float) -> nn.Module:
+    if not 0.0 <= ratio < 1.0:
+        raise ValueError(f"ratio must be at least 0 and less than 1, got {ratio}")
+    layers = [(name, layer) for name, layer in model.named_modules() if name and has_state(layer)]
+    known = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    strange = [type(layer).__name__ for _, layer in layers if not isinstance(layer, known)]
+    if strange or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        got = ", ".join(strange) or "no Conv2d"
+        raise ValueError(f"a chain is made of Conv2d, BatchNorm2d and Linear layers, got {got}")
+    pruned = copy.deepcopy(model)
+    last = [layer for _, layer in layers if not isinstance(layer, nn.BatchNorm2d)][-1]
+    keep, channels = None, 0  # which of how many channels arrive here; None: all of them
+    for name, layer in layers:
+        smaller = pruned.get_submodule(name)
+        if keep is not None:
+            arriving = keep
+            if isinstance(layer, nn.Linear):
+                area = layer.in_features // channels  # H*W
+                places = keep[:, None] * area + torch.arange(area, device=keep.device)  # [kept, H*W]
+                arriving = places.flatten()  # [kept*H*W]
+            smaller = prune_input_channels(smaller, arriving)
+        if not isinstance(layer, nn.BatchNorm2d):
+            keep = None
+        if (
+            isinstance(layer, nn.Conv2d)
+            and layer is not [each for _, each in layers if isinstance(each, nn.Conv2d)][-1]
+        ):
+            channels = layer.out_channels
+            weakest_first = channel_importance(layer.weight).argsort(stable=True)
+            keep = weakest_first[int(ratio * channels) :].sort().values
+            smaller = prune_output_channels(smaller, keep)
+        set_submodule(pruned, name, smaller)
+    return pruned

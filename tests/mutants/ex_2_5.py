@@ -418,3 +418,285 @@ def head_importance(model, batches):
             total += torch.stack(of_batch) / len(tokens)
             examples += 1
     return total / examples
+
+
+### MUTANT divided_by_batches: The sum over examples was divided by the number of batches; divide it by the number of all examples.
+def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_examples(batches)
+    attentions = attention_modules(model)
+    counts = {head_counts(attention)[0] for attention in attentions}
+    if len(counts) > 1:
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
+    heads = counts.pop()
+    device = next(model.parameters()).device
+    projections = [output_projection(attention) for attention in attentions]
+    total, examples = torch.zeros(len(projections), heads, device=device), 0
+    with evaluation_mode(model), torch.enable_grad():
+        for batch in batches:
+            batch = {name: tensor.to(device) for name, tensor in batch.items()}
+            with record_inputs(projections) as inputs:
+                logits = model(**batch, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+            tokens = batch["input_ids"]
+            mask = batch.get("attention_mask", torch.ones_like(tokens))
+            real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
+            losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
+            # examples do not mix: in the sum of their losses each keeps its own gradient
+            loss = ((losses * real).sum(1) / real.sum(1)).sum()
+            gradients = torch.autograd.grad(loss, inputs)
+            for layer, (x, gradient) in enumerate(zip(inputs, gradients, strict=True)):
+                taylor = x.detach().float() * gradient.float()  # [B, T, heads*head_dim]
+                taylor = taylor.unflatten(-1, (heads, -1))  # [B, T, heads, head_dim]
+                total[layer] += taylor.sum((1, 3)).abs().sum(0)  # [heads]
+            examples += 1
+    return total / examples
+
+
+### MUTANT last_batch_only: Each batch overwrote the sum of those before; add the batches up.
+def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_examples(batches)
+    attentions = attention_modules(model)
+    counts = {head_counts(attention)[0] for attention in attentions}
+    if len(counts) > 1:
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
+    heads = counts.pop()
+    device = next(model.parameters()).device
+    projections = [output_projection(attention) for attention in attentions]
+    total, examples = torch.zeros(len(projections), heads, device=device), 0
+    with evaluation_mode(model), torch.enable_grad():
+        for batch in batches:
+            batch = {name: tensor.to(device) for name, tensor in batch.items()}
+            with record_inputs(projections) as inputs:
+                logits = model(**batch, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+            tokens = batch["input_ids"]
+            mask = batch.get("attention_mask", torch.ones_like(tokens))
+            real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
+            losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
+            # examples do not mix: in the sum of their losses each keeps its own gradient
+            loss = ((losses * real).sum(1) / real.sum(1)).sum()
+            gradients = torch.autograd.grad(loss, inputs)
+            for layer, (x, gradient) in enumerate(zip(inputs, gradients, strict=True)):
+                taylor = x.detach().float() * gradient.float()  # [B, T, heads*head_dim]
+                taylor = taylor.unflatten(-1, (heads, -1))  # [B, T, heads, head_dim]
+                total[layer] = taylor.sum((1, 3)).abs().sum(0)  # [heads]
+            examples += len(tokens)
+    return total / examples
+
+
+### MUTANT graph_kept: The result still requires gradients, and so keeps the whole graph alive; detach x before it is added up.
+def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_examples(batches)
+    attentions = attention_modules(model)
+    counts = {head_counts(attention)[0] for attention in attentions}
+    if len(counts) > 1:
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
+    heads = counts.pop()
+    device = next(model.parameters()).device
+    projections = [output_projection(attention) for attention in attentions]
+    total, examples = torch.zeros(len(projections), heads, device=device), 0
+    with evaluation_mode(model), torch.enable_grad():
+        for batch in batches:
+            batch = {name: tensor.to(device) for name, tensor in batch.items()}
+            with record_inputs(projections) as inputs:
+                logits = model(**batch, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+            tokens = batch["input_ids"]
+            mask = batch.get("attention_mask", torch.ones_like(tokens))
+            real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
+            losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
+            # examples do not mix: in the sum of their losses each keeps its own gradient
+            loss = ((losses * real).sum(1) / real.sum(1)).sum()
+            gradients = torch.autograd.grad(loss, inputs)
+            for layer, (x, gradient) in enumerate(zip(inputs, gradients, strict=True)):
+                taylor = x.float() * gradient.float()  # [B, T, heads*head_dim]
+                taylor = taylor.unflatten(-1, (heads, -1))  # [B, T, heads, head_dim]
+                total[layer] += taylor.sum((1, 3)).abs().sum(0)  # [heads]
+            examples += len(tokens)
+    return total / examples
+
+
+### MUTANT abs_per_feature: The absolute value was taken of each feature; a head is scaled as a whole: sum over its features first.
+def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_examples(batches)
+    attentions = attention_modules(model)
+    counts = {head_counts(attention)[0] for attention in attentions}
+    if len(counts) > 1:
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
+    heads = counts.pop()
+    device = next(model.parameters()).device
+    projections = [output_projection(attention) for attention in attentions]
+    total, examples = torch.zeros(len(projections), heads, device=device), 0
+    with evaluation_mode(model), torch.enable_grad():
+        for batch in batches:
+            batch = {name: tensor.to(device) for name, tensor in batch.items()}
+            with record_inputs(projections) as inputs:
+                logits = model(**batch, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+            tokens = batch["input_ids"]
+            mask = batch.get("attention_mask", torch.ones_like(tokens))
+            real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
+            losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
+            # examples do not mix: in the sum of their losses each keeps its own gradient
+            loss = ((losses * real).sum(1) / real.sum(1)).sum()
+            gradients = torch.autograd.grad(loss, inputs)
+            for layer, (x, gradient) in enumerate(zip(inputs, gradients, strict=True)):
+                taylor = x.detach().float() * gradient.float()  # [B, T, heads*head_dim]
+                taylor = taylor.unflatten(-1, (heads, -1))  # [B, T, heads, head_dim]
+                total[layer] += taylor.abs().sum((1, 3)).sum(0)  # [heads]
+            examples += len(tokens)
+    return total / examples
+
+
+### MUTANT features_interleaved: Heads lie side by side, each with its features together: [heads, head_dim], not [head_dim, heads].
+def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_examples(batches)
+    attentions = attention_modules(model)
+    counts = {head_counts(attention)[0] for attention in attentions}
+    if len(counts) > 1:
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
+    heads = counts.pop()
+    device = next(model.parameters()).device
+    projections = [output_projection(attention) for attention in attentions]
+    total, examples = torch.zeros(len(projections), heads, device=device), 0
+    with evaluation_mode(model), torch.enable_grad():
+        for batch in batches:
+            batch = {name: tensor.to(device) for name, tensor in batch.items()}
+            with record_inputs(projections) as inputs:
+                logits = model(**batch, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+            tokens = batch["input_ids"]
+            mask = batch.get("attention_mask", torch.ones_like(tokens))
+            real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
+            losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
+            # examples do not mix: in the sum of their losses each keeps its own gradient
+            loss = ((losses * real).sum(1) / real.sum(1)).sum()
+            gradients = torch.autograd.grad(loss, inputs)
+            for layer, (x, gradient) in enumerate(zip(inputs, gradients, strict=True)):
+                taylor = x.detach().float() * gradient.float()  # [B, T, heads*head_dim]
+                taylor = taylor.unflatten(-1, (-1, heads)).transpose(2, 3)  # [B, T, heads, head_dim]
+                total[layer] += taylor.sum((1, 3)).abs().sum(0)  # [heads]
+            examples += len(tokens)
+    return total / examples
+
+
+### MUTANT mean_over_positions: An example's loss was divided by all positions, padding too; divide by the predictions that count.
+def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_examples(batches)
+    attentions = attention_modules(model)
+    counts = {head_counts(attention)[0] for attention in attentions}
+    if len(counts) > 1:
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
+    heads = counts.pop()
+    device = next(model.parameters()).device
+    projections = [output_projection(attention) for attention in attentions]
+    total, examples = torch.zeros(len(projections), heads, device=device), 0
+    with evaluation_mode(model), torch.enable_grad():
+        for batch in batches:
+            batch = {name: tensor.to(device) for name, tensor in batch.items()}
+            with record_inputs(projections) as inputs:
+                logits = model(**batch, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+            tokens = batch["input_ids"]
+            mask = batch.get("attention_mask", torch.ones_like(tokens))
+            real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
+            losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
+            # examples do not mix: in the sum of their losses each keeps its own gradient
+            loss = ((losses * real).sum(1) / real.shape[1]).sum()
+            gradients = torch.autograd.grad(loss, inputs)
+            for layer, (x, gradient) in enumerate(zip(inputs, gradients, strict=True)):
+                taylor = x.detach().float() * gradient.float()  # [B, T, heads*head_dim]
+                taylor = taylor.unflatten(-1, (heads, -1))  # [B, T, heads, head_dim]
+                total[layer] += taylor.sum((1, 3)).abs().sum(0)  # [heads]
+            examples += len(tokens)
+    return total / examples
+
+
+### MUTANT gradients_off: Inside `evaluation_mode` gradients are off, so nothing can be differentiated; turn them on again.
+def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_examples(batches)
+    attentions = attention_modules(model)
+    counts = {head_counts(attention)[0] for attention in attentions}
+    if len(counts) > 1:
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
+    heads = counts.pop()
+    device = next(model.parameters()).device
+    projections = [output_projection(attention) for attention in attentions]
+    total, examples = torch.zeros(len(projections), heads, device=device), 0
+    with evaluation_mode(model):
+        for batch in batches:
+            batch = {name: tensor.to(device) for name, tensor in batch.items()}
+            with record_inputs(projections) as inputs:
+                logits = model(**batch, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+            tokens = batch["input_ids"]
+            mask = batch.get("attention_mask", torch.ones_like(tokens))
+            real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
+            losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
+            # examples do not mix: in the sum of their losses each keeps its own gradient
+            loss = ((losses * real).sum(1) / real.sum(1)).sum()
+            gradients = torch.autograd.grad(loss, inputs)
+            for layer, (x, gradient) in enumerate(zip(inputs, gradients, strict=True)):
+                taylor = x.detach().float() * gradient.float()  # [B, T, heads*head_dim]
+                taylor = taylor.unflatten(-1, (heads, -1))  # [B, T, heads, head_dim]
+                total[layer] += taylor.sum((1, 3)).abs().sum(0)  # [heads]
+            examples += len(tokens)
+    return total / examples
+
+
+### MUTANT half_precision: x times the gradient of a bf16 model was summed in bf16, with two or three digits; convert to fp32.
+def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_examples(batches)
+    attentions = attention_modules(model)
+    counts = {head_counts(attention)[0] for attention in attentions}
+    if len(counts) > 1:
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
+    heads = counts.pop()
+    device = next(model.parameters()).device
+    projections = [output_projection(attention) for attention in attentions]
+    total, examples = (
+        torch.zeros(len(projections), heads, device=device, dtype=next(model.parameters()).dtype),
+        0,
+    )
+    with evaluation_mode(model), torch.enable_grad():
+        for batch in batches:
+            batch = {name: tensor.to(device) for name, tensor in batch.items()}
+            with record_inputs(projections) as inputs:
+                logits = model(**batch, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+            tokens = batch["input_ids"]
+            mask = batch.get("attention_mask", torch.ones_like(tokens))
+            real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
+            losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
+            # examples do not mix: in the sum of their losses each keeps its own gradient
+            loss = ((losses * real).sum(1) / real.sum(1)).sum()
+            gradients = torch.autograd.grad(loss, inputs)
+            for layer, (x, gradient) in enumerate(zip(inputs, gradients, strict=True)):
+                taylor = x.detach() * gradient  # [B, T, heads*head_dim]
+                taylor = taylor.unflatten(-1, (heads, -1))  # [B, T, heads, head_dim]
+                total[layer] += taylor.sum((1, 3)).abs().sum(0)  # [heads]
+            examples += len(tokens)
+    return total / examples
+
+
+### MUTANT squared: The square was taken instead of the absolute value, so large examples count for more; the method takes | |.
+def head_importance(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_examples(batches)
+    attentions = attention_modules(model)
+    counts = {head_counts(attention)[0] for attention in attentions}
+    if len(counts) > 1:
+        raise ValueError(f"layers have different numbers of heads, {sorted(counts)}: no [layers, heads]")
+    heads = counts.pop()
+    device = next(model.parameters()).device
+    projections = [output_projection(attention) for attention in attentions]
+    total, examples = torch.zeros(len(projections), heads, device=device), 0
+    with evaluation_mode(model), torch.enable_grad():
+        for batch in batches:
+            batch = {name: tensor.to(device) for name, tensor in batch.items()}
+            with record_inputs(projections) as inputs:
+                logits = model(**batch, use_cache=False).logits[:, :-1].float()  # [B, T-1, V]
+            tokens = batch["input_ids"]
+            mask = batch.get("attention_mask", torch.ones_like(tokens))
+            real = mask[:, 1:] * mask[:, :-1]  # [B, T-1]
+            losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")  # [B, T-1]
+            # examples do not mix: in the sum of their losses each keeps its own gradient
+            loss = ((losses * real).sum(1) / real.sum(1)).sum()
+            gradients = torch.autograd.grad(loss, inputs)
+            for layer, (x, gradient) in enumerate(zip(inputs, gradients, strict=True)):
+                taylor = x.detach().float() * gradient.float()  # [B, T, heads*head_dim]
+                taylor = taylor.unflatten(-1, (heads, -1))  # [B, T, heads, head_dim]
+                total[layer] += taylor.sum((1, 3)).square().sum(0)  # [heads]
+            examples += len(tokens)
+    return total / examples

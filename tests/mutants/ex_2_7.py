@@ -109,7 +109,7 @@ def block_influence(model, batches):
 
 
 ### MUTANT stale_index: layer_idx still tells the old places; the cache finds a block's keys by it.
-def drop_blocks(model, keep):
+def drop_blocks(model, keep) -> None:
     prefix, blocks = block_list(model)
     check_keep(keep, len(blocks))
     kept = keep.tolist()
@@ -124,7 +124,7 @@ def drop_blocks(model, keep):
 
 
 ### MUTANT stale_depth: The configuration still tells the old number of blocks, which are then built anew, random, on loading.
-def drop_blocks(model, keep):
+def drop_blocks(model, keep) -> None:
     prefix, blocks = block_list(model)
     check_keep(keep, len(blocks))
     kept = keep.tolist()
@@ -138,7 +138,7 @@ def drop_blocks(model, keep):
 
 
 ### MUTANT stale_types: layer_types in the configuration still lists all blocks; keep the entries of those that stay.
-def drop_blocks(model, keep):
+def drop_blocks(model, keep) -> None:
     prefix, blocks = block_list(model)
     check_keep(keep, len(blocks))
     kept = keep.tolist()
@@ -151,7 +151,7 @@ def drop_blocks(model, keep):
 
 
 ### MUTANT removes_keep: The blocks in `keep` were removed and the others kept; it is the other way round.
-def drop_blocks(model, keep):
+def drop_blocks(model, keep) -> None:
     prefix, blocks = block_list(model)
     check_keep(keep, len(blocks))
     kept = [index for index in range(len(blocks)) if index not in keep.tolist()]
@@ -163,3 +163,228 @@ def drop_blocks(model, keep):
     model.config.num_hidden_layers = len(kept)
     if getattr(model.config, "layer_types", None):
         model.config.layer_types = [model.config.layer_types[index] for index in kept]
+
+
+### MUTANT angle: The angle itself was taken, as a part of 180 degrees; the influence is 1 - its cosine.
+def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_batches(batches)
+    blocks = block_list(model)[1]
+    device = next(model.parameters()).device
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += (
+            (1 - F.cosine_similarity(x.float(), y.float(), dim=-1).clamp(-1, 1).arccos() / torch.pi)
+            .double()
+            .sum()
+            .item()
+        )
+        tokens[number] += len(x)
+    return (1 - similarity / tokens).float().to(device)
+
+
+def drop_blocks(model: nn.Module, keep: torch.Tensor) -> None:
+    prefix, blocks = block_list(model)
+    check_keep(keep, len(blocks))
+    kept = keep.tolist()
+    set_submodule(model, prefix, nn.ModuleList(blocks[index] for index in kept))
+    for number, index in enumerate(kept):
+        for module in blocks[index].modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = number
+    model.config.num_hidden_layers = len(kept)
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = [model.config.layer_types[index] for index in kept]
+
+
+### MUTANT change_alone: x was compared with y - x, what the block adds; the influence compares input and output.
+def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_batches(batches)
+    blocks = block_list(model)[1]
+    device = next(model.parameters()).device
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += F.cosine_similarity(x.float(), (y - x).float(), dim=-1).double().sum().item()
+        tokens[number] += len(x)
+    return (1 - similarity / tokens).float().to(device)
+
+
+def drop_blocks(model: nn.Module, keep: torch.Tensor) -> None:
+    prefix, blocks = block_list(model)
+    check_keep(keep, len(blocks))
+    kept = keep.tolist()
+    set_submodule(model, prefix, nn.ModuleList(blocks[index] for index in kept))
+    for number, index in enumerate(kept):
+        for module in blocks[index].modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = number
+    model.config.num_hidden_layers = len(kept)
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = [model.config.layer_types[index] for index in kept]
+
+
+### MUTANT dot_product: The dot product was not divided by both lengths, so scaling counts; take the cosine.
+def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_batches(batches)
+    blocks = block_list(model)[1]
+    device = next(model.parameters()).device
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += (x.float() * y.float()).sum(-1).double().sum().item()
+        tokens[number] += len(x)
+    return (1 - similarity / tokens).float().to(device)
+
+
+def drop_blocks(model: nn.Module, keep: torch.Tensor) -> None:
+    prefix, blocks = block_list(model)
+    check_keep(keep, len(blocks))
+    kept = keep.tolist()
+    set_submodule(model, prefix, nn.ModuleList(blocks[index] for index in kept))
+    for number, index in enumerate(kept):
+        for module in blocks[index].modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = number
+    model.config.num_hidden_layers = len(kept)
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = [model.config.layer_types[index] for index in kept]
+
+
+### MUTANT half_precision: The cosines of a bf16 model were computed in bf16, with two or three digits; convert to fp32 first.
+def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_batches(batches)
+    blocks = block_list(model)[1]
+    device = next(model.parameters()).device
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += F.cosine_similarity(x, y, dim=-1).double().sum().item()
+        tokens[number] += len(x)
+    return (1 - similarity / tokens).float().to(device)
+
+
+def drop_blocks(model: nn.Module, keep: torch.Tensor) -> None:
+    prefix, blocks = block_list(model)
+    check_keep(keep, len(blocks))
+    kept = keep.tolist()
+    set_submodule(model, prefix, nn.ModuleList(blocks[index] for index in kept))
+    for number, index in enumerate(kept):
+        for module in blocks[index].modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = number
+    model.config.num_hidden_layers = len(kept)
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = [model.config.layer_types[index] for index in kept]
+
+
+### MUTANT divided_by_batches: The sum over tokens was divided by the number of batches; divide it by the number of all tokens.
+def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_batches(batches)
+    blocks = block_list(model)[1]
+    device = next(model.parameters()).device
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += F.cosine_similarity(x.float(), y.float(), dim=-1).double().sum().item()
+        tokens[number] += 1
+    return (1 - similarity / tokens).float().to(device)
+
+
+def drop_blocks(model: nn.Module, keep: torch.Tensor) -> None:
+    prefix, blocks = block_list(model)
+    check_keep(keep, len(blocks))
+    kept = keep.tolist()
+    set_submodule(model, prefix, nn.ModuleList(blocks[index] for index in kept))
+    for number, index in enumerate(kept):
+        for module in blocks[index].modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = number
+    model.config.num_hidden_layers = len(kept)
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = [model.config.layer_types[index] for index in kept]
+
+
+### MUTANT attention_only: layer_idx was renumbered in the attention alone; renumber it in every module of the block that has one.
+def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_batches(batches)
+    blocks = block_list(model)[1]
+    device = next(model.parameters()).device
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += F.cosine_similarity(x.float(), y.float(), dim=-1).double().sum().item()
+        tokens[number] += len(x)
+    return (1 - similarity / tokens).float().to(device)
+
+
+def drop_blocks(model: nn.Module, keep: torch.Tensor) -> None:
+    prefix, blocks = block_list(model)
+    check_keep(keep, len(blocks))
+    kept = keep.tolist()
+    set_submodule(model, prefix, nn.ModuleList(blocks[index] for index in kept))
+    for number, index in enumerate(kept):
+        for name, module in blocks[index].named_modules():
+            if hasattr(module, "layer_idx") and name.startswith(("attn", "self_attn")):
+                module.layer_idx = number
+    model.config.num_hidden_layers = len(kept)
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = [model.config.layer_types[index] for index in kept]
+
+
+### MUTANT types_cut_off: layer_types was cut to the first entries; keep those of the blocks that stay.
+def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_batches(batches)
+    blocks = block_list(model)[1]
+    device = next(model.parameters()).device
+    similarity = torch.zeros(len(blocks), dtype=torch.float64)
+    tokens = torch.zeros(len(blocks), dtype=torch.int64)
+    for number, x, y in block_states(model, batches):
+        similarity[number] += F.cosine_similarity(x.float(), y.float(), dim=-1).double().sum().item()
+        tokens[number] += len(x)
+    return (1 - similarity / tokens).float().to(device)
+
+
+def drop_blocks(model: nn.Module, keep: torch.Tensor) -> None:
+    prefix, blocks = block_list(model)
+    check_keep(keep, len(blocks))
+    kept = keep.tolist()
+    set_submodule(model, prefix, nn.ModuleList(blocks[index] for index in kept))
+    for number, index in enumerate(kept):
+        for module in blocks[index].modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = number
+    model.config.num_hidden_layers = len(kept)
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = model.config.layer_types[: len(kept)]
+
+
+### MUTANT gradient_kept: The result requires gradients and keeps the graph alive; run the model without gradients.
+def block_influence(model: nn.Module, batches: Sequence[Batch]) -> torch.Tensor:
+    check_batches(batches)
+    blocks = block_list(model)[1]
+    seen = {}
+    handles = [
+        block.register_forward_hook(
+            lambda _, inputs, output, number=number: seen.update(
+                {number: (inputs[0], output[0] if isinstance(output, tuple) else output)}
+            )
+        )
+        for number, block in enumerate(blocks)
+    ]
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    total, tokens = 0.0, 0
+    for batch in batches:
+        model(**batch, use_cache=False)
+        real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
+        pairs = [seen[number] for number in range(len(blocks))]
+        total = total + torch.stack(
+            [F.cosine_similarity(x[real].float(), y[real].float(), dim=-1).sum() for x, y in pairs]
+        )
+        tokens += int(real.sum())
+    for handle in handles:
+        handle.remove()
+    for module, training in modes:
+        module.training = training
+    return 1 - total / tokens
