@@ -83,7 +83,7 @@ def refused(naming: object = NOTHING, rule: str = "") -> Iterator[None]:
         if naming is not NOTHING and not named(str(error), naming):
             raise Unexpected(rule, f"expected {wanted}, got the message {str(error)!r}") from error
         return
-    except (TypeError, IndexError, KeyError, RuntimeError, ArithmeticError, AssertionError) as error:
+    except (TypeError, IndexError, KeyError, RuntimeError, ArithmeticError, OSError, AssertionError) as error:
         if isinstance(error, NotImplementedError):
             raise
         first = str(error).strip().partition("\n")[0]

@@ -339,10 +339,12 @@ def test_0_4_two_views_of_different_parts_both_count():
 def test_perplexity_equals_torch_cross_entropy(llama, tokens):
     with torch.no_grad():
         logits = llama(input_ids=tokens).logits[:, :-1]
-    assert perplexity(llama, tokens) == pytest.approx(
-        F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()).exp().item(), rel=1e-5
+    expected = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()).exp()
+    expect_close(
+        perplexity(llama, tokens), expected, "perplexity is the exponential of torch's cross entropy"
     )
 
 
 def test_a_model_with_tied_embeddings_takes_the_bytes_of_its_parameters(llama):
-    assert model_bytes(llama) == 4 * sum(parameter.numel() for parameter in llama.parameters())
+    expected = 4 * sum(parameter.numel() for parameter in llama.parameters())
+    expect_equal(model_bytes(llama), expected, "a tied weight takes its bytes once")
