@@ -694,7 +694,7 @@ def test_2_5_one_prediction_by_hand(device):
 
 def test_2_5_the_loss_of_an_example_is_a_mean_over_its_predictions(device):
     """Three times the same prediction."""
-    rule = "an example's loss is the mean over its predictions, not their sum"
+    rule = "an example's loss is the mean over its predictions, so that long examples count like short ones"
     expect_close(importance_of(device, [[1, 1, 1, 1]]), [[3.0, 3.0]], rule)
 
 
@@ -1157,8 +1157,10 @@ def test_2_7_the_kept_blocks_stay_in_their_order(tokens, device):
     model = tiny("llama", device, layers=4)
     full = copy.deepcopy(model)
     full.model.layers[1].forward = identity
+    marks = [block.mlp.up_proj.bias[0].item() for block in model.model.layers]  # each has its own
     drop_blocks(model, torch.tensor([0, 2, 3], device=device))
-    expect_equal(len(model.model.layers), 3, "the blocks in `keep` stay, and the others go")
+    left = [marks.index(block.mlp.up_proj.bias[0].item()) for block in model.model.layers]
+    expect_equal(left, [0, 2, 3], "the blocks in `keep` stay in their order, and the others go")
     rule = "the shallower model computes what the full one does when the lost block passes its input on"
     got, expected = (logits_of(which, tokens, use_cache=False) for which in (model, full))
     expect_close(got, expected, rule, rel=1e-4, abs=1e-4)
