@@ -24,7 +24,7 @@ def low_rank_decompose(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, t
     With the singular value decomposition weight = U diag(S) Vh, S in descending order, the first `rank`
     columns of U and rows of Vh stay, each times sqrt(S), so that both factors are equally large. The squared
     error is the sum of the dropped S^2, and no matrix of that rank comes closer (Eckart & Young 1936).
-    Example: [[15, 20, 0], [-4, 3, 0]] at rank 1. Its rows are at right angles, so their lengths 25 and 5 are
+    Example: [[15, 20, 0], [0, 0, 5]] at rank 1. Its rows are at right angles, so their lengths 25 and 5 are
     S. The 25 stays: U_scaled [[5], [0]], V_scaled [[3, 4, 0]] (or both negative), squared error 5^2.
 
     weight: [out, in], floating point, not changed. Returns [out, rank] and [rank, in] on the weight's device,

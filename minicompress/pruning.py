@@ -56,7 +56,8 @@ def apply_mask(module: nn.Module, mask: torch.Tensor) -> None:
 
     The optimizer may have been made before or after. Use `torch.nn.utils.parametrize` with the `Mask` above.
     A second call ANDs the new mask into the buffer of the `Mask` that is already there (no second one is
-    stacked on it): the zeros only grow. Other parametrizations of the weight stay. `bake_masks` ends it.
+    stacked on it): the zeros only grow. Other parametrizations of the weight stay, also weight_norm, which
+    keeps two tensors instead of one. `bake_masks` ends it.
 
     mask: bool, the shape of module.weight; it is not changed. ValueError: another shape or dtype (the message
     names it), or a weight that is tied (shared with another module, which would go on without the mask).

@@ -36,8 +36,11 @@ def storages(*tensors):
 
 
 def test_4_1_two_by_three_by_hand(device):
-    """[[15, 20, 0], [-4, 3, 0]] = 25 (1, 0) (0.6, 0.8, 0)^T + 5 (0, 1) (-0.8, 0.6, 0)^T; the 25 stays."""
-    weight = torch.tensor([[15.0, 20.0, 0.0], [-4.0, 3.0, 0.0]], device=device)
+    """[[15, 20, 0], [0, 0, 5]] = 25 (1, 0) (0.6, 0.8, 0)^T + 5 (0, 1) (0, 0, 1)^T; the 25 stays.
+
+    Vh has the first row (0.6, 0.8, 0) and the first column (0.6, 0, 0.8), signs aside: two different things.
+    """
+    weight = torch.tensor([[15.0, 20.0, 0.0], [0.0, 0.0, 5.0]], device=device)
     U, V = low_rank_decompose(weight, 1)
     shapes = [list(U.shape), list(V.shape)]
     rule = "U_scaled [out, rank] is made of columns of U, and V_scaled [rank, in] of rows of Vh"
@@ -434,7 +437,8 @@ def test_4_4_reports_layers_inside_and_outside_the_blocks_by_kind(device):
     report = convert_to_low_rank(model, 4)
     kinds = report["kinds"]
     expected = ["k_proj", "lm_head", "pooler", "q_proj"]
-    expect_equal(sorted(kinds), expected, "every Linear layer is reported, inside the blocks and outside")
+    rule = "every Linear layer is reported, inside the blocks and outside, converted or skipped"
+    expect_equal(sorted(kinds), expected, rule)
     two = {"layers": 2, "before": 2 * 272, "after": 2 * 144}
     expect_equal(kinds["q_proj"], two, "the layers of one kind are added up over the blocks")
     two = {"layers": 2, "before": 2 * 68, "after": 2 * 68}
@@ -450,8 +454,14 @@ def test_4_4_a_head_tied_to_the_embedding_stays_tied(device):
         "a head that shares its weight with the embedding stays as it is"
     )
     expect_equal(report["skipped"].get("lm_head"), "tied", "the report says that the head is tied")
-    report = convert_to_low_rank(Tiny().to(device), 2)
-    expect_equal(report["skipped"].get("lm_head"), "named in skip", "the first reason that holds is reported")
+
+
+def test_4_4_the_first_reason_that_holds_is_reported(device):
+    """The head's name stands in `skip`, it is tied, and at rank 11 it would grow: break-even is 10."""
+    why = convert_to_low_rank(Tiny().to(device), 11)["skipped"].get("lm_head")
+    expect_equal(why, "named in skip", "a name in `skip` is the first reason, before a tie and the size")
+    why = convert_to_low_rank(Tiny().to(device), 11, skip=())["skipped"].get("lm_head")
+    expect_equal(why, "tied", "a tie is reported before the size: the first reason that holds counts")
 
 
 def test_4_4_a_layer_used_in_two_places_is_tied(device):

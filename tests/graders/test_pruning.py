@@ -225,6 +225,9 @@ def test_1_2_a_mask_joins_another_parametrization(device):
     expect_close(
         layer.weight, [[0, 0], [3, 4]], "another parametrization, here weight_norm, stays below the mask"
     )
+    kinds = [type(step).__name__ for step in layer.parametrizations.weight]
+    rule = "the second mask joins the first wherever that stands: look through all parametrizations"
+    expect_equal(len(kinds), 2, f"{rule}, here {', '.join(kinds)}")
 
 
 def test_1_2_the_mask_is_saved_with_the_model(device):
@@ -307,7 +310,7 @@ def test_1_3_ranks_all_weights_together_by_hand(device):
     shapes = {name: list(mask.shape) for name, mask in masks.items()}
     expect_equal(shapes, {"a": [3], "b": [3, 1]}, "each mask has its weight's name and shape")
     assert all(mask.dtype == torch.bool for mask in masks.values()), "every mask must be bool"
-    rule = "all magnitudes are ranked together, whatever their weight and their sign"
+    rule = "magnitudes are ranked together as they are: no weight is rescaled or ranked alone, no sign counts"
     expect_equal(masks, {"a": [False] * 3, "b": [[True], [True], [True]]}, rule)
 
 

@@ -103,6 +103,21 @@ def apply_mask(module, mask) -> None:
     parametrize.register_parametrization(module, "weight", Mask(mask))
 
 
+### MUTANT only_the_first_is_searched: Only the first parametrization was searched for a `Mask`, and a second one was stacked; look through all.
+def apply_mask(module, mask) -> None:
+    weight = module.weight
+    if mask.dtype != torch.bool or mask.shape != weight.shape:
+        raise ValueError(f"mask must be bool {list(weight.shape)}, got {mask.dtype} {list(mask.shape)}")
+    if parametrize.is_parametrized(module, "weight"):
+        first = module.parametrizations.weight[0]
+        if isinstance(first, Mask):
+            first.mask &= mask
+            return
+    elif len(owners(weight)) > 1:
+        raise ValueError(f"the weight {list(weight.shape)} is tied to another module: untie it first")
+    parametrize.register_parametrization(module, "weight", Mask(mask))
+
+
 ### MUTANT inverted: The mask was turned round, so the kept weights became zero; True stands for what is kept.
 def apply_mask(module, mask) -> None:
     weight = module.weight

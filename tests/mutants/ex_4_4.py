@@ -617,3 +617,33 @@ def convert_to_low_rank(model, rank, skip=("lm_head",)):
         else:
             set_submodule(model, name, LowRankLinear.from_linear(linear, rank))
     return summarize(model, before, skipped)
+
+
+### MUTANT size_before_tied: A tied layer that would grow as well was reported by its size; the first reason that holds is "tied".
+def convert_to_low_rank(model, rank, skip=("lm_head",)):
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}")
+    if isinstance(skip, str):
+        raise ValueError(f"skip must be a sequence of names such as ({skip!r},), got the string {skip!r}")
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if (isinstance(module, nn.Linear) or is_conv1d(module)) and module not in factors
+    }
+    uses = Counter(parameter for _, parameter in model.named_parameters(remove_duplicate=False))
+    before, skipped = {name: parameter_count(layer) for name, layer in layers.items()}, {}
+    for name, layer in layers.items():
+        linear = as_linear(layer)
+        limit = break_even_rank(linear.in_features, linear.out_features)
+        if name in skip or name.rpartition(".")[2] in skip:
+            skipped[name] = "named in skip"
+        elif rank > limit:
+            skipped[name] = f"rank {rank} > break-even {limit}"
+        elif any(uses[parameter] > 1 for parameter in layer.parameters()):
+            skipped[name] = "tied"
+        else:
+            set_submodule(model, name, LowRankLinear.from_linear(linear, rank))
+    return summarize(model, before, skipped)
