@@ -78,3 +78,39 @@ def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, wei
         if weight
     ]
     return torch.stack(losses).sum()
+
+
+### ALTERNATIVE device_of_the_logits: The sum begins on the device of the student's logits, which are always there.
+def distilbert_loss(
+    student_out: Any,
+    teacher_out: Any,
+    labels: torch.Tensor,
+    attention_mask: torch.Tensor,
+    T: float = 2.0,
+    weights: Sequence[float] = (5, 2, 1, 0),
+) -> torch.Tensor:
+    if len(weights) != 4 or min(weights) < 0:
+        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
+    real, masked = attention_mask.bool(), labels != -100  # [B, L]
+    if not real.any() or not masked.any():
+        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
+    soft, hard, cosine, states = weights
+    loss = torch.zeros((), device=student_out.logits.device)
+    if soft:
+        where = real
+        loss = loss + soft * distillation_loss(student_out.logits[where], teacher_out.logits[where], T=T)
+    if hard:
+        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits)[masked], labels[masked])
+    if cosine:
+        a = at_least_fp32(student_out.hidden_states[-1][real])
+        b = at_least_fp32(teacher_out.hidden_states[-1][real].detach())
+        loss = loss + cosine * (1 - F.cosine_similarity(a, b, dim=-1)).mean()
+    if states:
+        n, m = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
+        if m % n:
+            raise ValueError(f"{m} teacher layers cannot be divided by {n}")
+        pairs = [(k, k * (m // n)) for k in range(n + 1)]
+        ours = [h[real] for h in student_out.hidden_states]
+        theirs = [h[real] for h in teacher_out.hidden_states]
+        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
+    return loss

@@ -372,14 +372,17 @@ def kept(model):
     return model[0].bias.tolist()
 
 
+def test_2_3_a_convolution_that_a_linear_reads_loses_channels(device):
+    pruned = prune_conv_chain(one_by_one([[3.0], [-1], [2], [-4]], device), 0.5)
+    rule = "at ratio 0.5 a convolution of 4 channels loses 2, also the last one when a Linear reads it"
+    expect_equal(pruned[0].out_channels, 2, rule)
+
+
 def test_2_3_int_of_ratio_times_channels_go(device):
     """0.6 * 3 = 1.8: one goes."""
     pruned = prune_conv_chain(one_by_one([[3.0], [-1], [2]], device), 0.6)
-    expect_equal(
-        pruned[0].out_channels,
-        2,
-        "a convolution that another layer reads loses int(ratio * channels) channels, rounded down",
-    )
+    rule = "a convolution loses int(ratio * channels) channels: 1.8 of 3, at ratio 0.6, is rounded down to 1"
+    expect_equal(pruned[0].out_channels, 2, rule)
 
 
 def test_2_3_the_weakest_channels_go(device):
