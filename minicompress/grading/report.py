@@ -168,7 +168,8 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        colours = {"bold green": "green", "bold red": "firebrick", "yellow": "darkgoldenrod", "dim": "gray"}
+        # each with a contrast of about 4 on white and on black
+        colours = {"bold green": "green", "bold red": "#d64545", "yellow": "#a87200", "dim": "gray"}
         lines = [(colours.get(style, "inherit"), html.escape(text)) for style, text in self.lines()]
         shown = [
             f'<div style="white-space: pre-wrap; color: {colour}">{text}</div>' for colour, text in lines
