@@ -75,9 +75,8 @@ def check_gives_modes_back(measure, device):
 
 def test_0_1_a_uniform_belief_over_four_tokens_has_perplexity_4(device):
     model, tokens = Fixed([0.0, 0.0, 0.0, 0.0]).to(device), torch.tensor([[3, 1, 2]], device=device)
-    expect_close(
-        perplexity(model, tokens), 4.0, "a uniform belief over 4 tokens has perplexity 4: exp of the mean nll"
-    )
+    rule = "a uniform belief over 4 tokens has perplexity 4: exp of the mean nll of the 2 predicted tokens"
+    expect_close(perplexity(model, tokens), 4.0, rule)
 
 
 def test_0_1_the_result_is_a_python_float(device):
@@ -298,7 +297,8 @@ def test_0_4_buffers_that_are_not_persistent_do_not_count():
 def test_0_4_tied_embeddings_count_once(device):
     model = nn.Sequential(nn.Embedding(5, 4, device=device), nn.Linear(4, 5, bias=False, device=device))
     model[1].weight = model[0].weight
-    expect_equal(model_bytes(model), 80, "embedding and head are one tensor under two names: it counts once")
+    rule = "embedding and head are one tensor under two names, at one place in memory: it counts once"
+    expect_equal(model_bytes(model), 80, rule)
 
 
 def test_0_4_two_parameters_on_one_storage_count_once():

@@ -928,12 +928,18 @@ def test_1_8_norms_are_fp32_whatever_the_models_dtype(device):
         expect_equal(norms["blocks.0"].dtype, torch.float32, "the norms are fp32")
 
 
+def test_1_8_inputs_of_a_bf16_model_are_squared_in_fp32(device):
+    """bf16 has 8 binary digits: the square of 17 would be 288 instead of 289."""
+    norms = input_norms(Chain([[17.0]], nn.Linear(1, 1)).to(device).bfloat16(), texts(device, [0]))
+    expect_close(norms["blocks.0"], [17.0], "inputs become fp32 before they are squared", rel=1e-4)
+
+
 def test_1_8_a_bf16_model_is_summed_in_fp32(device):
     """bf16 has 8 binary digits: 257 times 9 would be 2320 instead of 2313."""
     model = three_and_minus_four(device).bfloat16()
     norms = input_norms(model, texts(device, *[[0] * 257] * 4))
     expected = 3 * math.sqrt(4 * 257)
-    rule = "inputs become fp32 before they are squared and added up"
+    rule = "inputs become fp32 before their squares are added up"
     expect_close(norms["blocks.0"], [expected], rule, rel=1e-4)
 
 
@@ -1049,7 +1055,7 @@ def test_1_9_a_pattern_keeps_n_of_every_m_by_score(device):
     norm = torch.tensor([9.0, 1, 1, 1, 1, 1, 1, 1], device=device)
     mask = wanda_mask(weight[:1], norm, pattern=(2, 4))
     expected = [True, False, False, True, False, True, True, False]
-    expect_equal(mask, [expected], "2:4 keeps the two highest scores of every four")
+    expect_equal(mask, [expected], "2:4 keeps the two highest |weight| * norm of every four")
     expect_equal(
         wanda_mask(weight, norm, pattern=(2, 4)), [expected] * 4, "the four lie side by side in a row"
     )
@@ -1287,7 +1293,8 @@ def test_1_11_the_weight_on_the_right_makes_up_for_the_pruned_one_by_hand(device
         torch.tensor([[2.0, 1], [1, 2]], device=device),
     )
     pruned = sparsegpt_weight(weight, hessian, damping=0.0)
-    expect_close(pruned, [[0.0, 3.5]], "the columns to the right make up for what is pruned", rel=1e-4)
+    rule = "the columns to the right make up for what is pruned, by a row of the upper factor U"
+    expect_close(pruned, [[0.0, 3.5]], rule, rel=1e-4)
     assert pruned[0, 0] == 0, "a pruned weight is exactly 0"
     expect_equal(pruned.dtype, torch.float32, "the result is fp32")
 

@@ -200,6 +200,16 @@ def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.T
     return {name: total.sqrt() for name, total in squares.items()}
 
 
+### MUTANT squared_in_the_models_dtype: The squares became fp32 only after they were made in the model's dtype; convert x before it is squared.
+def input_norms(model: nn.Module, batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
+    check_batches(batches)
+    layers = linear_layers(model)
+    squares = dict.fromkeys(layers, 0.0)
+    for name, x in layer_inputs(model, batches):
+        squares[name] += x.pow(2).float().sum(0)  # [tokens, in] -> [in]
+    return {name: total.sqrt() for name, total in squares.items()}
+
+
 ### MUTANT training_mode: The model ran in the mode it was in, with dropout; calibrate in eval mode.
 from minicompress.lab.calibration import real_tokens
 
