@@ -22,7 +22,6 @@ from minicompress.grading.course import exercise as find  # noqa: E402
 from minicompress.grading.graders import run_graders  # noqa: E402
 from minicompress.grading.isolation import isolated, load  # noqa: E402
 from minicompress.grading.mistakes import recognise  # noqa: E402
-from minicompress.grading.report import Result  # noqa: E402
 from minicompress.grading.watch import Watch, adopt_orphans, leave, limit_resources  # noqa: E402
 
 
@@ -41,14 +40,9 @@ def main(exercise: Exercise, file: Path, watch: Watch, seconds: float, device: s
     watch.tell({"finished": True}, seconds)
     if result.solved:
         watch.tell({"note": trouble_with_the_whole_file(exercise.module, file)})
-    elif begun(result):
+    else:
         mistake = recognise(exercise, result, device, seed)
         watch.tell({"mistake": mistake.sentence if mistake else ""})
-
-
-def begun(result: Result) -> bool:
-    """Whether any grader got further than a body that is still to be written."""
-    return not all(error.startswith("NotImplementedError") for error in result.failures.values())
 
 
 def trouble_with_the_whole_file(module: str, file: Path) -> str:
