@@ -18,21 +18,42 @@ class Scores(NamedTuple):
     hits: torch.Tensor  # int64 [sequences]: the correctly predicted next tokens of each
 
 
+def next_tokens(
+    model: torch.nn.Module, tokens: torch.Tensor, batch_size: int = 16
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Predict every next token of each sequence once: (losses, hits).
+
+    losses: float64 [sequences], the sum of its tokens' negative log-likelihoods, in nats. hits: int64
+    [sequences], how many of them were ranked first. tokens: int64 [sequences, length].
+    """
+    device, losses, hits = next(iter(model.state_dict().values())).device, [], []
+    with evaluation_mode(model):
+        for rows in tokens.to(device).split(batch_size):
+            logits, targets = model(input_ids=rows, use_cache=False).logits[:, :-1].float(), rows[:, 1:]
+            nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")  # [B*(T-1)]
+            losses.append(nll.double().view(targets.shape).sum(1).cpu())  # [B, T-1] -> [B]
+            hits.append((logits.argmax(-1) == targets).sum(1).cpu())
+    return torch.cat(losses), torch.cat(hits)
+
+
 def next_token_scores(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int = 16) -> Scores:
     """Perplexity, top-1 accuracy and the hits of each sequence from one forward pass.
 
     The first two are what `metrics.perplexity` and `metrics.top1_accuracy` say, which take a pass each.
     tokens: int64 [sequences, length].
     """
-    device, loss, hits = next(iter(model.state_dict().values())).device, 0.0, []
-    with evaluation_mode(model):
-        for rows in tokens.to(device).split(batch_size):
-            logits, targets = model(input_ids=rows, use_cache=False).logits[:, :-1].float(), rows[:, 1:]
-            nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")  # [B*(T-1)]
-            loss += nll.double().sum().item()
-            hits.append((logits.argmax(-1) == targets).sum(1).cpu())
-    count, per_sequence = tokens[:, 1:].numel(), torch.cat(hits)
-    return Scores(math.exp(loss / count), per_sequence.sum().item() / count, per_sequence)
+    losses, hits = next_tokens(model, tokens, batch_size)
+    count = tokens[:, 1:].numel()
+    return Scores(math.exp(losses.sum().item() / count), hits.sum().item() / count, hits)
+
+
+def perplexity_interval(losses: torch.Tensor, predicted: int, file_ids: torch.Tensor) -> list[float]:
+    """95% bootstrap interval of the perplexity, over files as in `bootstrap_ratio`.
+
+    losses: float64 [sequences], the sum of each sequence's losses over its `predicted` tokens.
+    """
+    low, high = bootstrap_ratio(losses, torch.full_like(losses, predicted), file_ids)
+    return [math.exp(low), math.exp(high)]
 
 
 def accuracy_kept(hits: torch.Tensor, reference: torch.Tensor, file_ids: torch.Tensor) -> dict:

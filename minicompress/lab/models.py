@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 from transformers.utils import logging
 
+from minicompress.lab import smollm2
 from minicompress.lab.corpus import load_tokenizer
 from minicompress.lab.paths import ASSETS
 
@@ -35,22 +36,35 @@ def load_folder(folder: Path) -> torch.nn.Module:
     return family.from_pretrained(folder, dtype=torch.float32).eval()
 
 
-def load(source: str) -> torch.nn.Module:
-    """Load anybody's causal LM from a folder or by its hub id, in fp32 and eval mode.
+def located(source: str) -> dict[str, object]:
+    """What transformers' `from_pretrained` takes for "smollm2", a folder, a hub id or a GGUF file.
+
+    ValueError: "smollm2", which `minicompress llm` has not made yet.
+    """
+    if source == smollm2.NAME:
+        return {"pretrained_model_name_or_path": smollm2.folder()}
+    path = Path(source)
+    if path.suffix == ".gguf":
+        return {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
+    return {"pretrained_model_name_or_path": source}
+
+
+def load(source: str, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
+    """Load anybody's causal LM in eval mode: "smollm2", a folder, a hub id, or a GGUF file, dequantized.
 
     ValueError: no model there, one of another kind, or one whose file lacks weights.
     """
+    where = located(source)
+    logging.disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(source)
-        model, loaded = AutoModelForCausalLM.from_pretrained(
-            source, dtype=torch.float32, output_loading_info=True
-        )
-    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        config = AutoConfig.from_pretrained(**where)
+        model, loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype, output_loading_info=True)
+    except (OSError, KeyError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"cannot load a causal language model from {source!r}: {reason}") from error
-    architectures = config.architectures or []
+    architectures = config.architectures or [type(model).__name__]  # a GGUF file names none
     if not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in architectures):
-        found = ", ".join(architectures) or "not stated"
+        found = ", ".join(architectures)
         raise ValueError(f"{source} is no causal language model: its architecture is {found}")
     if missing := sorted(loaded["missing_keys"]):
         raise ValueError(
@@ -78,7 +92,7 @@ def load_text(source: str, vocabulary: int) -> Text:
     ValueError: neither fits the model's `vocabulary`.
     """
     try:
-        own = AutoTokenizer.from_pretrained(source)
+        own = AutoTokenizer.from_pretrained(**located(source))
         # A folder without one can give an empty tokenizer.
         if own("def f(x): return x")["input_ids"] and len(own) <= vocabulary:
             return Text(lambda text: own(text, add_special_tokens=False)["input_ids"], own.decode)
