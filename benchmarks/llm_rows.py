@@ -98,7 +98,7 @@ class Bench:
         parts = []
         for documents in TEXTS.values():
             few = plain_text.sequences(
-                documents("calibration"), self.text.encode, length, min(share, 160), 16
+                documents("calibration"), self.text.encode, length, min(share, 120), 64
             )
             parts.append(few[0][torch.arange(share) % len(few[0])])
         mixed = torch.stack(parts, 1).flatten(0, 1)  # [share, 2, length] -> [updates * rows, length]
