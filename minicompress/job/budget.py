@@ -1,0 +1,30 @@
+"""How many updates a machine affords: an estimate from sizes alone, so that a machine always plans alike."""
+
+import os
+
+import torch
+from torch import nn
+
+from minicompress.lab.machine import best_device
+from minicompress.lab.modules import parameter_count
+
+# Floating-point operations a second in training, as a careful guess: a core with AVX2, a GPU of 24 GB.
+CORE, GPU = 25e9, 20e12
+MINUTES = 10  # of one training
+
+
+def affordable(student: nn.Module, teacher: nn.Module, tokens: int, most: int) -> int:
+    """How many distillation updates of `tokens` tokens fit into ten minutes on this machine: 5 to `most`.
+
+    A token costs 6 operations for each parameter of the student, which is trained (2 forward, 4 backward),
+    and 2 for each of the teacher, which only answers (Kaplan et al. 2020, arXiv 2001.08361, section 2.1).
+    """
+    operations = tokens * (6 * parameter_count(student) + 2 * parameter_count(teacher))
+    return min(most, max(5, int(60 * MINUTES * operations_a_second() / operations)))
+
+
+def operations_a_second() -> float:
+    """What this machine does, by the kind of its device and the number of its cores."""
+    if best_device().type == "cuda":
+        return GPU * torch.cuda.device_count()
+    return CORE * (os.cpu_count() or 1)
