@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from minicompress import distillation, pipeline, structured_pruning
-from minicompress.job.budget import MINUTES, affordable
+from minicompress.job.budget import MINUTES, affordable, rows_that_fit
 from minicompress.job.job import Job, Stage
 from minicompress.job.stages import Account, Schedule, Training, keep_zeros, prune_24, teach, teach_on_grid
 from minicompress.lab import corpus, models
@@ -214,7 +214,7 @@ def own_job(
     notes = [
         f"{len(train)} sequences of {length} tokens to learn from, the last {held} of the text held out.",
         f"Distilling has {first.updates} updates of {first.rows} sequences, fine-tuning {second.updates}: "
-        f"as planned, or as many as this machine affords in {MINUTES} minutes each, by estimate.",
+        f"as planned, or what this machine's memory holds and {MINUTES} minutes each afford, by estimate.",
     ]
     return Job(
         recipe=f"own model, {effort}",
@@ -232,11 +232,12 @@ def own_job(
 
 
 def within_budget(effort: Effort, student: nn.Module, teacher: nn.Module, length: int) -> Effort:
-    """The effort, with no more updates in each training than this machine affords."""
-    schedules = [
-        dataclasses.replace(plan, updates=affordable(student, teacher, plan.rows * length, plan.updates))
-        for plan in effort.own_model
-    ]
+    """The effort, with no longer training and no larger batches than this machine affords."""
+    schedules = []
+    for plan in effort.own_model:
+        rows = rows_that_fit(teacher.config.vocab_size, length, plan.rows)
+        updates = affordable(student, teacher, rows * length, plan.updates)
+        schedules.append(dataclasses.replace(plan, rows=rows, updates=updates))
     return dataclasses.replace(effort, own_model=tuple(schedules))
 
 

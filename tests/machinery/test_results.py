@@ -29,6 +29,8 @@ HELPERS = {
     "clocks",
     "common",
     "lessons",
+    "llm_recipes",
+    "llm_rows",
     "map_points",
     "notebooks",
     "readme",
