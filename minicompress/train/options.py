@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from minicompress.lab.qat import GRIDS
+from minicompress.train.llm_sizes import LLM_SIZES
 from minicompress.train.recipes import RECIPES
 from minicompress.train.shapes import SHAPES
 
@@ -101,6 +102,29 @@ class Distill(Training):
     adam_rate: AdamRate = 6e-3
     log_every: Annotated[int, Option(help="Steps between two lines of the log.", min=1)] = 20
     checkpoint_seconds: Annotated[float, Option(help="Seconds between two checkpoints.", min=0)] = 240.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Llm(Training):
+    """llm."""
+
+    name: Annotated[str, Argument(help="Name of the run.")]
+    size: Annotated[Literal[*LLM_SIZES], Option(help="How much smaller the file shall be.")]
+    teacher: Annotated[str, Option(help="smollm2, a folder, a hub id or a GGUF file.")] = "smollm2"
+    start: Annotated[
+        str | None, Option(help="Finished run of that size: go on from it, on the size's grids.")
+    ] = None
+    least: Annotated[int, Option(help="Keep tokens that occur so often in the text.", min=1)] = 100
+    steps: Steps = 1200
+    rows: Annotated[int, Option(help="Sequences a step, of all processes together.", min=2)] = 32
+    length: Annotated[int, Option(help="Tokens a sequence.", min=2)] = 1024
+    temperature: Annotated[float, Option(help="Softens the teacher's and the student's answers.")] = 1.0
+    alpha: Alpha = 0.5
+    seed: Annotated[int, Option(help="Of random weights and of the order of the sequences.")] = 0
+    muon_rate: MuonRate = 3e-3
+    adam_rate: AdamRate = 4e-3
+    log_every: Annotated[int, Option(help="Steps between two lines of the log.", min=1)] = 20
+    checkpoint_seconds: Annotated[float, Option(help="Seconds between two checkpoints.", min=0)] = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
