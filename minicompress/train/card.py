@@ -49,7 +49,8 @@ def file_card(record: Record) -> str:
         say_ancestors(record.ancestors),
         say_text_scores(record.published["scores"]),
         say_data(record.data),
-        f"Recorded in `{record.name}.json`, {record.recorded}. The learning curve is in `{record.name}.jsonl`.",
+        f"Recorded in `{record.name}.json`, {record.recorded}.\n"
+        f"The learning curve is in `{record.name}.jsonl`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -119,8 +120,8 @@ def say_causal_scores(scores: dict) -> str:
 def say_text_scores(scores: dict) -> str:
     return (
         f"On the first {scores['characters']:,} characters of each of {scores['files']} validation files: "
-        f"{scores['bits_per_byte']:.3f} bits a byte,\nperplexity {scores['perplexity']:.2f} for its own tokens, "
-        "which is not comparable with that of another tokenizer."
+        f"{scores['bits_per_byte']:.3f} bits a byte.\nPerplexity {scores['perplexity']:.2f} for its own "
+        "tokens, which cannot be compared with that of another tokenizer."
     )
 
 

@@ -54,10 +54,8 @@ def finished(name: str) -> Record:
     if record is None or record.updates is None or record.command != "llm":
         raise ValueError(f"no student {name!r} of an LLM has finished here: there is nothing to publish")
     if record.started_from is None:
-        size = record.arguments["size"]
-        raise ValueError(
-            f"the run {name!r} does not live on the grids of {size} yet: `llm OTHER --size {size} --start {name}`"
-        )
+        advice = f"`llm OTHER --size {record.arguments['size']} --start {name}`"
+        raise ValueError(f"the run {name!r} does not live on its size's grids yet: give {advice} first")
     return record
 
 

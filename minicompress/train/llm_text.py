@@ -1,5 +1,6 @@
-"""What an LLM's students learn from: Python text in the teacher's own tokens, its vocabulary trimmed; made once
-and kept in the cache folder.
+"""What an LLM's students learn from: Python text in the teacher's tokens, its vocabulary trimmed.
+
+It is made once and kept in the cache folder.
 """
 
 import hashlib

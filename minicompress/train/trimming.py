@@ -1,4 +1,4 @@
-"""A teacher's vocabulary, trimmed to the tokens of the training text: the tokenizer and the model that fit it.
+"""A teacher's vocabulary, trimmed to the tokens of a text: the tokenizer and the model that fit it.
 
 A small student cannot afford the embeddings of 49,152 tokens, most of which Python code never uses. New ids
 are the places of the kept tokens in `kept`, so `kept[ids]` are the teacher's ids of the same tokens.
