@@ -73,7 +73,7 @@ def trimmed_text(source: str, least: int) -> TrimmedText:
 def write_text(tokenizer: Tokenizer, least: int, folder: Path) -> None:
     """Count the tokens of the training text, trim the tokenizer, and write the text in its new ids."""
     files, report = training_files(ROOT / "requirements.lock")
-    counts = np.zeros(tokenizer.get_vocab_size(), dtype=np.int64)
+    counts = np.zeros(max(tokenizer.get_vocab().values()) + 1, dtype=np.int64)
     for paths in files.values():
         for ids in documents(tokenizer, paths):
             counts += np.bincount(ids, minlength=len(counts))

@@ -29,6 +29,7 @@ HELPERS = {
     "clocks",
     "common",
     "lessons",
+    "llm_shipped",
     "map_points",
     "notebooks",
     "readme",
