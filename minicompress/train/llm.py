@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from minicompress.lab import smollm2
 from minicompress.lab.corpus import END, cut, stdlib_files
 from minicompress.lab.loops import validation_score
 from minicompress.lab.mixture import Mixture
@@ -19,6 +20,7 @@ from minicompress.train.training import Run, carry_out
 from minicompress.train.trimming import trim_model
 
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16}
+ABOUT = {smollm2.NAME: "{name} ({license}; {paper}).".format(**smollm2.CARD)}  # for the card
 
 
 def distill_llm(asked: Llm) -> None:
@@ -44,7 +46,8 @@ def new_run(asked: Llm, text: TrimmedText, teacher: nn.Module) -> Run:
     size = LLM_SIZES[asked.size]
     on_grids = {"blocks": size.blocks, "embedding": size.embedding} if asked.start else {}
     begins_as_teacher = asked.start is None and has_widths(teacher, size.shape)
-    note = f"It learned from the logits of {asked.teacher} over the {len(text.kept):,} tokens that it knows."
+    about = ABOUT.get(asked.teacher, f"{asked.teacher}.")
+    note = f"It learned from the logits, over the {len(text.kept):,} tokens that it knows, of {about}"
     kept = f"It began with {size.shape['num_hidden_layers']} of the teacher's blocks and its embeddings."
     return Run(
         "llm",

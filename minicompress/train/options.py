@@ -5,10 +5,11 @@ them. None means: not asked for.
 """
 
 import shlex
-from dataclasses import MISSING, asdict, dataclass, fields, replace
-from typing import Annotated, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Literal, get_args, get_type_hints
 
 from typer import Argument, Option
+from typer.models import ArgumentInfo
 
 from minicompress.lab.qat import GRIDS
 from minicompress.train.llm_sizes import LLM_SIZES
@@ -164,13 +165,21 @@ def with_layers(asked: Distill, depth: int) -> Distill:
     return asked if asked.layers else replace(asked, layers=",".join(map(str, range(0, depth, 2))))
 
 
+def arguments_of(asked: object) -> list[str]:
+    """The fields whose values stand in the command line without a name."""
+    hints = get_type_hints(type(asked), include_extras=True)
+    return [
+        name for name, hint in hints.items() if any(isinstance(note, ArgumentInfo) for note in get_args(hint))
+    ]
+
+
 def command_line(command: str, asked: object) -> str:
     """The command with every option as it was resolved, so that changed defaults do not matter later."""
-    required = [field.name for field in fields(asked) if field.default is MISSING]
+    positional = arguments_of(asked)
     words = ["python -m minicompress.train", command]
-    words += [shlex.quote(str(value)) for name, value in asdict(asked).items() if name in required]
+    words += [shlex.quote(str(value)) for name, value in asdict(asked).items() if name in positional]
     for name, value in asdict(asked).items():
-        if name in required or value is None or value is False:
+        if name in positional or value is None or value is False:
             continue
         words.append("--" + name.replace("_", "-"))
         words += [] if value is True else [shlex.quote(str(value))]

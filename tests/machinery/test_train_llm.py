@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from types import SimpleNamespace
 
 import numpy as np
@@ -225,6 +226,14 @@ def test_an_interrupted_student_goes_on_to_the_same_weights(teacher, monkeypatch
 def test_a_student_imitates_its_teacher_better_with_every_look_at_the_same_text(teacher):
     run(*words(teacher, "first", "--steps=40", "--alpha=1"))
     assert np.mean(losses("first")[-5:]) < 0.9 * losses("first")[0]
+
+
+def test_the_command_line_in_a_record_goes_on_with_the_run(teacher):
+    run(*words(teacher, "first", "--steps=2"))
+    record = read_record(training_folder("first"))
+    assert record.command_line.startswith("python -m minicompress.train llm first --steps 2 ")
+    run(*shlex.split(record.command_line)[3:])
+    assert read_record(training_folder("first")) == record
 
 
 def test_a_run_of_another_size_is_no_start(teacher, monkeypatch):
