@@ -126,15 +126,21 @@ def test_a_tokenizer_of_another_kind_is_refused(tmp_path):
 # ---------------------------------------------------------------- the sizes
 
 
-@pytest.mark.parametrize("name", LLM_SIZES)
-def test_the_file_of_a_size_is_as_small_as_its_name_says(name):
-    """On its own grids, which have fewer zeros than plain rounding; a hundredth to spare, for the header."""
-    size = LLM_SIZES[name]
-    model = new_student(size.shape, MEASURED, 0, 64)
+def bytes_of(size: Size, blocks: int) -> int:
+    """Bytes of a new student's tensors on its grids, with so many blocks."""
+    model = new_student(size.shape | {"num_hidden_layers": blocks}, MEASURED, 0, 64)
     put_on_grids(model, size.blocks, size.embedding)
     bake_fake_quantize(model)
-    size_now = predicted_bytes(quantize_model(model, *size.bits))
-    assert 0.95 < size_now * int(name.removesuffix("x")) / SMOLLM2 < 0.99
+    return predicted_bytes(quantize_model(model, *size.bits))
+
+
+@pytest.mark.parametrize("name", LLM_SIZES)
+def test_the_file_of_a_size_is_as_small_as_its_name_says(name):
+    """Every block has as many bytes as the second. A hundredth is left for the header."""
+    size = LLM_SIZES[name]
+    one, two = bytes_of(size, 1), bytes_of(size, 2)
+    whole = one + (size.shape["num_hidden_layers"] - 1) * (two - one)
+    assert 0.95 < whole * int(name.removesuffix("x")) / SMOLLM2 < 0.99
 
 
 def test_a_student_of_the_teachers_widths_takes_evenly_spaced_blocks():
