@@ -31,6 +31,7 @@ HELPERS = {
     "lessons",
     "llm_recipes",
     "llm_rows",
+    "llm_shipped",
     "map_points",
     "notebooks",
     "readme",
