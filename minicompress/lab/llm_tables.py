@@ -120,7 +120,7 @@ def first_table(content: dict) -> Table:
         others = [written(figures[key]) if key in figures else "" for figures in (ARTICLE, PAPERS)]
         ours = [part for row in models for part in (written(row["perplexity"]), interval(row))]
         lines.append((method, pruned, *others, *ours))
-    title = f"Perplexity: LLaMA-7B (WikiText-2, context 2,048), and SmolLM2-135M ({measured_on(content)})"
+    title = f"Perplexity; SmolLM2-135M: {measured_on(content)}"
     columns = ("method", "pruned", "article", "papers", "English", "95%", "code", "95%")
     return plain(title, columns, lines, gap=1)
 
