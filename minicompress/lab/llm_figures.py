@@ -44,14 +44,23 @@ def _curve(rows: Iterable[Row], x: str) -> tuple[list, list]:
     return [row[x] for row in ordered], [row["perplexity"] for row in ordered]
 
 
-def _two_texts(content: dict, draw: Callable[[Axes, str], object], xlabel: str, yscale: str = "log") -> None:
-    """A panel for English and one for code, with the dense perplexity as a dashed line."""
+def _two_texts(
+    content: dict,
+    draw: Callable[[Axes, str], object],
+    xlabel: str,
+    yscale: str = "log",
+    top: float | None = None,
+) -> None:
+    """A panel for English and one for code, with the dense perplexity as a dashed line.
+
+    top: the perplexity at which the picture ends; what lies above is in the tables.
+    """
     dense = dense_rows(content)
     with plots.panels(1, 2, size=(9.5, 3.4)) as axes_of:
         for axes, text in zip(axes_of, TEXTS, strict=True):
             draw(axes, text)
             axes.axhline(dense[text]["perplexity"], **plots.DASHED, label="dense")
-            axes.set(title=f"tested on {text}", xlabel=xlabel, yscale=yscale)
+            axes.set(title=f"tested on {text}", xlabel=xlabel, yscale=yscale, ylim=(None, top))
         axes_of[0].set(ylabel="perplexity (log)" if yscale == "log" else "perplexity")
         axes_of[0].legend(fontsize=8)
 
@@ -87,8 +96,8 @@ def _ratios(ratios: Mapping[tuple[Key, str], float], method: str, text: str) -> 
 
 
 def loudness_chart(content: dict) -> None:
-    """For each input of each block, the largest norm of a feature over the median one; a dash an input."""
-    title = "How much louder is the loudest feature? A dash for each block"
+    """For each input of each block, the largest norm of a feature over the median one."""
+    title = "How much louder is the loudest feature? A mark for each block"
     places = {name: number for number, name in enumerate(INPUTS)}
     with plots.chart(title, "", "largest norm / median norm (log)", size=(8, 3.4), yscale="log") as axes:
         for (model, ratios), shift, style in zip(
@@ -121,7 +130,7 @@ def bits_chart(content: dict) -> None:
             axes.plot(*points, style, markersize=5, linewidth=1, label=f"a scale for {scales}")
         axes.set_xticks(sorted({row["bits"] for row in measured}))
 
-    _two_texts(content, draw, "bits of a weight")
+    _two_texts(content, draw, "bits of a weight (above 10,000 left out)", top=10_000)
 
 
 def low_rank_chart(content: dict) -> None:
