@@ -245,15 +245,16 @@ def best_at(content: dict, ratios: Sequence[float]) -> Table:
 # ---------------------------------------------------------------- what they write
 
 
-def completions(content: dict) -> str:
-    """Each prompt, and below it what every model writes after it."""
+def completions(content: dict, most: int = 8) -> str:
+    """Each prompt, and below it the first lines, at most `most`, of what every model writes after it."""
     lines = []
     models = content["completions"]
     widest = max(map(len, models))
     for prompt in next(iter(models.values())):
         lines.append(f"PROMPT {prompt!r}")
         for name, answers in models.items():
-            indented = answers[prompt].rstrip().replace("\n", f"\n{'':{widest + 4}}| ")
-            lines.append(f"  {name:{widest}}  | {indented}")
+            answer = answers[prompt].rstrip().split("\n")
+            shown = answer[:most] + ["..."] * (len(answer) > most)
+            lines.append(f"  {name:{widest}}  | " + f"\n{'':{widest + 4}}| ".join(shown))
         lines.append("")
     return "\n".join(lines)

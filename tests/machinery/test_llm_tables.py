@@ -148,3 +148,10 @@ def test_completions_stand_below_their_prompt():
         llm_tables.completions(content).splitlines()
         == (["PROMPT 'def f('", "  dense  | x):", "         |     pass", "  int8   | y):", ""][:4])
     )
+
+
+def test_a_long_completion_is_cut_and_says_so():
+    content = {"completions": {"dense": {"a": "1\n2\n3"}}}
+    assert llm_tables.completions(content, most=2).splitlines()[1:] == (
+        ["  dense  | 1", "         | 2", "         | ..."]
+    )
