@@ -9,6 +9,7 @@ import importlib
 HOME = {
     "check": "checking",
     "require": "needs",
+    "require_llm": "needs",
     "Unsolved": "checking",
     "hint": "guide",
     "progress": "guide",

@@ -1,4 +1,4 @@
-"""Which earlier exercises a notebook lacks: `require` says so before they are used."""
+"""What a notebook lacks, earlier exercises or the real LLM: `require` and `require_llm` say so at its top."""
 
 import os
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 from minicompress.grading.box import place_of, sentence
 from minicompress.grading.checking import SWITCH, Unsolved, module_file, stop
 from minicompress.grading.course import exercise, unwritten
+from minicompress.lab import smollm2
 from minicompress.lab.paths import CHAPTERS, shown
 
 
@@ -19,6 +20,14 @@ def require(*exercises: str) -> None:
         unsolved = Unsolved(needed_here(missing, os.environ.get(SWITCH, "")))
         places = [place_of(names[0], module_file(exercise(key))) for key, names in missing.items()]
         stop(unsolved, sentence(str(unsolved), places))
+
+
+def require_llm() -> None:
+    """Raise Unsolved, in one line that says what to run, unless SmolLM2-135M is on this machine."""
+    try:
+        smollm2.folder()
+    except ValueError as error:
+        stop(Unsolved(str(error)), sentence(str(error), []))
 
 
 def lacking(key: str) -> list[str]:

@@ -1,5 +1,7 @@
 """JupyterLab as learners meet it: the chapter's notebook on the left, the module to write on the right.
 
+A chapter without exercises has its notebook alone.
+
 Both stand in a JupyterLab workspace, a file of JSON in .minicompress/, one a chapter. It is made anew at each
 start: a file that was opened in between may cover the notebook.
 """
@@ -44,8 +46,9 @@ def tabs(chapter: str) -> tuple[str, list[str]]:
 def layout(notebook: str, modules: list[str]) -> dict:
     """A workspace as JupyterLab stores it: which files are open, and where they stand."""
     left, right = f"notebook:{notebook}", [f"editor:{module}" for module in modules]
-    areas = [{"type": "tab-area", "currentIndex": 0, "widgets": widgets} for widgets in ([left], right)]
-    dock = {"type": "split-area", "orientation": "horizontal", "sizes": [0.55, 0.45], "children": areas}
+    columns, sizes = ([[left], right], [0.55, 0.45]) if right else ([[left]], [1.0])
+    areas = [{"type": "tab-area", "currentIndex": 0, "widgets": widgets} for widgets in columns]
+    dock = {"type": "split-area", "orientation": "horizontal", "sizes": sizes, "children": areas}
     editors = {
         name: {"data": {"path": module, "factory": "Editor"}}
         for name, module in zip(right, modules, strict=True)

@@ -86,6 +86,7 @@ TAUGHT = {
     "03_distillation": {"metrics", "distillation"},
     "04_low_rank": {"metrics", "low_rank"},
     "05_combined_80x": {"metrics", "quantization", "pipeline", "job"},  # its finale uses everything
+    "06_real_llm": {"pruning", "low_rank", "quantization", "pipeline"},  # and checks nothing
 }
 
 

@@ -1,4 +1,4 @@
-"""`require` names what a notebook lacks, and how to go on without it."""
+"""`require` and `require_llm` name what a notebook lacks, and how to get it or to go on without it."""
 
 import re
 
@@ -7,6 +7,7 @@ from snippets import solution_of
 
 from minicompress.grading import needs
 from minicompress.grading.checking import Unsolved
+from minicompress.lab import smollm2
 
 
 @pytest.fixture
@@ -89,3 +90,22 @@ def test_outside_a_notebook_the_error_says_all(files):
     with pytest.raises(Unsolved) as caught:
         needs.require("0.1")
     assert caught.value._render_traceback_() == [f"Unsolved: {caught.value}"]
+
+
+@pytest.fixture
+def llm_folder(tmp_path, monkeypatch):
+    """The place of the real LLM on a machine that has none."""
+    monkeypatch.setenv("MINICOMPRESS_CACHE", str(tmp_path))
+    return tmp_path / "smollm2-135m"
+
+
+def test_a_real_llm_that_is_not_there_is_one_line_that_says_what_to_run(llm_folder):
+    with pytest.raises(Unsolved) as caught:
+        needs.require_llm()
+    assert str(caught.value) == f"SmolLM2-135M is not on this machine yet: {smollm2.ADVICE}"
+
+
+def test_a_real_llm_that_was_converted_is_enough(llm_folder):
+    llm_folder.mkdir()
+    (llm_folder / "card.json").write_text("{}", encoding="utf-8")
+    needs.require_llm()

@@ -47,7 +47,13 @@ def test_two_modules_of_a_chapter_share_the_right_side():
 def test_every_chapter_opens_files_that_exist(chapter):
     data = opened(chapter)
     files = [data[name]["data"]["path"] for area in areas(data) for name in area]
-    assert len(files) >= 2 and all((ROOT / file).is_file() for file in files)
+    assert files[0].startswith(f"notebooks/{chapter}_") and all((ROOT / file).is_file() for file in files)
+
+
+def test_a_chapter_without_exercises_opens_its_notebook_alone():
+    data = opened("06")
+    assert areas(data) == [["notebook:notebooks/06_real_llm.ipynb"]]
+    assert data["layout-restorer:data"]["main"]["dock"]["sizes"] == [1.0]
 
 
 def test_a_workspace_names_no_folder_of_this_machine():
@@ -74,9 +80,9 @@ def test_a_chapter_is_named_with_or_without_its_zero(name):
     assert workspace.chapter_named(name) == "01"
 
 
-@pytest.mark.parametrize("name", ["6", "pruning", "-1"])
+@pytest.mark.parametrize("name", ["7", "pruning", "-1"])
 def test_an_unknown_chapter_is_answered_with_those_there_are(name):
-    with pytest.raises(ValueError, match=f"'{name}': use one of 00, 01, 02, 03, 04, 05"):
+    with pytest.raises(ValueError, match=f"'{name}': use one of 00, 01, 02, 03, 04, 05, 06"):
         workspace.chapter_named(name)
 
 

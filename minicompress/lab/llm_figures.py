@@ -1,0 +1,201 @@
+"""The plots of notebook 06, drawn from `results/real_llm.json`; `content` is the whole file."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from matplotlib.axes import Axes
+
+from minicompress.lab import plots
+from minicompress.lab.llm_tables import (
+    PAPERS,
+    TEXTS,
+    Key,
+    Row,
+    dense_rows,
+    front,
+    map_points,
+    rows_of,
+    times_dense,
+)
+
+MARKS = {
+    "dense": "k*",
+    "magnitude": "ko",
+    "Wanda": "k^",
+    "SparseGPT": "kD",
+    "quantized": "ks",
+    "low rank, plain": "k1",
+    "low rank, whitened": "kP",
+    "structured": "kv",
+    "structured, taught": "k<",
+    "combined": "kX",
+}
+# The four different inputs in a block: what names them, and the kinds of layers that read each.
+INPUTS = {
+    "into q, k, v": "q_proj",
+    "into o": "o_proj",
+    "into gate, up": "gate_proj",
+    "into down": "down_proj",
+}
+
+
+def _curve(rows: Iterable[Row], x: str) -> tuple[list, list]:
+    """Two lists to plot: a column of the rows, ascending, and the perplexities."""
+    ordered = sorted(rows, key=lambda row: row[x])
+    return [row[x] for row in ordered], [row["perplexity"] for row in ordered]
+
+
+def _two_texts(
+    content: dict,
+    draw: Callable[[Axes, str], object],
+    xlabel: str,
+    yscale: str = "log",
+    top: float | None = None,
+) -> None:
+    """A panel for English and one for code, with the dense perplexity as a dashed line.
+
+    top: the perplexity at which the picture ends; what lies above is in the tables.
+    """
+    dense = dense_rows(content)
+    with plots.panels(1, 2, size=(9.5, 3.4)) as axes_of:
+        for axes, text in zip(axes_of, TEXTS, strict=True):
+            draw(axes, text)
+            axes.axhline(dense[text]["perplexity"], **plots.DASHED, label="dense")
+            axes.set(title=f"tested on {text}", xlabel=xlabel, yscale=yscale, ylim=(None, top))
+        axes_of[0].set(ylabel="perplexity (log)" if yscale == "log" else "perplexity")
+        axes_of[0].legend(fontsize=8)
+
+
+# ---------------------------------------------------------------- pruning
+
+
+def pruning_chart(content: dict) -> None:
+    """How many times worse perplexity becomes: this model beside LLaMA-7B in the papers."""
+    llama = {(key, "LLaMA-7B"): value / PAPERS[("dense", "-", 0.0)] for key, value in PAPERS.items()}
+    panels = {
+        "SmolLM2-135M, English": (times_dense(content, "table"), "English"),
+        "SmolLM2-135M, code": (times_dense(content, "table"), "code"),
+        "LLaMA-7B in the papers": (llama, "LLaMA-7B"),
+    }
+    with plots.panels(1, 3, size=(11, 3.4), sharey=True) as axes_of:
+        for axes, (title, (ratios, text)) in zip(axes_of, panels.items(), strict=True):
+            for method, style in (("magnitude", "k:o"), ("Wanda", "k--^"), ("SparseGPT", "k-D")):
+                axes.plot(*_ratios(ratios, method, text), style, markersize=5, linewidth=1, label=method)
+            axes.set(title=title, xlabel="pruned, %", yscale="log")
+        axes_of[0].set(ylabel="times the dense perplexity (log)")
+        axes_of[0].legend(fontsize=8)
+
+
+def _ratios(ratios: Mapping[tuple[Key, str], float], method: str, text: str) -> tuple[list, list]:
+    """Percent pruned in any place, and times the dense perplexity, from the dense model on."""
+    found = {0.0: 1.0} | {
+        sparsity: value
+        for ((name, pattern, sparsity), of), value in ratios.items()
+        if (name, pattern, of) == (method, "any place", text)
+    }
+    return [100 * sparsity for sparsity in sorted(found)], [found[sparsity] for sparsity in sorted(found)]
+
+
+def loudness_chart(content: dict) -> None:
+    """For each input of each block, the largest norm of a feature over the median one."""
+    title = "How much louder is the loudest feature? A mark for each block"
+    places = {name: number for number, name in enumerate(INPUTS)}
+    with plots.chart(title, "", "largest norm / median norm (log)", size=(8, 3.4), yscale="log") as axes:
+        for (model, ratios), shift, style in zip(
+            content["largest_norm_over_median"].items(), (-0.15, 0.15), ("ko", "k_"), strict=True
+        ):
+            dots = [
+                (places[name] + shift, value)
+                for name, kind in INPUTS.items()
+                for layer, value in ratios.items()
+                if layer.endswith(kind)
+            ]
+            look = {"fillstyle": "none", "markersize": 5 if style == "ko" else 9}
+            axes.plot(*zip(*dots, strict=True), style, label=model, **look)
+        axes.set_xticks(range(len(INPUTS)), INPUTS)
+
+
+# ---------------------------------------------------------------- bits, rank, calibration
+
+
+def bits_chart(content: dict) -> None:
+    """Perplexity against bits, with a scale for each row and for each group."""
+
+    def draw(axes: Axes, text: str) -> None:
+        measured = [
+            row | {"bits": int(row["pattern"].split()[0]), "scales": row["pattern"].split(", ")[1]}
+            for row in rows_of(content, "bits", text=text)
+        ]
+        for scales, style in (("rows", "k--s"), ("groups of 32", "k-o")):
+            points = _curve((row for row in measured if row["scales"] == scales), "bits")
+            axes.plot(*points, style, markersize=5, linewidth=1, label=f"a scale for {scales}")
+        axes.set_xticks(sorted({row["bits"] for row in measured}))
+
+    _two_texts(content, draw, "bits of a weight (above 10,000 left out)", top=10_000)
+
+
+def low_rank_chart(content: dict) -> None:
+    """Perplexity against the share of the blocks' parameters that is gone."""
+
+    def draw(axes: Axes, text: str) -> None:
+        for method, style in (("low rank, plain", "k:o"), ("low rank, whitened", "k-s")):
+            gone, perplexities = _curve(rows_of(content, "low_rank", text=text, method=method), "sparsity")
+            percent = [100 * share for share in gone]
+            axes.plot(percent, perplexities, style, markersize=5, linewidth=1, label=method)
+
+    _two_texts(content, draw, "parameters of the blocks gone, %")
+
+
+def calibration_chart(content: dict) -> None:
+    """Perplexity at 50% against the number of calibration tokens, half English and half code."""
+
+    def draw(axes: Axes, text: str) -> None:
+        measured = rows_of(content, "calibration", text=text)
+        measured += rows_of(content, "table", text=text, pattern="any place", sparsity=0.5)
+        mixed = [row for row in measured if str(row["calibration"]).endswith("half code")]
+        mixed = [row | {"read": int(row["calibration"].split()[0])} for row in mixed]
+        for method, style in (("Wanda", "k--^"), ("SparseGPT", "k-D")):
+            points = _curve((row for row in mixed if row["method"] == method), "read")
+            axes.plot(*points, style, markersize=5, linewidth=1, label=method)
+        plots.log_ticks(axes, sorted({row["read"] for row in mixed}))
+
+    _two_texts(content, draw, "calibration tokens", yscale="linear")
+
+
+# ---------------------------------------------------------------- the map
+
+
+def map_chart(
+    content: dict, download: int, floor: float = 30, ratios: Sequence[float] = (2, 4, 6, 8)
+) -> None:
+    """Accuracy kept against file bytes for every model, a panel a text, and the front of the best ones.
+
+    download: bytes of the file that the model came as. floor: the percentage where the picture ends below.
+    """
+    with plots.panels(1, 2, size=(11.5, 4.6), sharey=True) as axes_of:
+        for axes, text in zip(axes_of, TEXTS, strict=True):
+            points = map_points(content, text)
+            _draw_points(axes, points)
+            plots.gray_arrow(axes, "the download", (download / 1e6, 100), 12)
+            dense = max(point["file_bytes"] for point in points)
+            for ratio in ratios:
+                axes.axvline(dense / 1e6 / ratio, color="gray", linewidth=0.5, linestyle=":")
+                axes.text(dense / 1e6 / ratio, floor + 1, f"{ratio}x", fontsize=8, ha="center", color="gray")
+            axes.set(title=f"tested on {text}", xlabel="file, MB (log)", ylim=(floor, 108), xscale="log")
+            axes.set_xticks([25, 50, 100, 200], ["25", "50", "100", "200"])
+            axes.minorticks_off()
+        axes_of[0].set(ylabel="share of the dense model's accuracy, %")
+        axes_of[1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
+
+
+def _draw_points(axes: Axes, points: Sequence[Row]) -> None:
+    """Each method with its mark, combinations filled; the front as a line of steps."""
+    for method, mark in MARKS.items():
+        rows = [point for point in points if point["method"] == method]
+        fill = "full" if method in ("combined", "dense") else "none"
+        axes.plot(*_place(rows), mark, fillstyle=fill, markersize=6, label=method)
+    axes.step(*_place(front(points)), "k-", where="post", linewidth=0.8, label="Pareto front")
+
+
+def _place(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
+    """Megabytes and percent of the dense model's accuracy."""
+    return [row["file_bytes"] / 1e6 for row in rows], [100 * row["accuracy_kept"] for row in rows]
