@@ -161,6 +161,27 @@ def calibration_chart(content: dict) -> None:
     _two_texts(content, draw, "calibration tokens", yscale="linear")
 
 
+# ---------------------------------------------------------------- neurons, heads, blocks
+
+
+def structured_chart(content: dict) -> None:
+    """Perplexity against the share of the blocks' weights that is gone, by what was removed."""
+    styles = {"neurons": "k-o", "blocks": "k--s", "heads": "kD", "updates": "k*"}
+
+    def draw(axes: Axes, text: str) -> None:
+        measured = rows_of(content, "structured", text=text) + rows_of(content, "recovery", text=text)
+        for removed, style in styles.items():
+            gone, perplexities = _curve(
+                (row for row in measured if row["pattern"].endswith(removed)), "sparsity"
+            )
+            label = "neurons, then taught" if removed == "updates" else removed
+            axes.plot(
+                [100 * share for share in gone], perplexities, style, markersize=6, linewidth=1, label=label
+            )
+
+    _two_texts(content, draw, "weights of the blocks gone, %")
+
+
 # ---------------------------------------------------------------- the map
 
 

@@ -81,3 +81,15 @@ def test_the_map_shows_megabytes_and_percent_and_the_download(drawn):
     llm_figures.map_chart({"rows": DENSE + rows}, download=96_000_000)
     assert points(drawn[0], "quantized") == [(100, 90)] and points(drawn[0], "dense") == [(200, 100)]
     assert "the download" in [text.get_text() for text in drawn[0].texts]
+
+
+def test_what_was_cut_out_is_shown_by_the_share_that_is_gone_and_what_was_taught_apart(drawn):
+    rows = list(DENSE)
+    for share, pattern in ((0.1, "10% of the neurons"), (0.2, "20% of the neurons"), (0.07, "2 blocks")):
+        rows += both("structured", "structured", 20.0, 12.0, pattern=pattern, sparsity=share)
+    taught = {"pattern": "20% of the neurons, 200 updates", "sparsity": 0.2}
+    rows += both("recovery", "structured, taught", 15.0, 11.0, **taught)
+    llm_figures.structured_chart({"rows": rows})
+    assert points(drawn[0], "neurons") == [(10, 20), (20, 20)]
+    assert points(drawn[0], "blocks") == [(pytest.approx(7), 20)]
+    assert points(drawn[1], "neurons, then taught") == [(20, 11)]
