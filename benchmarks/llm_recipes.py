@@ -138,6 +138,25 @@ def without_neurons(share: float) -> Make:
     return make
 
 
+def without_quiet_neurons(share: float, norms: dict[str, torch.Tensor]) -> Make:
+    """Without the neurons that say least: the norm of a neuron's activations times that of its down column.
+
+    That is Wanda's score for a whole column. norms: what `input_norms` returns.
+    """
+
+    def cut(model: nn.Module) -> None:
+        neurons = kept_neurons(share, model.config.intermediate_size)
+        for name, norm in norms.items():
+            mlp, _, layer = name.rpartition(".")
+            if layer == "down_proj":
+                columns = structured_pruning.channel_importance(model.get_submodule(name).weight.T)
+                keep = (norm * columns).topk(neurons).indices.sort().values
+                structured_pruning.prune_mlp_neurons(model.get_submodule(mlp), keep)
+        structured_pruning.sync_config(model)
+
+    return in_place(cut)
+
+
 def without_blocks(count: int, influence: torch.Tensor) -> Make:
     """Without the blocks that turn the hidden states least."""
     keep = influence.cpu().argsort(stable=True)[count:].sort().values
@@ -151,7 +170,8 @@ def gone_from_blocks(dense: nn.Module, make: Make, fresh: Callable[[], nn.Module
 
 
 def structures(dense: nn.Module, fresh: Callable[[], nn.Module], batches: Batches) -> Iterator[Recipe]:
-    """Neurons, one query head of every KV group, and blocks."""
+    """Neurons by two scores, one query head of every KV group, and blocks."""
+    norms = pruning.input_norms(dense, batches)
     influence = structured_pruning.block_influence(dense, batches)
     importance = structured_pruning.head_importance(dense, batches)
 
@@ -162,6 +182,9 @@ def structures(dense: nn.Module, fresh: Callable[[], nn.Module], batches: Batche
 
     said = read(batches)
     cuts = [(f"{share:.0%} of the neurons", without_neurons(share), None) for share in (0.1, 0.2, 0.3)]
+    cuts += [
+        (f"{s:.0%} of the quiet neurons", without_quiet_neurons(s, norms), said) for s in (0.1, 0.2, 0.3)
+    ]
     cuts += [(f"{n} blocks", without_blocks(n, influence), said) for n in (2, 4, 8)]
     cuts.append(("a third of the query heads", fewer_heads, said))
     for pattern, make, calibration in cuts:

@@ -8,8 +8,8 @@
     combined      five one-shot combinations
     structured    neurons, heads and blocks
     low_rank      plain and whitened
-    recovery      a fifth of the neurons gone, then taught by the dense model
     calibration   English against code, and how many tokens are enough
+    recovery      a fifth of the neurons gone, then taught by the dense model
     students      the shipped students of `benchmarks/llm_students.sh`, in bits a byte; none, no rows
 
 Writes `results/real_llm.json` (or `--out`), a row as soon as it is measured: stop it at any time and start it
@@ -37,6 +37,7 @@ from minicompress.lab.modules import linear_layers
 from minicompress.lab.paths import ASSETS, RESULTS
 from minicompress.lab.presets import PRESETS, preset
 from minicompress.lab.smollm2 import NAME
+from minicompress.pruning import input_norms
 from minicompress.quantization import dequantize, quantize_symmetric
 
 CALIBRATION = 16  # sequences of 512 tokens, half English, half code
@@ -153,18 +154,19 @@ def completions(bench: Bench, rows: Rows) -> None:
 
 
 def recovery(bench: Bench, rows: Rows) -> None:
-    """A fifth of the neurons gone, before and after updates on the dense model's logits."""
+    """A fifth of the neurons gone, the quiet ones, then taught by the dense model's logits."""
+    cut = llm_recipes.without_quiet_neurons(0.2, input_norms(bench.dense, bench.calibration(CALIBRATION)))
+    updates = bench.preset.updates
+    lessons = bench.lessons(updates)
 
     def taught(model: nn.Module) -> nn.Module:
-        model = llm_recipes.without_neurons(0.2)(model)
+        model = cut(model)
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=0.0)
         distill(model, bench.dense, lessons, optimizer, T=1.0, alpha=1.0)
         return model.eval()
 
-    updates = bench.preset.updates
-    lessons = bench.lessons(updates)
-    pattern = f"20% of the neurons, {updates} updates"
-    gone = llm_recipes.gone_from_blocks(bench.dense, llm_recipes.without_neurons(0.2), bench.fresh)
+    pattern = f"20% of the quiet neurons, {updates} updates"
+    gone = llm_recipes.gone_from_blocks(bench.dense, cut, bench.fresh)
     tokens = sum(batch["input_ids"].numel() for batch in lessons)
     recipe = llm_recipes.Recipe("structured, taught", pattern, gone, taught, f"{tokens} tokens, both texts")
     bench.measure(rows, "recovery", [recipe])
@@ -195,8 +197,8 @@ PARTS: dict[str, Part] = {
     "combined": combined,
     "structured": structured,
     "low_rank": low_rank,
-    "recovery": recovery,
     "calibration": calibration,
+    "recovery": recovery,
     "students": students,
 }
 

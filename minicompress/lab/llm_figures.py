@@ -166,15 +166,20 @@ def calibration_chart(content: dict) -> None:
 
 def structured_chart(content: dict) -> None:
     """Perplexity against the share of the blocks' weights that is gone, by what was removed."""
-    styles = {"neurons": "k-o", "blocks": "k--s", "heads": "kD", "updates": "k*"}
+    styles = {
+        "of the neurons": ("k:o", "neurons, by their weights"),
+        "quiet neurons": ("k-^", "neurons, by what they say"),
+        "blocks": ("k--s", "blocks"),
+        "heads": ("kD", "heads"),
+        "updates": ("k*", "neurons, then taught"),
+    }
 
     def draw(axes: Axes, text: str) -> None:
         measured = rows_of(content, "structured", text=text) + rows_of(content, "recovery", text=text)
-        for removed, style in styles.items():
+        for removed, (style, label) in styles.items():
             gone, perplexities = _curve(
                 (row for row in measured if row["pattern"].endswith(removed)), "sparsity"
             )
-            label = "neurons, then taught" if removed == "updates" else removed
             axes.plot(
                 [100 * share for share in gone], perplexities, style, markersize=6, linewidth=1, label=label
             )

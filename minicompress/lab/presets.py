@@ -21,7 +21,7 @@ class Preset(NamedTuple):
 
 
 PRESETS = {
-    "cpu": Preset("two CPU cores, 8 GB", "cpu", torch.float32, rows=4, updates=200, largest=0.4e9),
+    "cpu": Preset("two CPU cores, 8 GB", "cpu", torch.float32, rows=4, updates=100, largest=0.4e9),
     "24gb": Preset("one GPU of 24 GB", "cuda", torch.bfloat16, rows=8, updates=500, largest=3e9),
     "80gb": Preset("one GPU of 80 GB", "cuda", torch.bfloat16, rows=16, updates=1000, largest=8e9),
 }

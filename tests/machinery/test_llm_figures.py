@@ -87,9 +87,11 @@ def test_what_was_cut_out_is_shown_by_the_share_that_is_gone_and_what_was_taught
     rows = list(DENSE)
     for share, pattern in ((0.1, "10% of the neurons"), (0.2, "20% of the neurons"), (0.07, "2 blocks")):
         rows += both("structured", "structured", 20.0, 12.0, pattern=pattern, sparsity=share)
-    taught = {"pattern": "20% of the neurons, 200 updates", "sparsity": 0.2}
+    rows += both("structured", "structured", 14.0, 12.0, pattern="20% of the quiet neurons", sparsity=0.2)
+    taught = {"pattern": "20% of the quiet neurons, 100 updates", "sparsity": 0.2}
     rows += both("recovery", "structured, taught", 15.0, 11.0, **taught)
     llm_figures.structured_chart({"rows": rows})
-    assert points(drawn[0], "neurons") == [(10, 20), (20, 20)]
+    assert points(drawn[0], "neurons, by their weights") == [(10, 20), (20, 20)]
+    assert points(drawn[0], "neurons, by what they say") == [(20, 14)]
     assert points(drawn[0], "blocks") == [(pytest.approx(7), 20)]
     assert points(drawn[1], "neurons, then taught") == [(20, 11)]

@@ -96,6 +96,17 @@ def test_a_model_without_blocks_has_lost_their_share_of_the_weights(bench):
     assert torch.equal(first, third), "the two that turn the hidden states least are gone"
 
 
+def test_the_quiet_neurons_go_first_whatever_their_weights_are(bench):
+    model = bench.fresh()
+    norms = {f"model.layers.{block}.mlp.down_proj": torch.ones(192) for block in range(10)}
+    loud = torch.arange(192) >= 16  # the first 16 say next to nothing; their own weights are as large as any
+    norms["model.layers.3.mlp.down_proj"] = torch.where(loud, 1.0, 1e-3)
+    kept = bench.dense.model.layers[3].mlp.down_proj.weight[:, 16:]
+    made = llm_recipes.without_quiet_neurons(1 / 12, norms)(model)
+    assert made.config.intermediate_size == 176
+    assert torch.equal(made.model.layers[3].mlp.down_proj.weight, kept)
+
+
 def test_asymmetric_rounding_is_exact_on_what_was_rounded_by_it():
     torch.manual_seed(0)
     once = real_llm.asymmetric(torch.randn(4, 64), 4, 32)
