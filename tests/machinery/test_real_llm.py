@@ -47,7 +47,9 @@ COLUMNS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("part", real_llm.PARTS)
+@pytest.mark.parametrize(
+    "part", [part for part in real_llm.PARTS if part != "students"]
+)  # none is shipped yet
 def test_every_part_fills_the_file_and_measures_nothing_twice(part, bench, tmp_path, monkeypatch):
     monkeypatch.setattr(real_llm, "CALIBRATION", 4)
     monkeypatch.setattr(real_llm, "loudness", lambda model, batches: {})
