@@ -97,14 +97,11 @@ def finished(place: Path, digest: str, grader: str, keys: list[str]) -> dict | N
     """The result that is there already, if it is whole and of the same content, graders and exercises."""
     try:
         result = json.loads(place.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        same = (result["submission"]["sha256"], result["grader"]) == (digest, grader)
+        whole = result["format"] == FORMAT and result["complete"] and [*result["exercises"]] == keys
+    except (OSError, ValueError, TypeError, LookupError):  # none yet, or none of ours
         return None
-    same = (result["submission"]["sha256"], result["grader"], [*result["exercises"]]) == (
-        digest,
-        grader,
-        keys,
-    )
-    return result if result["format"] == FORMAT and result["complete"] and same else None
+    return result if same and whole else None
 
 
 def grade_apart(submission: Path, place: Path, seed: int, keys: list[str]) -> dict:
