@@ -1,5 +1,5 @@
-"""Who may import whom: cli -> job, train, grading -> the seven -> lab -> nothing of ours; and what a notebook
-may import, so that a mistake in one of the learner's files breaks nothing that does not need it.
+"""Who may import whom: cli -> classroom -> grading, and cli -> job, train, grading -> the seven -> lab -> nothing
+of ours; and what a notebook may import, so that a mistake in one of the learner's files breaks nothing that does not need it.
 """
 
 import ast
@@ -21,7 +21,8 @@ from minicompress.lab.paths import ROOT, SOLUTIONS
 # ------------------------------------------------------------ the arrows
 
 MAY_IMPORT = {
-    "cli": {"job", "train", "grading", "chapter", "lab"},
+    "cli": {"job", "train", "classroom", "grading", "chapter", "lab"},
+    "classroom": {"classroom", "grading", "chapter", "lab", "switch"},
     "job": {"job", "chapter", "lab"},
     "train": {"train", "chapter", "lab"},
     "grading": {"grading", "chapter", "lab", "switch"},
