@@ -22,14 +22,14 @@ BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSE
 def unpack(archive: Path, folder: Path) -> dict[str, str]:
     """Write what can be graded into `folder`. Module -> a sentence, for what cannot."""
     try:
-        with zipfile.ZipFile(archive) as opened:
-            entries = wanted(opened.infolist())
+        with zipfile.ZipFile(archive) as zipped:
+            entries = wanted(zipped.infolist())
             troubles = twice(name for name, _ in entries)
             for name, entry in entries:
                 module = FILES[name.rpartition("/")[2]]
                 if module not in troubles:
                     try:
-                        content = read(opened, entry, name)
+                        content = read(zipped, entry, name)
                         (folder / f"{module}.py").write_bytes(content)
                     except BROKEN as error:
                         troubles[module] = f"{name} cannot be taken out of {archive.name}: {error}"
@@ -55,14 +55,14 @@ def wanted(entries: list[zipfile.ZipInfo]) -> list[tuple[str, zipfile.ZipInfo]]:
     return found
 
 
-def read(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bytes:
+def read(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bytes:
     """The content of an entry, never more than the largest answer."""
     mode = entry.external_attr >> 16
     if entry.is_dir() or stat.S_ISDIR(mode):
         raise ValueError("it is a folder")
     if stat.S_IFMT(mode) and not stat.S_ISREG(mode):
         raise ValueError("it is a link, or no regular file")
-    with opened.open(entry) as file:
+    with zipped.open(entry) as file:
         return within_size(file.read(LARGEST + 1), name)
 
 
