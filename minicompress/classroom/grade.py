@@ -1,10 +1,12 @@
-"""Grade one submission: `python -m minicompress.classroom.grade SUBMISSION OUT SEED FORMAT [EXERCISE ...]`.
+"""Grade one submission: `python -m minicompress.classroom.grade TASK`, with the arguments of `grade_one` in a
+file of JSON. It is removed at once: a command line could be read by what is graded, and the seed is private.
 
 Nothing of the submission runs in this process. Every exercise is judged by itself, so that what one of them
 breaks costs no other.
 """
 
 import hashlib
+import json
 import secrets
 import sys
 import time
@@ -111,5 +113,7 @@ def grader_digest(seed: int) -> str:
 
 
 if __name__ == "__main__":
-    submission, out, seed, format, *keys = sys.argv[1:]
-    grade_one(Path(submission), Path(out), int(seed), keys, format)
+    file = Path(sys.argv[1])
+    given = json.loads(file.read_text(encoding="utf-8"))
+    file.unlink()
+    grade_one(Path(given["submission"]), Path(given["out"]), given["seed"], given["exercises"])

@@ -107,9 +107,11 @@ def finished(place: Path, digest: str, grader: str, keys: list[str]) -> dict | N
 def grade_apart(submission: Path, place: Path, seed: int, keys: list[str]) -> dict:
     """Grade in a process of its own. When it breaks down or meets a limit, the result has no points."""
     place.unlink(missing_ok=True)
-    words = ["minicompress.classroom.grade", str(submission.absolute()), str(place.absolute()), str(seed)]
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        ending = run_module([*words, "json", *keys], Path(folder), LIMITS)
+    given = {"submission": str(submission.absolute()), "out": str(place.absolute())}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        task = Path(name) / "task.json"
+        write_json(task, given | {"seed": seed, "exercises": keys})
+        ending = run_module(["minicompress.classroom.grade", str(task)], Path(name), LIMITS)
     if ending.code == 0:
         return json.loads(place.read_text(encoding="utf-8"))
     why = f"more {ending.limit.value} than allowed" if ending.limit else f"exit code {ending.code}"

@@ -21,8 +21,10 @@ from collections.abc import Iterable
 
 from minicompress.classroom.verdict import ExerciseVerdict
 from minicompress.grading.course import Exercise, exercises
+from minicompress.grading.events import clean
 
 FORMAT = "minicompress grade 1"
+LONGEST = 2000  # characters of a message
 UNFINISHED = "The grading was ended before it was through."
 
 
@@ -59,8 +61,16 @@ def entry(task: Exercise, verdict: ExerciseVerdict) -> dict:
         "module": task.module,
         "points": verdict.points,
         "possible": verdict.possible,
-        "message": verdict.message,
+        "message": said(verdict.message),
         "seconds": round(verdict.seconds, 2),
         "layers": dict(verdict.layers),
-        "graders": [dataclasses.asdict(grader) for grader in verdict.graders],
+        "graders": [
+            dataclasses.asdict(grader) | {"title": said(grader.title), "message": said(grader.message)}
+            for grader in verdict.graders
+        ],
     }
+
+
+def said(text: str) -> str:
+    """A message as it can be written and shown everywhere: of bounded length, and of whole characters."""
+    return clean(text if len(text) <= LONGEST else f"{text[:LONGEST]} [...]")

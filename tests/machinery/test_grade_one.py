@@ -93,6 +93,17 @@ def test_a_grader_that_breaks_down_gives_no_points_and_says_so_to_the_teacher(al
     )
 
 
+def test_a_message_of_any_characters_and_length_can_be_written(alice, tmp_path, monkeypatch):
+    def judge(exercise, source, seed):
+        graders = [GraderVerdict("test_a", "a", False, False, "\ud800\x1b[31m" + "x" * 10_000_000)]
+        return ExerciseVerdict(exercise.id, exercise.points, graders)
+
+    monkeypatch.setattr(grade, "judge", judge)
+    result = valid(grade_one(alice, tmp_path / "out.json", 7, ["1.6"]), "grade")
+    message = result["exercises"]["1.6"]["graders"][0]["message"]
+    assert message.encode() and "\x1b" not in message and len(message) < 3000
+
+
 def test_without_a_seed_a_private_one_is_drawn(alice, tmp_path, judged):
     seeds = {grade_one(alice, tmp_path / "out.json", None, ["1.6"])["seed"] for _ in range(3)}
     assert len(seeds) == 3
