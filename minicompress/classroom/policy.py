@@ -10,6 +10,7 @@ import tokenize
 from minicompress.classroom.syntax import Function, check_import, check_statement, refuse
 from minicompress.grading.assemble import Import, Source, collect, import_targets
 from minicompress.grading.course import Exercise
+from minicompress.grading.isolation import LINE
 
 
 def check_policy(text: str, exercise: Exercise, name: str) -> None:
@@ -78,8 +79,16 @@ def parameters(node: Function, method: bool = False) -> str:
 
 
 def check_letters(mine: Source, part: list[ast.stmt]) -> None:
-    """Python reads a fullwidth letter as the plain one: names must be spelt in ASCII."""
+    """Names must be spelt in ASCII: Python reads a fullwidth letter as the plain one.
+
+    And no line may look like the marks that `assemble` writes.
+    """
     lines = {line for node in part for line in range(mine.span(node)[0], mine.span(node)[1] + 1)}
+    for line in sorted(lines):
+        if LINE.match(mine.lines[line - 1]):
+            raise ValueError(
+                f"{mine.name}, line {line}: lines that begin like this are the course's own marks"
+            )
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO("\n".join(mine.lines)).readline))
     except (tokenize.TokenError, SyntaxError) as error:

@@ -34,6 +34,8 @@ def read_submission(path: Path) -> dict[str, bytes]:
 
 def open_submission(path: Path) -> Submission:
     """Read a folder or a zip file. ValueError when there is neither: that is not the student's mistake."""
+    if path.is_symlink():
+        return nothing(f"{path.name} is a link: a submission is a folder or a zip file itself")
     if path.is_dir():
         return read_folder(path)
     if not path.is_file():

@@ -89,6 +89,7 @@ OUTSIDE = {
     "async def nm_mask(scores, n=2, m=4): pass": "must be a function",
     "class nm_mask: pass": "must be a function",
     "def nm_mask(scores, n=2, m=4): pass\nnm_mask.calls = 1": "a second time",
+    "def nm_mask(scores, n=2, m=4):\n  '''\n#line 1 \"x.py\"\n'''": "the course's own marks",
     "def nm_mask(scores, n=2, m=4): größe = 1": "'größe' has letters that are not ASCII",
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from minicompress.classroom.submission import open_submission, read_submission
 from minicompress.grading.assemble import LARGEST
-from minicompress.lab.paths import CHAPTERS
+from minicompress.lab.paths import CHAPTERS, SOLUTIONS
 
 
 @pytest.fixture
@@ -58,6 +58,12 @@ def test_a_linked_folder_is_not_followed(tmp_path):
     (tmp_path / "elsewhere" / "metrics.py").write_bytes(b"x = 1\n")
     (tmp_path / "minicompress").symlink_to(tmp_path / "elsewhere")
     assert open_submission(tmp_path).files == {}
+
+
+def test_a_submission_that_is_a_link_itself_is_not_followed(tmp_path):
+    (tmp_path / "alice").symlink_to(SOLUTIONS, target_is_directory=True)
+    found = open_submission(tmp_path / "alice")
+    assert not found.files and "alice is a link" in found.troubles["metrics"]
 
 
 def test_a_file_that_is_there_twice_is_not_guessed(tmp_path):
