@@ -56,7 +56,7 @@ def make(name: str, module: str, base: type, members: dict, peer: Peer) -> type:
         try:
             return base.__getattr__(self, wanted)
         except AttributeError:
-            if wanted.startswith("_") or "_modules" not in vars(self):
+            if wanted.startswith("_") or "_modules" not in vars(self) or peer.table is not None:
                 raise
             return peer.ask("attribute", self, wanted)
 
