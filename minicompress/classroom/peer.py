@@ -38,6 +38,7 @@ class Peer:
         self.broken = ""
         self.failed_inside: BaseException | None = None  # an assertion in a function that was called back
         self.exports = Exports()
+        self.patches: dict[str, Callable] = {}  # of functions of the standard library, see patched.py
 
     def start_afresh(self, seconds: float) -> None:
         """Forget what a grader before left, and give the next one its time."""
