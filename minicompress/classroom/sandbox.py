@@ -19,6 +19,7 @@ FIRST_USER = 1_900_000_000  # numbers from here on belong to nobody
 FILE_BYTES = 64_000_000
 THREADS, OPEN_FILES = 64, 256
 SYSTEM = ("/usr/lib", "/lib", "/lib64", "/usr/local/lib", "/dev/null", "/dev/urandom", "/etc/ld.so.cache")
+SYSTEM += ("/sys/devices/system/cpu", "/proc/cpuinfo")  # torch asks what kind of processor it is
 
 
 def enter(folder: Path, seconds: int, memory: int) -> dict[str, bool]:
