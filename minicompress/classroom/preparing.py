@@ -5,6 +5,7 @@ FOLDER/prepared.json.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from minicompress.grading.course import Exercise, exercise, unwritten
 from minicompress.grading.watch import limit_resources
 from minicompress.lab.files import write_json
 
+# What tells the reference's answers from the given code. In a learner's text it says nothing, and must not be
+# taken for the reference's when the answers of other exercises are cut out.
+SOLUTION = re.compile(r"### *(?:BEGIN|END) SOLUTION")
+
 
 def prepared(task: Exercise, file: Path) -> Prepared:
     """One exercise of a file."""
     try:
-        text = read_answer(file, file.name)
+        text = SOLUTION.sub("", read_answer(file, file.name))
         source = assemble(task, text, file.name)
         if unwritten(task, text) == task.names:
             return Prepared("", f"{' and '.join(task.names)} in {file.name} is still as it was given")

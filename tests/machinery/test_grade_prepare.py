@@ -28,6 +28,13 @@ def test_a_helper_of_the_learners_does_not_replace_a_given_one():
     assert "class Mask: pass" not in source and "def rank(x): return x" in source
 
 
+def test_the_marks_of_the_reference_are_taken_out_of_a_learners_text():
+    text = "def nm_mask(scores, n=2, m=4):\n    ### BEGIN SOLUTION\n    return 1 / 0\n"
+    source = prepare(text, exercise("1.6"))
+    mine = source.split("#line 1 ")[1].split("#line")[0]
+    assert "return 1 / 0" in mine and "SOLUTION" not in mine
+
+
 def test_a_stub_is_said_to_be_as_it_was_given(work):
     with pytest.raises(ValueError, match="nm_mask in pruning.py is still as it was given"):
         prepare(work("1.6"), exercise("1.6"))
