@@ -126,6 +126,16 @@ def test_reveal_and_the_commands_for_teachers_refuse(copy):
     assert asked.returncode == 2 and "No such command 'grade'" in asked.stderr
 
 
+def test_a_notebook_asks_for_an_earlier_exercise_and_offers_no_reference(copy):
+    (copy / "ask.py").write_text(
+        "from minicompress.grading import require\nrequire('0.1')\n", encoding="utf-8"
+    )
+    said = run(copy, "ask").stderr
+    assert "Exercise 0.1 is needed here: write perplexity (0.1) in minicompress/metrics.py first." in said
+    assert "reference" not in said
+    (copy / "ask.py").unlink()
+
+
 def test_it_is_written_into_a_new_or_empty_folder_alone(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ValueError, match="is there already"):
