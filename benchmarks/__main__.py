@@ -3,6 +3,7 @@
     bench    what the learner's environment can measure (`make bench`)
     parity   what stands beside other libraries, in their own environment (`make parity`)
     trained  what needs the long trainings of `benchmarks/train_models.sh`
+    llm      what is measured on SmolLM2-135M: hours on two cores (`minicompress llm` first)
 
 Then the tables of README.md are written.
 Each benchmark runs in a process of its own, so that none finds another's threads and memory.
@@ -35,6 +36,7 @@ SETS = {
         "quantization": ("oracle",),
     },
     "trained": {"distillation": ("halves", "distilbert", "speed")},
+    "llm": {"real_llm": ()},
 }
 
 

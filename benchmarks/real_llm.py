@@ -10,6 +10,7 @@
     low_rank      plain and whitened
     recovery      a fifth of the neurons gone, then taught by the dense model
     calibration   English against code, and how many tokens are enough
+    students      the shipped students of `benchmarks/llm_students.sh`, in bits a byte; none, no rows
 
 Writes `results/real_llm.json` (or `--out`), a row as soon as it is measured: stop it at any time and start it
 again. Two rows a model, for English and for code, on whole test documents; `file_bytes` are the tensor bytes
@@ -23,9 +24,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks import common, llm_recipes
+from benchmarks import common, llm_recipes, llm_shipped
 from benchmarks.lessons import calibration_batches
-from benchmarks.llm_rows import TESTED, Bench, Rows
+from benchmarks.llm_rows import TESTED, TEXTS, Bench, Rows
 from benchmarks.pruning import loudness
 from minicompress.distillation import distill
 from minicompress.job.decode import dequantize_model
@@ -33,7 +34,7 @@ from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.machine import keep_freed_memory
 from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers
-from minicompress.lab.paths import RESULTS
+from minicompress.lab.paths import ASSETS, RESULTS
 from minicompress.lab.presets import PRESETS, preset
 from minicompress.lab.smollm2 import NAME
 from minicompress.quantization import dequantize, quantize_symmetric
@@ -169,6 +170,22 @@ def recovery(bench: Bench, rows: Rows) -> None:
     bench.measure(rows, "recovery", [recipe])
 
 
+# ---------------------------------------------------------------- distilled beforehand
+
+
+def students(bench: Bench, rows: Rows) -> None:
+    """Every shipped student, and the bytes of a dense model's token, which turn any row into bits a byte."""
+    for file in llm_shipped.students(ASSETS / "llm"):
+        if "bytes_a_token" not in rows.content:
+            rows.add(bytes_a_token={text: llm_shipped.bytes_a_token(bench, text) for text in TEXTS})
+        facts = llm_recipes.Recipe("distilled", file.stem, None, None).facts()
+        named = {"part": "students"} | facts
+        if not rows.has(named):
+            found = [named | row for row in llm_shipped.rows_of(bench, file)]
+            rows.add(rows=found)
+            print("students", file.stem, *[f"{row['bits_per_byte']:.3f}" for row in found])
+
+
 PARTS: dict[str, Part] = {
     "table": table,
     "bits": bits,
@@ -180,6 +197,7 @@ PARTS: dict[str, Part] = {
     "low_rank": low_rank,
     "recovery": recovery,
     "calibration": calibration,
+    "students": students,
 }
 
 
@@ -194,6 +212,9 @@ def main() -> None:
     parser.add_argument("--sequences", type=int, default=TESTED, help="test sequences of each text")
     options = parser.parse_args()
     keep_freed_memory()
+    torch.set_float32_matmul_precision(
+        "medium"
+    )  # a CPU with AVX-512: half the time, perplexities equal to 1e-6
     try:
         chosen = [common.choose(PARTS, name, "part") for name in options.parts or PARTS]
         bench, rows = Bench(options.model, preset(options.preset), options.sequences), Rows(options.out)

@@ -1,5 +1,5 @@
-"""The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`; `run`, `complete`,
-`measure`, `corpus`; for teachers `grade`, `grade-all`, `release`.
+"""The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`; `run`, `llm`,
+`complete`, `measure`, `corpus`; for teachers `grade`, `grade-all`, `release`.
 """
 
 import importlib.util
@@ -29,7 +29,9 @@ def switch(name: str, help: str) -> typer.models.OptionInfo:
     return typer.Option(f"--{name}", help=help)
 
 
-OWN_TEACHER = typer.Option(help="Your own causal LM: a folder or a hub id. Default: the shipped teacher.")
+OWN_TEACHER = typer.Option(
+    help="Your own causal LM: smollm2, a folder, a hub id or a GGUF file. Default: the shipped teacher."
+)
 OWN_TEXT = typer.Option(help="Text files for your own model; give the option once a file.")
 OWN_STUDENT = typer.Option(help="Your own student; default: every other layer of the teacher.")
 OUT = typer.Option(help="Folder for the ledger, the plot and the files of all stages.")
@@ -84,6 +86,16 @@ def refuse_contradictions(
         raise ValueError("--from-scratch is for the shipped teacher; your own model is always distilled live")
     if teacher and remeasure:
         raise ValueError("--remeasure is for the shipped teacher; your own model is always measured live")
+
+
+@app.command()
+def llm() -> None:
+    """Install SmolLM2-135M, which the chapter on a real LLM needs: 93 MB, once, converted to fp16."""
+    from minicompress.lab import smollm2
+
+    quiet_transformers()
+    folder = smollm2.prepare()
+    print(f"SmolLM2-135M is ready in {folder}: use it by the name {smollm2.NAME}.")
 
 
 @app.command()

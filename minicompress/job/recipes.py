@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from minicompress import distillation, pipeline, structured_pruning
+from minicompress.job.budget import MINUTES, affordable, rows_that_fit
 from minicompress.job.job import Job, Stage
 from minicompress.job.stages import Account, Schedule, Training, keep_zeros, prune_24, teach, teach_on_grid
 from minicompress.lab import corpus, models
@@ -208,7 +209,13 @@ def own_job(
     tokens, file_ids = own_tokens([text.encode(document) for document in documents], length, teacher)
     held = max(1, len(tokens) // 5)
     train = tokens[:-held]
-    note = f"{len(train)} sequences of {length} tokens to learn from, the last {held} of the text held out."
+    effort = within_budget(effort, student, teacher, length)
+    first, second = effort.own_model
+    notes = [
+        f"{len(train)} sequences of {length} tokens to learn from, the last {held} of the text held out.",
+        f"Distilling has {first.updates} updates of {first.rows} sequences, fine-tuning {second.updates}: "
+        f"as planned, or what this machine's memory holds and {MINUTES} minutes each afford, by estimate.",
+    ]
     return Job(
         recipe=f"own model, {effort}",
         seed=seed,
@@ -220,8 +227,18 @@ def own_job(
         held_out=tokens[-held:],
         file_ids=file_ids[-held:],
         text=text,
-        notes=[note],
+        notes=notes,
     )
+
+
+def within_budget(effort: Effort, student: nn.Module, teacher: nn.Module, length: int) -> Effort:
+    """The effort, with no longer training and no larger batches than this machine affords."""
+    schedules = []
+    for plan in effort.own_model:
+        rows = rows_that_fit(teacher.config.vocab_size, length, plan.rows)
+        updates = affordable(student, teacher, rows * length, plan.updates)
+        schedules.append(dataclasses.replace(plan, rows=rows, updates=updates))
+    return dataclasses.replace(effort, own_model=tuple(schedules))
 
 
 def read_document(path: Path) -> str:

@@ -1,6 +1,7 @@
 """How much of the teacher is kept, and how sure that is."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,20 @@ def next_tokens(
             losses.append(nll.double().view(targets.shape).sum(1).cpu())  # [B, T-1] -> [B]
             hits.append((logits.argmax(-1) == targets).sum(1).cpu())
     return torch.cat(losses), torch.cat(hits)
+
+
+def nats_and_bytes(
+    model: torch.nn.Module, ids: Sequence[list[int]], decode: Callable[[list[int]], str]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The negative log-likelihood of each text behind its first token, and the bytes that were predicted.
+
+    nats / ln 2 / bytes are the bits a byte: what models with different tokenizers can be compared by.
+    ids: the tokens of each text, at least two, of any lengths. Returns float64 [texts], in nats, and int64
+    [texts], bytes of UTF-8.
+    """
+    nats = [next_tokens(model, torch.tensor([row]))[0] for row in ids]
+    sizes = [len(decode(row[1:]).encode()) for row in ids]
+    return torch.cat(nats), torch.tensor(sizes)
 
 
 def next_token_scores(model: torch.nn.Module, tokens: torch.Tensor, batch_size: int = 16) -> Scores:

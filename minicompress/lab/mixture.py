@@ -5,6 +5,7 @@ batches.
 import hashlib
 import importlib.metadata
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -87,24 +88,32 @@ def packages_of_lock_file(lock_file: Path) -> list[str]:
     return [re.split(r"[=<>!~\[; ]", line)[0] for line in lines if line]
 
 
-def join_tokens(documents: list[list[int]], end: int) -> np.ndarray:
+def join_tokens(documents: Iterable[Iterable[int]], end: int) -> np.ndarray:
     """Join documents into one stream, uint16 [tokens], each closed by the end mark."""
     return np.concatenate([np.asarray([*ids, end], dtype=np.uint16) for ids in documents])
+
+
+def training_files(lock_file: Path) -> tuple[dict[str, list[Path]], dict]:
+    """The files that teachers learn from, and a report of what was left out of them.
+
+    `stdlib`: the standard library's training files. `packages`: the sources of the pinned packages.
+    """
+    stdlib, stdlib_report = select_unseen(stdlib_files("train"))
+    packages, package_report = select_unseen(package_files(packages_of_lock_file(lock_file)))
+    return {"stdlib": stdlib, "packages": packages}, {"stdlib": stdlib_report, "packages": package_report}
 
 
 def training_streams(lock_file: Path, longest_pair: int = 256) -> tuple[dict[str, np.ndarray], dict]:
     """Build the three token streams that teachers learn from, and a report of what went in and what was left
     out.
 
-    `stdlib`: the standard library's training files. `packages`: the sources of the pinned packages.
-    `pairs`: code summarization, formed from the training files of both.
+    `stdlib` and `packages`: see `training_files`. `pairs`: code summarization, formed from both.
     """
     tokenizer = load_tokenizer()
     end = tokenizer.token_to_id(END)
-    stdlib, stdlib_report = select_unseen(stdlib_files("train"))
-    packages, package_report = select_unseen(package_files(packages_of_lock_file(lock_file)))
+    files, report = training_files(lock_file)
     streams, pairs = {}, []
-    for name, paths in (("stdlib", stdlib), ("packages", packages)):
+    for name, paths in files.items():
         texts = [read_text(path) for path in paths]
         streams[name] = join_tokens([encoded.ids for encoded in tokenizer.encode_batch(texts)], end)
         for text in texts:
@@ -113,7 +122,7 @@ def training_streams(lock_file: Path, longest_pair: int = 256) -> tuple[dict[str
     short = [prompt + answer[:-1] for prompt, answer in encoded if len(prompt) + len(answer) <= longest_pair]
     np.random.default_rng(0).shuffle(short)
     streams["pairs"] = join_tokens(short, end)
-    report = {"stdlib": stdlib_report, "packages": package_report, "pairs": {"kept": len(short)}}
+    report["pairs"] = {"kept": len(short)}
     return streams, report | {"tokens": {name: len(stream) for name, stream in streams.items()}}
 
 

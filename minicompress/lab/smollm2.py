@@ -73,7 +73,7 @@ def install() -> None:
     """
     options = ["--quiet", "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS)]
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", *options], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pip", "install", *options], capture_output=True, encoding="utf-8", check=False
     )
     if done.returncode:
         reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr)

@@ -21,6 +21,8 @@ from minicompress.lab.paths import WRITE_IT
 from minicompress.train import lessons, masked, options
 from minicompress.train.answering import answer
 from minicompress.train.export import export_run
+from minicompress.train.llm import distill_llm
+from minicompress.train.llm_publish import publish_student
 from minicompress.train.loop import Plan, warmup_of
 from minicompress.train.processes import this_process
 from minicompress.train.publish import publish_run
@@ -166,6 +168,15 @@ def distill(asked: options.Distill) -> None:
     )
 
 
+@command(options.Llm)
+def llm(asked: options.Llm) -> None:
+    """Distill a real LLM, SmolLM2-135M, into a student whose file is so much smaller, on Python text.
+
+    First in full precision; then on the size's grids, from that run: `llm 80x --size 80x --start 80x-first`.
+    """
+    distill_llm(asked)
+
+
 @command(options.Bert)
 def bert(asked: options.Bert) -> None:
     """Train the BERT teacher: masked language modelling."""
@@ -214,6 +225,14 @@ def export(name: str, blocks: str, embedding: str, to: Path) -> None:
 def publish(name: str, to: Path) -> None:
     """Copy a finished run into the repository: weights, configuration, log, record and a model card."""
     publish_run(name, to)
+
+
+@app.command()
+def publish_llm(name: str, to: Path) -> None:
+    """Write a finished student of an LLM into a folder: one compressed file, its tokenizer, log, record and
+    card.
+    """
+    publish_student(name, to)
 
 
 def main() -> None:

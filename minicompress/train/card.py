@@ -38,15 +38,37 @@ def model_card(record: Record) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def file_card(record: Record) -> str:
+    """The card of a student of an LLM, which is published as one compressed file."""
+    parts = [
+        f"# {record.name}",
+        f"{say_shape(record.shape)}: {record.parameters:,} parameters,\n"
+        f"a file of {record.published['bytes']:,} bytes, its tokenizer not counted.",
+        say_making(record),
+        *record.notes,
+        say_ancestors(record.ancestors),
+        say_text_scores(record.published["scores"]),
+        say_data(record.data),
+        f"Recorded in `{record.name}.json`, {record.recorded}.\n"
+        f"The learning curve is in `{record.name}.jsonl`.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
 def say_model(record: Record) -> str:
-    shape, size = record.shape, record.published["bytes"]
+    size = record.published["bytes"]
+    return (
+        f"{say_shape(record.shape)}: {record.parameters:,} parameters, {size:,} bytes in {record.saved_as}."
+    )
+
+
+def say_shape(shape: dict) -> str:
     groups = shape["num_key_value_heads"]
     heads = f"{shape['num_attention_heads']} heads" + (f" in {groups} KV groups" if groups else "")
     return (
         f"{FAMILIES[shape['family']]}, {shape['num_hidden_layers']} layers, "
         f"hidden size {shape['hidden_size']}, MLP {shape['intermediate_size']}, {heads}, "
-        f"{'tied' if shape['tied_embeddings'] else 'untied'} embeddings, {shape['vocabulary']} tokens: "
-        f"{record.parameters:,} parameters, {size:,} bytes in {record.saved_as}."
+        f"{'tied' if shape['tied_embeddings'] else 'untied'} embeddings, {shape['vocabulary']} tokens"
     )
 
 
@@ -92,6 +114,14 @@ def say_causal_scores(scores: dict) -> str:
     return (
         f"On {scores['per_file']} sequences of {scores['length']} tokens a validation file{rounded}: "
         f"perplexity {scores['perplexity']:.2f}, top-1 accuracy {scores['top1_accuracy']:.2%}."
+    )
+
+
+def say_text_scores(scores: dict) -> str:
+    return (
+        f"On the first {scores['characters']:,} characters of each of {scores['files']} validation files: "
+        f"{scores['bits_per_byte']:.3f} bits a byte.\nPerplexity {scores['perplexity']:.2f} for its own "
+        "tokens, which cannot be compared with that of another tokenizer."
     )
 
 

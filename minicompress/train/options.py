@@ -5,12 +5,14 @@ them. None means: not asked for.
 """
 
 import shlex
-from dataclasses import MISSING, asdict, dataclass, fields, replace
-from typing import Annotated, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Literal, get_args, get_type_hints
 
 from typer import Argument, Option
+from typer.models import ArgumentInfo
 
 from minicompress.lab.qat import GRIDS
+from minicompress.train.llm_sizes import LLM_SIZES
 from minicompress.train.recipes import RECIPES
 from minicompress.train.shapes import SHAPES
 
@@ -104,6 +106,29 @@ class Distill(Training):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Llm(Training):
+    """llm."""
+
+    name: Annotated[str, Argument(help="Name of the run.")]
+    size: Annotated[Literal[*LLM_SIZES], Option(help="How much smaller the file shall be.")]
+    teacher: Annotated[str, Option(help="smollm2, a folder, a hub id or a GGUF file.")] = "smollm2"
+    start: Annotated[
+        str | None, Option(help="Finished run of that size: go on from it, on the size's grids.")
+    ] = None
+    least: Annotated[int, Option(help="Keep tokens that occur so often in the text.", min=1)] = 100
+    steps: Steps = 1200
+    rows: Annotated[int, Option(help="Sequences a step, of all processes together.", min=2)] = 32
+    length: Annotated[int, Option(help="Tokens a sequence.", min=2)] = 1024
+    temperature: Annotated[float, Option(help="Softens the teacher's and the student's answers.")] = 1.0
+    alpha: Alpha = 0.5
+    seed: Annotated[int, Option(help="Of random weights and of the order of the sequences.")] = 0
+    muon_rate: MuonRate = 3e-3
+    adam_rate: AdamRate = 4e-3
+    log_every: Annotated[int, Option(help="Steps between two lines of the log.", min=1)] = 20
+    checkpoint_seconds: Annotated[float, Option(help="Seconds between two checkpoints.", min=0)] = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bert(Training):
     """bert."""
 
@@ -140,13 +165,21 @@ def with_layers(asked: Distill, depth: int) -> Distill:
     return asked if asked.layers else replace(asked, layers=",".join(map(str, range(0, depth, 2))))
 
 
+def arguments_of(asked: object) -> list[str]:
+    """The fields whose values stand in the command line without a name."""
+    hints = get_type_hints(type(asked), include_extras=True)
+    return [
+        name for name, hint in hints.items() if any(isinstance(note, ArgumentInfo) for note in get_args(hint))
+    ]
+
+
 def command_line(command: str, asked: object) -> str:
     """The command with every option as it was resolved, so that changed defaults do not matter later."""
-    required = [field.name for field in fields(asked) if field.default is MISSING]
+    positional = arguments_of(asked)
     words = ["python -m minicompress.train", command]
-    words += [shlex.quote(str(value)) for name, value in asdict(asked).items() if name in required]
+    words += [shlex.quote(str(value)) for name, value in asdict(asked).items() if name in positional]
     for name, value in asdict(asked).items():
-        if name in required or value is None or value is False:
+        if name in positional or value is None or value is False:
             continue
         words.append("--" + name.replace("_", "-"))
         words += [] if value is True else [shlex.quote(str(value))]

@@ -19,7 +19,8 @@ from minicompress.train.shapes import SHAPES, new_model
 from minicompress.train.streams import ROWS, streams_folder
 
 COMMANDS = (
-    "tokenizer", "teacher", "half", "answers", "student", "distill", "bert", "distilbert", "export", "publish"
+    "tokenizer", "teacher", "half", "answers", "student", "distill", "llm", "bert", "distilbert", "export",
+    "publish", "publish-llm",
 )  # fmt: skip
 STUDENT = ["student", "--teacher=guide", "--rows=2"]
 
