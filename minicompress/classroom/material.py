@@ -12,8 +12,6 @@ from minicompress.grading.assemble import Source, names_in
 from minicompress.grading.course import Exercise, exercises
 from minicompress.lab.paths import CHAPTERS, ROOT, SOLUTIONS
 
-WORKERS = ("__init__", "build", "files", "graph", "landlock", "names", "patched", "peer", "sandbox", "seccomp")
-WORKERS += ("wire", "worker")
 DEFINITION = re.compile(r"^(?:def|class) (\w+)", re.M)
 
 
@@ -38,10 +36,9 @@ def without_answers(chapter: str, text: str, allowed: set[str]) -> str:
 def write_package(folder: Path, exercise: Exercise, source: str) -> None:
     """Write the worker's `minicompress` into `folder`; `source` is the chapter with the learner's part."""
     package = folder / "minicompress"
-    shutil.copytree(ROOT / "minicompress" / "lab", package / "lab", ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "classroom").mkdir()
-    for name in WORKERS:
-        shutil.copy(ROOT / "minicompress" / "classroom" / f"{name}.py", package / "classroom")
+    shutil.copytree(
+        ROOT / "minicompress" / "lab", package / "lab", ignore=shutil.ignore_patterns("__pycache__")
+    )
     (package / "__init__.py").write_text("", encoding="utf-8")
     allowed = built_on(exercise)
     for chapter in CHAPTERS:
@@ -51,7 +48,6 @@ def write_package(folder: Path, exercise: Exercise, source: str) -> None:
             reference = (SOLUTIONS / f"{chapter}.py").read_text(encoding="utf-8")
             text = without_answers(chapter, reference, allowed)
         (package / f"{chapter}.py").write_text(text, encoding="utf-8")
-    (folder / "files").mkdir()
 
 
 def model_classes(exercise: Exercise) -> tuple[str, set[str]]:

@@ -35,8 +35,7 @@ def enter(folder: Path, seconds: int, memory: int) -> dict[str, bool]:
 
 def readable() -> list[Path]:
     """Python, its packages, and the system's libraries."""
-    own = [*sys.path[1:], sys.prefix, sys.base_prefix] if sys.base_prefix != "/usr" else sys.path[1:]
-    return [Path(path) for path in (*own, *SYSTEM)]
+    return [Path(path) for path in (*sys.path, sys.prefix, sys.base_prefix, *SYSTEM)]
 
 
 def limit(seconds: int, memory: int) -> bool:

@@ -1,17 +1,19 @@
-"""The process that runs the learner's code. It knows neither the reference nor the graders, and judges nothing.
+"""The process that runs the learner's code. It knows neither reference nor graders, and judges nothing.
 
-`python -c "..." FOLDER READING WRITING`: two file descriptors lead to the judge. What it needs of minicompress
-stands in FOLDER, see material.py.
+Two file descriptors lead to the judge. What it needs of minicompress stands in its folder, see material.py.
 """
 
 import gc
 import importlib
+import os
 import sys
+import tempfile
 import types
 from pathlib import Path
 
 import torch
 
+import minicompress
 from minicompress.classroom import patched, sandbox
 from minicompress.classroom.graph import Handle
 from minicompress.classroom.names import EXCEPTIONS, Names
@@ -67,15 +69,17 @@ class Worker(Peer):
         gc.collect()
         gc.freeze()
 
-    def run(self, path: str, positional: tuple, named: dict, beside: list) -> object:
-        """Call what stands under a dotted path in the chapter; `beside` are modules that are only to be there."""
+    def run(self, path: str, positional: tuple, named: dict, beside: list, seed: int) -> tuple[bool, object]:
+        """Call what stands under a dotted path in the chapter: (whether it drew random numbers, its result).
+
+        `beside` are modules that only have to be there.
+        """
         thing = self.module
         for part in path.split("."):
             thing = getattr(thing, part)
-        return thing(*positional, **named)
-
-    def take_random_state(self, state: bytes) -> None:
-        torch.set_rng_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+        before = torch.manual_seed(seed).get_state()
+        result = thing(*positional, **named)
+        return not torch.equal(before, torch.get_rng_state()), result
 
 
 def callable_handle(peer: Worker) -> type:
@@ -91,8 +95,28 @@ def Iterable(peer: Worker) -> type:
     return type("Iterable", (Handle,), {"__iter__": lambda self: peer.ask("iter", self)})
 
 
-def main(folder: str, reading: str, writing: str, seconds: str, memory: str) -> None:
+def move(folder: Path) -> None:
+    """From now on `minicompress` is what stands in this folder, and nothing else of ours can be imported."""
+    ours = [name for name in sys.modules if name.startswith("minicompress.")]
+    for name in ours:
+        if not name.startswith("minicompress.classroom"):
+            del sys.modules[name]
+            vars(minicompress).pop(name.removeprefix("minicompress."), None)
+    minicompress.__path__ = [str(folder / "minicompress")]
+    sys.path[:] = [path for path in sys.path if path.startswith((sys.prefix, sys.base_prefix))]
+    strange = ("minicompress", "editable")  # finders that lead to the repository
+    sys.meta_path[:] = [
+        finder for finder in sys.meta_path if not any(word in repr(finder) for word in strange)
+    ]
+    os.chdir(folder)
+    os.environ |= dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP"), str(folder / "temporary"))
+    tempfile.tempdir = None
+
+
+def main() -> None:
     torch.set_num_threads(1)
+    folder, reading, writing, seconds, memory = sys.argv[1:]
+    move(Path(folder))
     wire = Wire(int(reading), int(writing))
     layers = sandbox.enter(Path(folder), int(seconds), int(memory))
     peer = Worker(wire, Path(folder))

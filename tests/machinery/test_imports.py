@@ -23,9 +23,9 @@ from minicompress.lab.paths import ROOT, SOLUTIONS
 
 MAY_IMPORT = {
     "cli": {"job", "train", "classroom", "grading", "chapter", "lab"},
-    "classroom": {"classroom", "grading", "chapter", "lab", "switch"},
     "job": {"job", "chapter", "lab"},
     "train": {"train", "chapter", "lab"},
+    "classroom": {"classroom", "grading", "chapter", "lab", "switch"},
     "grading": {"grading", "chapter", "lab", "switch"},
     "chapter": {"chapter", "lab"},
     "lab": {"lab"},
