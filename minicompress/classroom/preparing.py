@@ -33,6 +33,8 @@ def prepared(task: Exercise, file: Path) -> Prepared:
         return Prepared("", str(error))
     except (RecursionError, MemoryError):
         return Prepared("", f"{file.name}: {TOO_DEEP}")
+    except Exception as error:  # nobody thought of it: it costs this exercise, and no other
+        return Prepared("", f"{file.name} cannot be checked: {type(error).__name__}: {error}")
     return Prepared(source, "")
 
 

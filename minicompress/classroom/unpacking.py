@@ -7,7 +7,6 @@ our names, never the archive's; why one is missing goes to FOLDER/troubles.json.
 import stat
 import sys
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 from minicompress.classroom.submission import FILES, LIMITS, twice, within_size
@@ -15,8 +14,6 @@ from minicompress.grading.assemble import LARGEST
 from minicompress.grading.watch import limit_resources
 from minicompress.lab.files import write_json
 from minicompress.lab.paths import CHAPTERS
-
-BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError, ValueError)
 
 
 def unpack(archive: Path, folder: Path) -> dict[str, str]:
@@ -31,9 +28,9 @@ def unpack(archive: Path, folder: Path) -> dict[str, str]:
                     try:
                         content = read(zipped, entry, name)
                         (folder / f"{module}.py").write_bytes(content)
-                    except BROKEN as error:
+                    except Exception as error:  # each way of packing has errors of its own
                         troubles[module] = f"{name} cannot be taken out of {archive.name}: {error}"
-    except BROKEN as error:
+    except Exception as error:
         return dict.fromkeys(CHAPTERS, f"{archive.name} cannot be read as a zip file: {error}")
     return troubles
 

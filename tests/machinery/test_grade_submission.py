@@ -121,8 +121,11 @@ def test_what_is_no_archive_costs_everything_in_words(tmp_path):
     )
 
 
-def test_a_damaged_entry_costs_its_module_alone(zipped):
-    path = zipped(("metrics.py", "x = 1\n" * 50), ("pruning.py", "y = 1\n"))
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_entry_costs_its_module_alone(zipped, packing):
+    damaged = zipfile.ZipInfo("metrics.py")
+    damaged.compress_type = packing
+    path = zipped((damaged, "x = 1\n" * 50), ("pruning.py", "y = 1\n"))
     content = bytearray(path.read_bytes())
     start = 30 + struct.unpack_from("<H", content, 26)[0]  # after the first local header
     content[start : start + 4] = b"\xff\xff\xff\xff"
