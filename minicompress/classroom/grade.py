@@ -47,7 +47,7 @@ def grade_one(
     out.parent.mkdir(parents=True, exist_ok=True)
     write_result(zero_result(submission.stem, seed, tasks), out, format)
     began = time.monotonic()
-    digest = digest_of(submission)
+    digest, grader = digest_of(submission), grader_digest(seed)
     prepared = prepare_all(open_submission(submission), tasks)
     verdicts, broken = [], []
     for task in tasks:
@@ -55,7 +55,9 @@ def grade_one(
         verdicts.append(verdict)
         broken += [f"{task.id}: {error}"] * bool(error)
     seconds = time.monotonic() - began
-    result = result_of(submission.stem, digest, grader_digest(seed), seed, verdicts, seconds)
+    result = result_of(submission.stem, digest, grader, seed, verdicts, seconds)
+    if grader != grader_digest(seed):
+        broken.append("every exercise: the course was changed while it graded")
     if broken:
         result |= {"complete": False, "message": f"The grader itself broke down in {'; '.join(broken)}"}
     write_result(result, out, format)

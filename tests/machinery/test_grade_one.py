@@ -104,6 +104,13 @@ def test_a_message_of_any_characters_and_length_can_be_written(alice, tmp_path, 
     assert message.encode() and "\x1b" not in message and len(message) < 3000
 
 
+def test_a_course_that_changes_while_it_grades_is_no_judge(alice, tmp_path, judged, monkeypatch):
+    digests = iter(["a" * 64, "b" * 64])
+    monkeypatch.setattr(grade, "grader_digest", lambda seed: next(digests))
+    result = grade_one(alice, tmp_path / "out.json", 7, ["1.6"])
+    assert not result["complete"] and "the course was changed while it graded" in result["message"]
+
+
 def test_without_a_seed_a_private_one_is_drawn(alice, tmp_path, judged):
     seeds = {grade_one(alice, tmp_path / "out.json", None, ["1.6"])["seed"] for _ in range(3)}
     assert len(seeds) == 3
