@@ -44,6 +44,7 @@ class Limits:
     starting: float = 120  # seconds of computing before it says what it allows itself
     memory: int = int(min(6e9, 0.6 * psutil.virtual_memory().total))  # bytes that are in use at a time
     written: int = 32_000_000  # bytes in `events`, and in `complaints`
+    disk: int = 1_000_000_000  # bytes of all files in the folder that it works in
 
 
 LIMITS = Limits()
@@ -170,10 +171,21 @@ def watch(process: psutil.Popen, family: Family, events: Path, complaints: Path,
             began, before = time.monotonic(), spent
         late = spent - before > SLACK * allowed or time.monotonic() - began > SLACK * WALL * allowed
         much = max(written, complaints.stat().st_size) > limits.written
+        much = much or bytes_in(events.parent) > limits.disk
         met = {Limit.OUTPUT: much, Limit.MEMORY: memory > limits.memory, Limit.TIME: late}
         for limit in filter(met.get, met):
             ask_where(process)
             return Ending(None, limit)
+
+
+def bytes_in(folder: Path) -> int:
+    """What the files in a folder take on the disk, as far as they can be seen."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_size
+    return total
 
 
 def allowance(events: Path) -> float | None:

@@ -1,5 +1,6 @@
-"""Who may import whom: cli -> job, train, grading -> the seven -> lab -> nothing of ours; and what a notebook
-may import, so that a mistake in one of the learner's files breaks nothing that does not need it.
+"""Who may import whom: cli -> classroom -> grading, and cli -> job, train, grading -> the seven -> lab ->
+nothing of ours; and what a notebook may import, so that a mistake in one of the learner's files breaks
+nothing that does not need it.
 """
 
 import ast
@@ -21,9 +22,10 @@ from minicompress.lab.paths import ROOT, SOLUTIONS
 # ------------------------------------------------------------ the arrows
 
 MAY_IMPORT = {
-    "cli": {"job", "train", "grading", "chapter", "lab"},
+    "cli": {"job", "train", "classroom", "grading", "chapter", "lab"},
     "job": {"job", "chapter", "lab"},
     "train": {"train", "chapter", "lab"},
+    "classroom": {"classroom", "grading", "chapter", "lab", "switch"},
     "grading": {"grading", "chapter", "lab", "switch"},
     "chapter": {"chapter", "lab"},
     "lab": {"lab"},

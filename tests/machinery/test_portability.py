@@ -173,7 +173,11 @@ def leaves_encoding_open(call: ast.Call) -> bool:
     modes = [word.value for word in call.args[:2] if isinstance(word, ast.Constant)]
     reads = called.endswith(".read_text") and not call.args  # not a function of ours, which is given a path
     writes = called.endswith(".write_text")
-    others = ("tokenize.open", "os.open")  # the one finds the encoding, the other knows only bytes
+    others = (
+        "tokenize.open",
+        "os.open",
+        "zipped.open",
+    )  # the first finds the encoding, the others give bytes
     opens = called in ("open", "os.fdopen") or (called.endswith(".open") and called not in others)
     runs = called.startswith("subprocess.") and ("text" in words or "universal_newlines" in words)
     binary = any("b" in str(mode) for mode in modes)

@@ -1,0 +1,114 @@
+"""Judging one exercise in processes of its own: the reference passes, known mistakes and stubs do not."""
+
+import os
+import sys
+
+import psutil
+import pytest
+import snippets
+
+from minicompress.classroom.judging import judge
+from minicompress.grading.assemble import assemble
+from minicompress.grading.course import exercise
+from minicompress.grading.processes import MARK, Limits
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="classes are graded on Linux and macOS")
+SHORT = Limits(starting=12, memory=2_000_000_000)
+
+
+def judged(key: str, text: str, limits: Limits = SHORT):
+    return judge(exercise(key), assemble(exercise(key), text), seed=7, limits=limits)
+
+
+def answer(body: str) -> str:
+    """nm_mask with another body."""
+    return f"def nm_mask(scores, n=2, m=4):\n    import os, sys, torch\n{body}\n"
+
+
+def left_over() -> list[psutil.Process]:
+    """Processes that carry the mark of grading."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            found += [process] if MARK in process.environ() and process.pid != os.getpid() else []
+        except psutil.Error:
+            pass
+    return found
+
+
+def test_the_reference_gets_all_points():
+    verdict = judged("1.6", snippets.solution_of("1.6", "nm_mask"))
+    assert verdict.points == verdict.possible > 0 and verdict.message == ""
+    assert len(verdict.graders) == 17 and not any(grader.soft for grader in verdict.graders)
+
+
+def test_a_class_is_judged_where_its_gradients_are_asked_for():
+    """The judge calls backward(); the worker, which has the graph, computes the gradient."""
+    assert judged("5.3", snippets.solution_of("5.3", "QuantizedLinear")).solved
+
+
+def test_functions_that_are_handed_over_are_called_back():
+    assert judged("1.5", snippets.solution_of("1.5", "iterative_pruning")).solved
+
+
+def test_a_known_mistake_gets_none_and_is_told_why():
+    verdict = judged("1.6", snippets.mistake_of("1.6", "prunes_n").source)
+    failed = [grader for grader in verdict.graders if not grader.passed]
+    assert verdict.points == 0 and any("counts what is kept" in grader.message for grader in failed)
+
+
+def test_a_stub_gets_none():
+    verdict = judged("1.6", answer('    raise NotImplementedError("Exercise 1.6 nm_mask")'))
+    assert verdict.points == 0 and len(verdict.graders) == 17
+
+
+def test_a_worker_that_ends_itself_gets_none():
+    verdict = judged("1.6", answer("    os._exit(0)"))
+    assert verdict.points == 0 and not any(grader.passed for grader in verdict.graders)
+
+
+def test_an_endless_loop_ends_with_the_time_that_is_allowed():
+    verdict = judged("1.6", answer("    while True: pass"), Limits(starting=3, memory=2_000_000_000))
+    assert verdict.points == 0
+
+
+def test_an_answer_that_cannot_be_imported_gets_none_and_says_why():
+    verdict = judged("1.6", "def nm_mask(scores, n=undefined, m=4):\n    return scores\n")
+    assert verdict.points == 0 and "undefined" in verdict.message
+
+
+def test_nothing_is_left_of_it():
+    before = {process.pid for process in left_over()}
+    judged("1.6", answer("    os._exit(0)"))
+    assert {process.pid for process in left_over()} <= before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="these layers are Linux's")
+def test_an_answer_finds_no_file_of_ours_no_process_and_no_network():
+    """Each of these raises in the worker, and the message of the first grader tells which did not."""
+    body = f"""    tried = [
+        lambda: open({str(exercise("1.6").solution)!r}).read(),
+        lambda: os.listdir({str(exercise("1.6").solution.parent)!r}),
+        lambda: open("/proc/self/environ").read(),
+        lambda: os.listdir("/proc"),
+        lambda: open("/etc/passwd").read(),
+        lambda: open("/tmp/planted", "w"),
+        lambda: os.fork(),
+        lambda: os.kill(os.getppid(), 0),
+        lambda: os.chmod({str(exercise("1.6").solution)!r}, 0o644),
+        lambda: os.execv("/bin/true", ["true"]),
+        lambda: __import__("socket").socket(),
+        lambda: __import__("solutions.pruning"),
+        lambda: __import__("minicompress.grading"),
+    ]
+    done = []
+    for number, attempt in enumerate(tried):
+        try:
+            attempt()
+            done.append(number)
+        except (OSError, ImportError):
+            pass
+    raise ValueError("done: " + str(done))"""
+    verdict = judged("1.6", answer(body))
+    assert verdict.layers["landlock"] and verdict.layers["seccomp"]
+    assert "done: []" in verdict.graders[0].message
