@@ -19,7 +19,7 @@ from minicompress import CHAPTERS
 from minicompress.classroom import landlock, material, remote, sandbox
 from minicompress.classroom.names import Names
 from minicompress.classroom.peer import Peer
-from minicompress.classroom.start import Request, Split
+from minicompress.classroom.request import Request, Split
 from minicompress.classroom.verdict import GraderVerdict
 from minicompress.classroom.wire import Broken, Wire
 from minicompress.grading.course import Exercise

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from minicompress.classroom.start import Request
+from minicompress.classroom.request import Request
 from minicompress.classroom.verdict import ExerciseVerdict, GraderVerdict
 from minicompress.grading.course import Exercise
 from minicompress.grading.events import tail
