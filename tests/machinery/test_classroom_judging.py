@@ -66,6 +66,14 @@ def test_an_endless_loop_ends_with_the_time_that_is_allowed():
     assert verdict.points == 0
 
 
+def test_filling_the_disk_ends_it():
+    body = """    for number in range(10**9):
+        with open(f"files/{number}", "wb") as file:
+            file.write(bytes(10**6))"""
+    verdict = judged("1.6", answer(body), Limits(starting=12, memory=2_000_000_000, disk=50_000_000))
+    assert verdict.points == 0 and "wrote more" in verdict.message
+
+
 def test_an_answer_that_cannot_be_imported_gets_none_and_says_why():
     verdict = judged("1.6", "def nm_mask(scores, n=undefined, m=4):\n    return scores\n")
     assert verdict.points == 0 and "undefined" in verdict.message
