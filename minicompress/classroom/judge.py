@@ -19,7 +19,7 @@ from minicompress import CHAPTERS
 from minicompress.classroom import landlock, material, remote, sandbox
 from minicompress.classroom.names import Names
 from minicompress.classroom.peer import Peer
-from minicompress.classroom.start import Request, Split
+from minicompress.classroom.request import Request, Split
 from minicompress.classroom.verdict import GraderVerdict
 from minicompress.classroom.wire import Broken, Wire
 from minicompress.grading.course import Exercise
@@ -59,7 +59,7 @@ def judge(exercise: Exercise, folder: Path, seed: int, peer: Peer, seconds: floa
         try:
             layers = start(peer, exercise, module.__name__)
         except Exception as error:
-            reason = f"The worker did not start: {type(error).__name__}: {error}"
+            reason = f"It could not be imported: {type(error).__name__}: {error}."
             return {"graders": [], "message": clean(reason), "layers": {}}
         remote.install(module, exercise.names, peer)
         listener, counted = Listener(exercise, module, str(folder), lambda _: None, None), Counted()

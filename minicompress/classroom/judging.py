@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from minicompress.classroom.start import Request
+from minicompress.classroom.request import Request
 from minicompress.classroom.verdict import ExerciseVerdict, GraderVerdict
 from minicompress.grading.course import Exercise
 from minicompress.grading.events import tail
@@ -31,7 +31,7 @@ def judge(
         folder = Path(name)
         folder.chmod(0o711)  # the worker may be another user, who has to reach a folder in it
         report = folder / "report.json"
-        (folder / "chapter.py").write_text(source, encoding="utf-8", newline="\n")
+        (folder / "chapter.py").write_bytes(source.encode("utf-8", "replace"))
         (folder / "seed").write_text(str(seed))
         request = Request(exercise.id, int(limits.starting), limits.memory, needs_models(exercise))
         (folder / "request.json").write_text(json.dumps(request._asdict()), encoding="utf-8")

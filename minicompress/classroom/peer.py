@@ -31,7 +31,6 @@ class Peer:
         self.serving = {"call": self.call, "next": self.next, "iter": self.iter, "grad": self.gradients}
         self.serving |= serving
         self.handles: dict[int, Handle] = {}
-        self.handle_class: Callable = lambda using: Handle
         self.exceptions = EXCEPTIONS
         self.raised: list[BaseException] = []  # by our own functions that the other side called
         self.tapes: dict[int, tuple[list, list]] = {}
@@ -74,7 +73,10 @@ class Peer:
     def send(self, header: dict, payload: object, inputs: list[int] | None = None) -> None:
         """`inputs` are the numbers of the tensors that a result was computed from."""
         before = set(self.table.objects)
-        content, blobs = self.table.write(payload)
+        try:
+            content, blobs = self.table.write(payload)
+        except Exception as error:
+            raise Broken(f"this cannot be sent: {type(error).__name__}: {str(error)[:200]}") from error
         new = [(n, thing) for n, thing in self.table.objects.items() if n not in before]
         outputs = [n for n, thing in new if isinstance(thing, torch.Tensor) and not thing.is_leaf]
         if inputs and outputs:
@@ -118,7 +120,7 @@ class Peer:
             return self.raised[mine]
         kind = self.exceptions.get(str(header.get("type")), RuntimeError)
         error = kind(str(header.get("text", ""))[:LONGEST].replace("$FILES", str(self.folder.path)))
-        error.other_sides, error.remote_line = header.get("theirs"), header.get("line")
+        error.other_sides = header.get("theirs")
         return error
 
     # ------------------------------------------------------------ being asked
@@ -150,7 +152,7 @@ class Peer:
             self.table = None
 
     def told(self, error: BaseException) -> dict:
-        """An exception as data: the nearest known kind of it, its message, and where it was raised."""
+        """An exception as data: the nearest known kind of it, and its message."""
         if getattr(error, "other_sides", None) is not None:
             return {"kind": "error", "mine": error.other_sides}
         self.raised.append(error)
@@ -168,8 +170,12 @@ class Peer:
 
     def handle(self, key: int, using: str, text: str) -> Handle:
         if key not in self.handles:
-            self.handles[key] = self.handle_class(using)(key, str(text)[:200])
+            self.handles[key] = self.make_handle(key, using, str(text)[:200])
         return self.handles[key]
+
+    def make_handle(self, key: int, using: str, text: str) -> Handle:
+        """What stands for something of the other side's. The judge can use none of the worker's."""
+        return Handle(key, text)
 
     def exported(self, thing: object) -> object:
         """What the other side holds a handle of: it may use nothing else here."""
@@ -211,7 +217,7 @@ class Elsewhere(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, peer, number, places, made, *inputs):
-        ctx.peer, ctx.number, ctx.places, ctx.inputs = peer, number, places, len(inputs)
+        ctx.peer, ctx.number, ctx.places = peer, number, places
         ctx.set_materialize_grads(False)
         return made
 

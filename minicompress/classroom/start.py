@@ -10,8 +10,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
+from minicompress.classroom.request import Request, Split
 from minicompress.grading.processes import MARK
 from minicompress.lab.paths import ROOT
 
@@ -23,22 +23,6 @@ sys.path.insert(0, sys.argv.pop(1))
 from minicompress.classroom import worker
 worker.main()
 """
-
-
-class Request(NamedTuple):
-    """What to judge. The seed stands in a file of its own: the worker shall not have it in its memory."""
-
-    exercise: str
-    seconds: int  # of computing
-    memory: int  # bytes
-    transformers: bool  # whether the graders need its models
-
-
-class Split(NamedTuple):
-    """The file descriptors that lead to a worker."""
-
-    reading: int
-    writing: int
 
 
 def split_off(folder: Path, request: Request) -> Split:

@@ -38,6 +38,33 @@ class Trusting(Names):
         """A grader may replace a method, to see what becomes of it."""
 
 
+class JudgesOwn(Handle):
+    """Something that the judge has, and that can be used from here."""
+
+    peer: Peer
+
+
+class Function(JudgesOwn):
+    def __call__(self, *positional, **named):
+        return self.peer.ask("call", self, positional, named)
+
+
+class Iterator(JudgesOwn):
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.peer.ask("next", self)
+
+
+class Iterable(JudgesOwn):
+    def __iter__(self):
+        return self.peer.ask("iter", self)
+
+
+USING = {"call": Function, "next": Iterator, "iter": Iterable, "": JudgesOwn}
+
+
 class Worker(Peer):
     """The worker's end. It serves one chapter, in which one exercise is the learner's."""
 
@@ -53,9 +80,11 @@ class Worker(Peer):
         super().__init__(wire, Trusting(set()), folder / "files", 1, serving)
         self.module: types.ModuleType | None = None
         self.exceptions = EXCEPTIONS | {"KeyboardInterrupt": KeyboardInterrupt}
-        self.handle_class = lambda using: {"call": callable_handle, "next": Iterator, "iter": Iterable}.get(
-            using, lambda _: Handle
-        )(self)
+
+    def make_handle(self, key: int, using: str, text: str) -> Handle:
+        made = USING[using](key, text)
+        made.peer = self
+        return made
 
     def start(self, chapter: str, chapters: tuple, graders: str, classes: str) -> None:
         """Import the chapter, and the classes of models that the graders use."""
@@ -80,19 +109,6 @@ class Worker(Peer):
         before = torch.manual_seed(seed).get_state()
         result = thing(*positional, **named)
         return not torch.equal(before, torch.get_rng_state()), result
-
-
-def callable_handle(peer: Worker) -> type:
-    return type("Callable", (Handle,), {"__call__": lambda self, *a, **k: peer.ask("call", self, a, k)})
-
-
-def Iterator(peer: Worker) -> type:
-    members = {"__iter__": lambda self: self, "__next__": lambda self: peer.ask("next", self)}
-    return type("Iterator", (Handle,), members)
-
-
-def Iterable(peer: Worker) -> type:
-    return type("Iterable", (Handle,), {"__iter__": lambda self: peer.ask("iter", self)})
 
 
 def move(folder: Path) -> None:

@@ -1,16 +1,17 @@
 """Judging one exercise in processes of its own: the reference passes, known mistakes and stubs do not."""
 
-import os
 import sys
+import uuid
 
 import psutil
 import pytest
 import snippets
 
 from minicompress.classroom.judging import judge
+from minicompress.grading import processes
 from minicompress.grading.assemble import assemble
 from minicompress.grading.course import exercise
-from minicompress.grading.processes import MARK, Limits
+from minicompress.grading.processes import Limits
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="classes are graded on Linux and macOS")
 SHORT = Limits(starting=12, memory=2_000_000_000)
@@ -25,15 +26,8 @@ def answer(body: str) -> str:
     return f"def nm_mask(scores, n=2, m=4):\n    import os, sys, torch\n{body}\n"
 
 
-def left_over() -> list[psutil.Process]:
-    """Processes that carry the mark of grading."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            found += [process] if MARK in process.environ() and process.pid != os.getpid() else []
-        except psutil.Error:
-            pass
-    return found
+def marked_processes(mark: str) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if processes.marked(process, mark)]
 
 
 def test_the_reference_gets_all_points():
@@ -72,15 +66,24 @@ def test_an_endless_loop_ends_with_the_time_that_is_allowed():
     assert verdict.points == 0
 
 
+def test_filling_the_disk_ends_it():
+    body = """    for number in range(10**9):
+        with open(f"files/{number}", "wb") as file:
+            file.write(bytes(10**6))"""
+    verdict = judged("1.6", answer(body), Limits(starting=12, memory=2_000_000_000, disk=50_000_000))
+    assert verdict.points == 0 and "wrote more" in verdict.message
+
+
 def test_an_answer_that_cannot_be_imported_gets_none_and_says_why():
     verdict = judged("1.6", "def nm_mask(scores, n=undefined, m=4):\n    return scores\n")
     assert verdict.points == 0 and "undefined" in verdict.message
 
 
-def test_nothing_is_left_of_it():
-    before = {process.pid for process in left_over()}
-    judged("1.6", answer("    os._exit(0)"))
-    assert {process.pid for process in left_over()} <= before
+def test_nothing_is_left_of_it(monkeypatch):
+    mark = uuid.uuid4()
+    monkeypatch.setattr(processes.uuid, "uuid4", lambda: mark)
+    judged("1.6", answer("    os.close(int(sys.argv[2])), [None for _ in iter(int, 1)]"))
+    assert marked_processes(mark.hex) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="these layers are Linux's")

@@ -1,6 +1,7 @@
-"""Who may import whom: cli -> classroom -> grading, and cli -> job, train, grading -> the seven -> lab ->
-nothing of ours; and what a notebook may import, so that a mistake in one of the learner's files breaks
-nothing that does not need it.
+"""Who may import whom: cli -> job, train, classroom -> grading -> the seven -> lab -> nothing of ours.
+
+And what a notebook may import, so that a mistake in one of the learner's files breaks nothing that does not
+need it.
 """
 
 import ast
