@@ -1,0 +1,35 @@
+"""What the judge says about one exercise: full points or none."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class GraderVerdict:
+    """One grader, and what it said."""
+
+    name: str  # as pytest calls it
+    title: str  # in words
+    passed: bool
+    soft: bool  # it ran in the same process as the submission: see docs/grading.md
+    message: str = ""  # why it failed, in one sentence
+
+
+@dataclass
+class ExerciseVerdict:
+    """One exercise of one submission."""
+
+    exercise: str  # its id
+    possible: int  # points
+    graders: list[GraderVerdict] = field(default_factory=list)
+    message: str = ""  # why the exercise as a whole gets no points, in one sentence; empty when it was judged
+    layers: dict[str, bool] = field(default_factory=dict)  # protection around the worker -> was it active?
+    seconds: float = 0.0  # on the clock
+
+    @property
+    def solved(self) -> bool:
+        """Whether every expected grader ran and passed: a message says that something is missing."""
+        return bool(self.graders) and not self.message and all(grader.passed for grader in self.graders)
+
+    @property
+    def points(self) -> int:
+        return self.possible if self.solved else 0
