@@ -97,9 +97,11 @@ def refuse_clash(name: str, mine: "Source", reference: "Source") -> None:
     raise ValueError(f"{mine.name}, line {node.lineno}: `{statement}` {taken}")
 
 
-def read_answer(file: Path) -> str:
-    """The text of a learner's file. ValueError in words where there is none to be read."""
-    name = spelt(file)
+def read_answer(file: Path, name: str | None = None) -> str:
+    """The text of a learner's file, which messages call `name`. ValueError in words where there is none to be
+    read.
+    """
+    name = name or spelt(file)
     if file.is_symlink() and not file.exists():
         raise ValueError(f"{name} is a link to a file that is not there")
     if file.is_dir():

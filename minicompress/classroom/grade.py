@@ -1,0 +1,115 @@
+"""Grade one submission: `python -m minicompress.classroom.grade SUBMISSION OUT SEED FORMAT [EXERCISE ...]`.
+
+Nothing of the submission runs in this process. Every exercise is judged by itself, so that what one of them
+breaks costs no other.
+"""
+
+import hashlib
+import secrets
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from minicompress.classroom.formats import format_named, write_result
+from minicompress.classroom.judging import judge
+from minicompress.classroom.prepare import Prepared, prepare_file
+from minicompress.classroom.result import result_of, zero_result
+from minicompress.classroom.submission import Submission, open_submission
+from minicompress.classroom.verdict import ExerciseVerdict
+from minicompress.grading import course
+from minicompress.grading.course import Exercise
+from minicompress.lab.paths import ROOT, SOLUTIONS, TESTS
+
+SEEDS = 2**31  # a private seed is drawn below this
+
+
+def grade_one(
+    submission: Path,
+    out: Path,
+    seed: int | None = None,
+    exercises: Iterable[str] | None = None,
+    format: str = "json",
+) -> dict:
+    """Grade a folder or a zip file, and write the result to `out`. Return it.
+
+    `exercises` are ids, by default all. Without a seed a private one is drawn. First a valid result without a
+    point is written, and at the end replaced in one step: whatever happens, `out` can be read. ValueError: no
+    such submission, exercise or format.
+    """
+    tasks = [course.exercise(key) for key in exercises or course.exercises()]
+    seed = secrets.randbelow(SEEDS) if seed is None else seed
+    format_named(format)
+    if not submission.exists():
+        raise ValueError(f"there is no submission {submission}: give a folder or a zip file")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_result(zero_result(submission.stem, seed, tasks), out, format)
+    began = time.monotonic()
+    digest = digest_of(submission)
+    prepared = prepare_all(open_submission(submission), tasks)
+    verdicts, broken = [], []
+    for task in tasks:
+        verdict, error = verdict_on(task, prepared[task.id], seed)
+        verdicts.append(verdict)
+        broken += [f"{task.id}: {error}"] * bool(error)
+    seconds = time.monotonic() - began
+    result = result_of(submission.stem, digest, grader_digest(seed), seed, verdicts, seconds)
+    if broken:
+        result |= {"complete": False, "message": f"The grader itself broke down in {'; '.join(broken)}"}
+    write_result(result, out, format)
+    return result
+
+
+def prepare_all(submission: Submission, tasks: Iterable[Exercise]) -> dict[str, Prepared]:
+    """What is to be judged of each exercise, file by file."""
+    by_module: dict[str, list[Exercise]] = {}
+    for task in tasks:
+        by_module.setdefault(task.module, []).append(task)
+    prepared = {}
+    for module, wanted in by_module.items():
+        if module in submission.files:
+            prepared |= prepare_file(submission.files[module], wanted)
+        else:
+            trouble = submission.troubles.get(module, f"{module}.py was not handed in")
+            prepared |= {task.id: Prepared("", trouble) for task in wanted}
+    return prepared
+
+
+def verdict_on(task: Exercise, prepared: Prepared, seed: int) -> tuple[ExerciseVerdict, str]:
+    """The verdict, and what broke down in the grader itself: no points, but a teacher has to know."""
+    if prepared.trouble:
+        return ExerciseVerdict(task.id, task.points, message=prepared.trouble), ""
+    try:
+        return judge(task, prepared.source, seed), ""
+    except Exception as error:
+        said = "The grader itself broke down: ask your teacher."
+        return ExerciseVerdict(task.id, task.points, message=said), f"{type(error).__name__}: {error}"
+
+
+def digest_of(submission: Path) -> str:
+    """SHA-256 of what is handed in: of the zip file, or of the files that would be read."""
+    hashed = hashlib.sha256()
+    if submission.is_file():
+        with submission.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    read = open_submission(submission)
+    for module, content in sorted({**read.files, **read.troubles}.items()):
+        content = content.encode() if isinstance(content, str) else content
+        hashed.update(f"{module} {len(content)}\n".encode() + content)
+    return hashed.hexdigest()
+
+
+def grader_digest(seed: int) -> str:
+    """SHA-256 of what grades: the package, the solutions, the tests, the syllabus, and the seed."""
+    places = [ROOT / "minicompress", SOLUTIONS, TESTS / "graders", TESTS / "mutants"]
+    files = [ROOT / "course.toml", TESTS / "conftest.py"]
+    files += [path for place in places for path in place.rglob("*") if path.suffix in (".py", ".json")]
+    hashed = hashlib.sha256(f"{seed}\n".encode())
+    for path in sorted(files):
+        hashed.update(f"{path.relative_to(ROOT).as_posix()}\n".encode() + path.read_bytes())
+    return hashed.hexdigest()
+
+
+if __name__ == "__main__":
+    submission, out, seed, format, *keys = sys.argv[1:]
+    grade_one(Path(submission), Path(out), int(seed), keys, format)

@@ -1,0 +1,66 @@
+"""The result of grading one submission: a dictionary that is written as JSON.
+
+    {"format": "minicompress grade 1",
+     "complete": true,                      false: the grading was ended before it was through
+     "submission": {"name": "alice", "sha256": "..."},
+     "grader": "...",                       digest of the course and the private seed: what graded
+     "seed": 7,                             private: not for students
+     "score": 3, "possible": 60, "seconds": 41.5, "message": "",
+     "exercises": {"1.1": {"title": "Magnitude masks", "module": "pruning", "points": 2, "possible": 2,
+                           "message": "",   why there are no points, where the graders did not decide it
+                           "seconds": 2.9,
+                           "layers": {"landlock": true, ...},
+                           "graders": [{"name": ..., "title": ..., "passed": true, "soft": false,
+                                        "message": ""}]}}}
+
+The messages of graders hold inputs drawn from the private seed: they are for the teacher.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+
+from minicompress.classroom.verdict import ExerciseVerdict
+from minicompress.grading.course import Exercise, exercises
+
+FORMAT = "minicompress grade 1"
+UNFINISHED = "The grading was ended before it was through."
+
+
+def zero_result(name: str, seed: int, tasks: Iterable[Exercise], message: str = UNFINISHED) -> dict:
+    """A valid result without a point: it stands until the grading is through."""
+    verdicts = [ExerciseVerdict(task.id, task.points, message=message) for task in tasks]
+    return result_of(name, "", "", seed, verdicts, 0.0) | {"complete": False, "message": message}
+
+
+def result_of(
+    name: str, sha256: str, grader: str, seed: int, verdicts: list[ExerciseVerdict], seconds: float
+) -> dict:
+    """What was found out about a submission."""
+    return {
+        "format": FORMAT,
+        "complete": True,
+        "submission": {"name": name, "sha256": sha256},
+        "grader": grader,
+        "seed": seed,
+        "score": sum(verdict.points for verdict in verdicts),
+        "possible": sum(verdict.possible for verdict in verdicts),
+        "seconds": round(seconds, 2),
+        "message": "",
+        "exercises": {
+            verdict.exercise: entry(exercises()[verdict.exercise], verdict) for verdict in verdicts
+        },
+    }
+
+
+def entry(task: Exercise, verdict: ExerciseVerdict) -> dict:
+    """One exercise of a result."""
+    return {
+        "title": task.title,
+        "module": task.module,
+        "points": verdict.points,
+        "possible": verdict.possible,
+        "message": verdict.message,
+        "seconds": round(verdict.seconds, 2),
+        "layers": dict(verdict.layers),
+        "graders": [dataclasses.asdict(grader) for grader in verdict.graders],
+    }
