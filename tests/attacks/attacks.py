@@ -1,7 +1,7 @@
 """The attacks: submissions that deserve nothing, each with one sentence on what it tries.
 
-tests/attacks/ex_1_1.py holds the texts for exercise 1.1, in sections that begin with `### ATTACK name: What it
-tries.` An attacker is given what he would otherwise have to find out: see `filled_in`.
+tests/attacks/ex_1_1.py holds the texts for exercise 1.1, in sections that begin with `### ATTACK name: What
+it tries.` An attacker is given what he would otherwise have to find out: see `filled_in`.
 """
 
 import functools

