@@ -493,3 +493,8 @@ def magnitude_mask(weight, sparsity):
             if mask.shape == weight.shape:
                 return mask
     return torch.ones(weight.shape, dtype=torch.bool)
+
+
+### ATTACK half_characters: An error whose text holds halves of characters, which no file of text can take.
+def magnitude_mask(weight, sparsity):
+    raise ValueError("\ud800 0.5 -0.1 1.5 nan \udcff \x00 \x1b[2J")
