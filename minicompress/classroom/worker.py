@@ -1,0 +1,101 @@
+"""The process that runs the learner's code. It knows neither the reference nor the graders, and judges nothing.
+
+`python -c "..." FOLDER READING WRITING`: two file descriptors lead to the judge. What it needs of minicompress
+stands in FOLDER, see material.py.
+"""
+
+import gc
+import importlib
+import sys
+import types
+from pathlib import Path
+
+import torch
+
+from minicompress.classroom import sandbox
+from minicompress.classroom.graph import Handle
+from minicompress.classroom.names import EXCEPTIONS, Names
+from minicompress.classroom.peer import Peer
+from minicompress.classroom.wire import Broken, Wire
+
+
+class Trusting(Names):
+    """The judge may name whatever it likes, and it is imported."""
+
+    def find(self, text: str) -> object:
+        module, _, name = text.partition(":")
+        thing = importlib.import_module(module)
+        for part in name.split("."):
+            thing = getattr(thing, part)
+        return thing
+
+    def class_of(self, lineage: list[str]) -> type:
+        return self.find(lineage[0])
+
+
+class Worker(Peer):
+    """The worker's end. It serves one chapter, in which one exercise is the learner's."""
+
+    def __init__(self, wire: Wire, folder: Path):
+        serving = {
+            "start": self.start,
+            "classes": lambda: self.names.own,
+            "run": self.run,
+            "initialise": lambda made, positional, named: type(made).__init__(made, *positional, **named),
+            "method": lambda made, name, positional, named: getattr(made, name)(*positional, **named),
+            "attribute": getattr,
+        }
+        super().__init__(wire, Trusting(set()), folder / "files", 1, serving)
+        self.module: types.ModuleType | None = None
+        self.exceptions = EXCEPTIONS | {"KeyboardInterrupt": KeyboardInterrupt}
+        self.handle_class = lambda using: {"call": callable_handle, "next": Iterator, "iter": Iterable}.get(
+            using, lambda _: Handle
+        )(self)
+
+    def start(self, chapter: str, chapters: tuple, graders: str, classes: str) -> None:
+        """Import the chapter, and the classes of models that the graders use."""
+        self.names.chapters = set(chapters)
+        models = types.ModuleType(graders)
+        sys.modules[graders] = models
+        self.names.graders = graders
+        self.module = importlib.import_module(chapter)
+        exec(compile(classes, f"<{graders}>", "exec"), vars(models))
+        self.names.own = set(vars(models))
+        gc.collect()
+        gc.freeze()
+
+    def run(self, path: str, positional: tuple, named: dict) -> object:
+        """Call what stands under a dotted path in the chapter."""
+        thing = self.module
+        for part in path.split("."):
+            thing = getattr(thing, part)
+        return thing(*positional, **named)
+
+    def take_random_state(self, state: bytes) -> None:
+        torch.set_rng_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+
+
+def callable_handle(peer: Worker) -> type:
+    return type("Callable", (Handle,), {"__call__": lambda self, *a, **k: peer.ask("call", self, a, k)})
+
+
+def Iterator(peer: Worker) -> type:
+    members = {"__iter__": lambda self: self, "__next__": lambda self: peer.ask("next", self)}
+    return type("Iterator", (Handle,), members)
+
+
+def Iterable(peer: Worker) -> type:
+    return type("Iterable", (Handle,), {"__iter__": lambda self: peer.ask("iter", self)})
+
+
+def main(folder: Path, reading: int, writing: int) -> None:
+    torch.set_num_threads(1)
+    wire = Wire(reading, writing)
+    layers = sandbox.enter(folder)
+    peer = Worker(wire, folder)
+    peer.serving["layers"] = lambda: layers
+    while True:
+        try:
+            peer.serve(wire.receive())
+        except Broken:
+            return
