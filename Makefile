@@ -4,16 +4,18 @@ PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
 TESTING := OMP_NUM_THREADS=1 MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+NOTEBOOKS := $(TESTING) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
 
 run: .venv/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/minicompress run
 
 # WORKERS processes, one thread each: two threads in each of two processes would wait for each other.
 # A file stays in one process: its tests share fixtures, and a notebook's cells their kernel.
+# A student's copy has no solutions: it runs the graders of what is written, and no notebook as a whole.
 test: .venv/ready
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(TESTING)
-	$(TESTING) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
+	$(if $(wildcard solutions),$(NOTEBOOKS))
 
 # CHAPTER=01 opens that chapter, otherwise the first with something unsolved; OPTIONS go to JupyterLab.
 lab: .venv/ready

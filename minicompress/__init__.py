@@ -10,7 +10,7 @@ import os
 import sys
 from importlib.abc import MetaPathFinder
 
-from minicompress.lab.paths import CHAPTERS, SOLUTIONS
+from minicompress.lab.paths import CHAPTERS, SOLUTIONS, STUDENT_COPY
 
 
 class SolutionFinder(MetaPathFinder):
@@ -24,7 +24,7 @@ class SolutionFinder(MetaPathFinder):
 
 
 def _switch(wanted: str) -> None:
-    if wanted in ("", "0"):
+    if wanted in ("", "0") or (wanted == "1" and STUDENT_COPY):  # a student's copy uses its own files alone
         return
     chapters = (
         [stem for stem in CHAPTERS if (SOLUTIONS / f"{stem}.py").is_file()]
@@ -36,6 +36,8 @@ def _switch(wanted: str) -> None:
         raise ImportError(
             f"MINICOMPRESS_SOLUTIONS names {', '.join(unknown)}: use 1, or some of {', '.join(CHAPTERS)}"
         )
+    if STUDENT_COPY:
+        raise ImportError("MINICOMPRESS_SOLUTIONS: a student's copy of the course has no solutions")
     if not SOLUTIONS.is_dir():
         raise ImportError(
             "the solutions are not beside the package: install it with `pip install -e .` from a clone"

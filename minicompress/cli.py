@@ -1,7 +1,8 @@
 """The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`; `run`, `complete`,
-`measure`, `corpus`.
+`measure`, `corpus`; for teachers `grade`, `grade-all`, `release`.
 """
 
+import importlib.util
 import io
 import json
 import os
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from minicompress.lab.paths import WRITE_IT
 
 HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
@@ -198,6 +201,12 @@ def lab(
     workspace.start(wanted, context.args)
 
 
+if importlib.util.find_spec("minicompress.classroom"):  # a student's copy has none
+    from minicompress.classroom import commands
+
+    commands.add_to(app)
+
+
 def quiet_transformers() -> None:
     """No progress bars and no advice.
 
@@ -226,8 +235,7 @@ def main() -> None:
             print(f"minicompress: {message}", file=sys.stderr)
         raise SystemExit(2) from None
     except NotImplementedError as error:  # a stub that the command needs
-        advice = "write it, or put MINICOMPRESS_SOLUTIONS=1 before the command to go on with the reference"
-        print(f"minicompress: {error} is not written yet: {advice}", file=sys.stderr)
+        print(f"minicompress: {error} is not written yet: {WRITE_IT}", file=sys.stderr)
         raise SystemExit(2) from None
     except (KeyboardInterrupt, typer.Abort):
         print(

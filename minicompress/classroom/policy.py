@@ -25,10 +25,11 @@ def check_policy(text: str, exercise: Exercise, name: str) -> None:
         part = [*helpers, *(node for nodes in own.values() for node in nodes)]
         for wanted, nodes in own.items():
             check_signature(wanted, nodes, reference.binders[wanted][-1], mine)
+        targets = reference.targets | mine.targets
         for statement in used_imports(mine, imports):
-            check_import(statement, exercise.module, name, mine.targets)
+            check_import(statement, exercise.module, name, targets)
         for node in part:
-            check_statement(node, exercise.module, name, mine.targets)
+            check_statement(node, exercise.module, name, targets)
         check_letters(mine, part)
     except RecursionError:
         raise ValueError(f"{name}: what it holds is nested too deeply to be checked") from None

@@ -27,6 +27,7 @@ def check_statement(node: ast.stmt, module: str, name: str, targets: dict[str, s
     here = dict(targets) | {bound: path for part in inner for bound, path in import_targets(part)}
     check_at_import(node, name)
     dotted = {id(part.value) for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    called = {id(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
     said = {id(part.value) for part in ast.walk(node) if isinstance(part, ast.Expr)}  # docstrings
     for part in ast.walk(node):
         if id(part) in said and isinstance(part, ast.Constant):
@@ -34,9 +35,18 @@ def check_statement(node: ast.stmt, module: str, name: str, targets: dict[str, s
         for kind, check in CHECKS.items():
             if isinstance(part, kind):
                 check(part, module, name, here)
-        whole = isinstance(part, ast.Name) and id(part) not in dotted
-        if whole and here.get(part.id) in allowed.importable(module):
-            refuse(name, part, f"{part.id} is a module: an answer uses what it holds, as in {part.id}.name")
+        if isinstance(part, ast.Name | ast.Attribute) and id(part) not in dotted:
+            check_value(part, name, here, id(part) in called)
+
+
+def check_value(node: ast.Name | ast.Attribute, name: str, targets: dict[str, str], called: bool) -> None:
+    """What is handed on, or called: no module, and none of the functions that read attributes by a text."""
+    root = root_of(node)
+    path = targets.get(root, "") + ast.unparse(node).removeprefix(root)
+    if path in allowed.SUBMODULES | allowed.FILES:
+        refuse(name, node, f"{path} is a module: an answer uses what it holds, as in {path}.name")
+    if root in allowed.ONLY_CALLED and not called:
+        refuse(name, node, f"{root} may be called, but not handed on")
 
 
 def check_at_import(node: ast.stmt, name: str) -> None:
@@ -95,7 +105,11 @@ def check_import(node: Import, module: str, name: str, _: dict[str, str]) -> Non
     for alias in node.names:
         path = f"{source}.{alias.name}"
         if path not in known and source not in known:
-            refuse(name, node, f"`from {source} import` is not among the imports that an answer may use")
+            refuse(
+                name,
+                node,
+                f"`from {source} import {alias.name}` is not among the imports that an answer may use",
+            )
         if path not in known and not may_take(path):
             refuse(name, node, f"{path} is nothing that an answer may import")
 
@@ -130,9 +144,9 @@ def check_attribute(node: ast.Attribute, module: str, name: str, targets: dict[s
             refuse(name, node, f"`{ast.unparse(node)}` of an imported module is changed")
 
 
-def root_of(node: ast.Attribute) -> str:
+def root_of(node: ast.Attribute | ast.Name) -> str:
     """The a of a.b.c; nothing where the chain begins with something else than a name."""
-    inner = node.value
+    inner = node
     while isinstance(inner, ast.Attribute):
         inner = inner.value
     return inner.id if isinstance(inner, ast.Name) else ""
@@ -154,10 +168,17 @@ def check_call(node: ast.Call, module: str, name: str, targets: dict[str, str]) 
             refuse(name, node, f"{called} with a name that is put together")
         if called in ("setattr", "delattr") and getattr(node.args[0], "id", "") in targets:
             refuse(name, node, f"`{shortened(node)}` changes something that was imported")
-    if called == "vars" and len(node.args) != 1:
-        refuse(name, node, "vars without an object is nothing that an answer may use")
+    if called == "vars" and not (len(node.args) == 1 and isinstance(node.args[0], ast.Name)):
+        refuse(name, node, "vars is for an object that has a name, as in vars(module)")
     if called == "type" and len(node.args) != 1:
         refuse(name, node, "type with more than one argument makes a class: write `class`")
+
+
+def check_word(node: ast.keyword | ast.MatchClass, module: str, name: str, _: dict[str, str]) -> None:
+    """A keyword of a call; a class pattern of `match` reads attributes by keywords."""
+    for word in node.kwd_attrs if isinstance(node, ast.MatchClass) else [node.arg or ""]:
+        if word in allowed.INSIDE or (isinstance(node, ast.MatchClass) and hidden(word)):
+            refuse(name, node, f"{word} is nothing that an answer may use")
 
 
 def check_function(node: Function, module: str, name: str, targets: dict[str, str]) -> None:
@@ -194,8 +215,8 @@ def check_decorators(node: Function | ast.ClassDef, name: str) -> None:
 
 def check_text(node: ast.Constant, module: str, name: str, _: dict[str, str]) -> None:
     """`getattr` reads an attribute by a text, and so does "{0.__class__}".format(x)."""
-    named = allowed.NAMES_A_DUNDER.findall(node.value) if isinstance(node.value, str) else []
-    if set(named) - allowed.DUNDERS:
+    found = allowed.NAMES_A_DUNDER.finditer(node.value) if isinstance(node.value, str) else []
+    if {match[1] or match[2] for match in found} - allowed.DUNDERS:
         refuse(name, node, f"the text {node.value[:40]!r} names an attribute of Python's insides")
 
 
@@ -217,4 +238,6 @@ CHECKS: dict[type, Check] = {
     ast.ClassDef: check_class,
     ast.AnnAssign: lambda node, module, name, _: check_annotation(node.annotation, name),
     ast.Constant: check_text,
+    ast.MatchClass: check_word,
+    ast.keyword: check_word,
 }

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from minicompress.grading.course import Exercise, exercises
-from minicompress.lab.paths import shown
+from minicompress.lab.paths import STUDENT_COPY, shown
 
 Import = ast.Import | ast.ImportFrom
 
@@ -27,7 +27,8 @@ def assemble(exercise: Exercise, learner: Path | str, name: str | None = None, c
 
     The top-level helpers, constants and imports that these refer to come along. Names of other exercises, and
     given code, stay the reference's. `learner` is a file or its text, `name` how to call it; unless
-    `complete`, the reference stands in for missing names. ValueError naming the line: a syntax error, a
+    `complete`, the reference stands in for missing names. In a student's copy, which has no reference, the
+    result is the learner's whole module. ValueError naming the line: a syntax error, a
     missing name, an import that clashes. ValueError also for what is no text of Python at all.
     """
     text = read_answer(learner) if isinstance(learner, Path) else learner
@@ -40,6 +41,8 @@ def assemble(exercise: Exercise, learner: Path | str, name: str | None = None, c
     imports, helpers, own = collect(exercise, mine, reference)
     if not own:
         raise ValueError(f"{name} defines none of {', '.join(exercise.names)}")
+    if STUDENT_COPY:  # there is no reference: the exercise is graded among the learner's own earlier ones
+        return "\n".join([mine.marker(1), *mine.lines]) + "\n"
     edits = []  # (first line, last line, what stands there instead)
     for number, (wanted, nodes) in enumerate(
         sorted(own.items(), key=lambda item: reference.binders[item[0]][0].lineno)

@@ -9,7 +9,7 @@ import gc
 
 gc.disable()  # what the imports make is no garbage: looking for some costs a third of their time
 
-import importlib  # noqa: E402
+import contextlib  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -31,7 +31,8 @@ def main(exercise: Exercise, file: Path, watch: Watch, seconds: float, device: s
         watch.tell(event, *([seconds] if "running" in event else []))
 
     torch.set_num_threads(1)  # graders are small, and the machine may be busy
-    importlib.import_module(f"minicompress.{exercise.module}")  # for the libraries that it needs
+    with contextlib.suppress(Exception), isolated(exercise.module):  # for the libraries that it needs
+        load(exercise.module, exercise.solution.read_text(encoding="utf-8"))
     gc.freeze()
     gc.enable()
     source = assemble(exercise, file)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minicompress.grading import stubs
-from minicompress.lab.paths import ROOT, SOLUTIONS, TESTS
+from minicompress.lab.paths import ROOT, SOLUTIONS, STUBS, STUDENT_COPY, TESTS
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Exercise:
 
     @property
     def solution(self) -> Path:
-        return SOLUTIONS / f"{self.module}.py"
+        """The reference; in a student's copy the file as it was given, with its stubs."""
+        return (STUBS if STUDENT_COPY else SOLUTIONS) / f"{self.module}.py"
 
     @property
     def graders(self) -> Path:

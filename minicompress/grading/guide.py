@@ -10,7 +10,7 @@ from rich.text import Text
 
 from minicompress.grading import journal, stubs
 from minicompress.grading.course import Exercise, exercise, exercises, written
-from minicompress.lab.paths import shown
+from minicompress.lab.paths import STUDENT_COPY, shown
 
 
 def hint(exercise_id: str) -> None:
@@ -42,12 +42,16 @@ def ways_on(task: Exercise) -> str:
 
 def reference_of(task: Exercise) -> str:
     """How to see the reference."""
+    if STUDENT_COPY:
+        return "Ask your teacher."
     return f'`minicompress reveal {task.id}`, or reveal("{task.id}"), shows the reference.'
 
 
 def reveal(exercise_id: str) -> None:
-    """Show the reference's source of an exercise."""
+    """Show the reference's source of an exercise. ValueError in a student's copy, which has none."""
     task = exercise(exercise_id)
+    if STUDENT_COPY:
+        raise ValueError(f"this copy of the course has no solutions: ask your teacher about {task.id}")
     sources = stubs.definitions(task.solution.read_text(encoding="utf-8"))
     code = re.sub(
         r"^ *### (?:BEGIN|END) SOLUTION\n?",

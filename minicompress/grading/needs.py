@@ -7,7 +7,7 @@ from pathlib import Path
 from minicompress.grading.box import place_of, sentence
 from minicompress.grading.checking import SWITCH, Unsolved, module_file, stop
 from minicompress.grading.course import exercise, unwritten
-from minicompress.lab.paths import CHAPTERS, shown
+from minicompress.lab.paths import CHAPTERS, STUDENT_COPY, shown
 
 
 def require(*exercises: str) -> None:
@@ -40,6 +40,8 @@ def needed_here(missing: dict[str, list[str]], setting: str) -> str:
     needed = (
         f"Exercise {listed([*missing])} is" if len(missing) == 1 else f"Exercises {listed([*missing])} are"
     )
+    if STUDENT_COPY:
+        return f"{needed} needed here: write {'; '.join(todo)} first."
     modules = [module for module in CHAPTERS if module in by_file or module in setting.split(",")]
     command = f"{SWITCH}={','.join(modules)} make lab{chapter_here()}"
     return (

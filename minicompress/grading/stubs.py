@@ -13,7 +13,7 @@ import sys
 import tomllib
 
 from minicompress.lab.files import atomic_write
-from minicompress.lab.paths import ROOT, SOLUTIONS
+from minicompress.lab.paths import ROOT, SOLUTIONS, STUBS, STUDENT_COPY
 
 BLOCK = re.compile(r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION\n", re.M | re.S)
 DEFINITION = re.compile(r"^(?:def|class) (\w+)", re.M)
@@ -66,7 +66,7 @@ def renew(existing: str, fresh: str) -> str:
 
 
 def main(force: bool) -> None:
-    for path in sorted(SOLUTIONS.glob("*.py")):
+    for path in sorted((STUBS if STUDENT_COPY else SOLUTIONS).glob("*.py")):
         target, fresh = ROOT / "minicompress" / path.name, stub(path.stem, path.read_text(encoding="utf-8"))
         new = fresh if force or not target.exists() else renew(target.read_text(encoding="utf-8-sig"), fresh)
         with atomic_write(target) as temporary:

@@ -11,6 +11,17 @@ ROOT = Path(__file__).resolve().parents[2]
 ASSETS, RESULTS, SOLUTIONS = ROOT / "assets", ROOT / "results", ROOT / "solutions"
 TESTS, OUT = ROOT / "tests", ROOT / "out"
 
+# A student's copy of the course has the seven files as they were given in the place of the solutions.
+STUBS = ROOT / "stubs"
+STUDENT_COPY = STUBS.is_dir()
+
+# What helps when a command meets an exercise that is not written.
+WRITE_IT = (
+    "write it"
+    if STUDENT_COPY
+    else "write it, or put MINICOMPRESS_SOLUTIONS=1 before the command to go on with the reference"
+)
+
 # The learner's seven modules, in the order of the course.
 CHAPTERS = (
     "metrics",

@@ -17,6 +17,7 @@ import typer
 
 from minicompress.lab.machine import best_device, keep_freed_memory
 from minicompress.lab.models import load
+from minicompress.lab.paths import WRITE_IT
 from minicompress.train import lessons, masked, options
 from minicompress.train.answering import answer
 from minicompress.train.export import export_run
@@ -224,8 +225,7 @@ def main() -> None:
         print(f"minicompress.train: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except NotImplementedError as error:  # a stub that the command needs
-        advice = "write it, or put MINICOMPRESS_SOLUTIONS=1 before the command to go on with the reference"
-        print(f"minicompress.train: {error} is not written yet: {advice}", file=sys.stderr)
+        print(f"minicompress.train: {error} is not written yet: {WRITE_IT}", file=sys.stderr)
         raise SystemExit(2) from None
 
 
