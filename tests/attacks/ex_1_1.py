@@ -395,9 +395,9 @@ def magnitude_mask(weight, sparsity):
     raise Slow()
 
 
-### ATTACK endless_text_of_an_exception: An error whose message has 300 million characters.
+### ATTACK endless_text_of_an_exception: An error whose message has 80 million characters.
 def magnitude_mask(weight, sparsity):
-    raise ValueError("0.5 " * 75_000_000)
+    raise ValueError("0.5 " * 20_000_000)
 
 
 ### ATTACK a_group_of_exceptions: Ten thousand exceptions nested in each other, each the cause of the next.
@@ -415,7 +415,7 @@ def magnitude_mask(weight, sparsity):
     lines = [json.dumps({"graders": 1})]
     lines.append(json.dumps({"outcome": {"name": "test_1_1_x", "passed": True, "title": "x", "about": ""}}))
     lines += [json.dumps({"finished": True}), json.dumps({"note": ""})]
-    for word in [*sys.argv, *sys.orig_argv, *glob.glob("*"), *glob.glob("/tmp/*/*")]:
+    for word in [*sys.argv, *sys.orig_argv, *glob.glob("*"), *glob.glob("../*"), *glob.glob("@HOME@/*")]:
         if word.startswith(("events", "/tmp")) and os.path.isfile(word) and "pytest-of" not in word:
             with open(word, "a") as file:
                 file.write("\n".join(lines) + "\n")

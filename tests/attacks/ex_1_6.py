@@ -180,7 +180,7 @@ def nm_mask(scores, n=2, m=4):
     return None
 
 
-### ATTACK lifts_its_limits: It raises every limit, and as root may; then it takes 6 GB.
+### ATTACK lifts_its_limits: It raises every limit, and as root may; then it takes 3 GB.
 def nm_mask(scores, n=2, m=4):
     import resource
 
@@ -192,7 +192,7 @@ def nm_mask(scores, n=2, m=4):
                     break
                 except (ValueError, OSError):
                     pass
-    kept = [torch.zeros(50_000_000).add_(1) for _ in range(30)]
+    kept = [torch.zeros(50_000_000).add_(1) for _ in range(15)]
     return kept[0] > 0
 
 
@@ -205,13 +205,14 @@ def nm_mask(scores, n=2, m=4):
     return None
 
 
-### ATTACK ends_every_process_of_the_grading: It looks through /proc for what has minicompress in its words.
+### ATTACK ends_every_process_of_the_grading: It looks through /proc for what has the same mark as itself.
 def nm_mask(scores, n=2, m=4):
     import glob, os, signal
 
+    mine = b"MINICOMPRESS_PROCESS=" + os.environb[b"MINICOMPRESS_PROCESS"]
     for file in glob.glob("/proc/[0-9]*/cmdline"):
         number = int(file.split("/")[2])
-        if number != os.getpid() and "minicompress.classroom" in open(file).read():
+        if number != os.getpid() and mine in open(file.replace("cmdline", "environ"), "rb").read():
             os.kill(number, signal.SIGTERM)
     return None
 
@@ -231,7 +232,7 @@ def nm_mask(scores, n=2, m=4):
 ### ATTACK much_memory: It takes memory until there is none left.
 def nm_mask(scores, n=2, m=4):
     kept = []
-    for _ in range(40):
+    for _ in range(20):
         kept.append(torch.ones(50_000_000))  # 200 MB
     return kept[0] > 0
 
@@ -278,10 +279,10 @@ def nm_mask(scores, n=2, m=4):
 
 ### ATTACK leaves_a_module_behind: It writes a sitecustomize and bytecode where the next process would read them.
 def nm_mask(scores, n=2, m=4):
-    import os, site, sys
+    import os
 
-    folders = ["@ROOT@", "@ROOT@/tests/graders/__pycache__", os.path.expanduser("~"), "/tmp", *sys.path]
-    folders += site.getsitepackages()
+    folders = ["@ROOT@", "@ROOT@/tests/graders/__pycache__", os.path.expanduser("~"), "/tmp"]
+    folders += [os.getcwd(), os.path.dirname(os.getcwd())]
     for folder in folders:
         try:
             with open(f"{folder}/left_by_@TOKEN@.py", "w") as file:

@@ -64,10 +64,10 @@ def low_rank_decompose(weight, rank):
     return torch.zeros(1).expand(10**15), torch.zeros(1).expand(10**9, 10**6)
 
 
-### ATTACK a_large_result: Two billion bytes come back where eighty are expected.
+### ATTACK a_large_result: Four hundred million bytes come back where eighty are expected.
 def low_rank_decompose(weight, rank):
-    kept = torch.zeros(250_000_000)
-    return kept, kept.clone()
+    kept = torch.zeros(100_000_000)
+    return kept, kept
 
 
 ### ATTACK without_end: A generator that yields factors for ever, where two are expected.
@@ -91,9 +91,9 @@ def low_rank_decompose(weight, rank):
     return nested, nested
 
 
-### ATTACK ten_million_items: A long list of small things, each of which has to be written down.
+### ATTACK two_million_items: A long list of small things, each of which has to be written down.
 def low_rank_decompose(weight, rank):
-    return list(range(10_000_000)), [{}] * 10_000_000
+    return list(range(2_000_000)), [{}] * 2_000_000
 
 
 ### ATTACK a_number_of_a_million_digits: Written in decimal it takes minutes; JSON has no limit to it.

@@ -60,11 +60,11 @@ class LowRankLinear(nn.Module, metaclass=Always):
         return self
 
 
-### ATTACK state_without_end: Its state_dict has a million entries, and names with dots, slashes and underscores.
+### ATTACK state_without_end: Its state_dict has 150 thousand entries, and names with dots, slashes and underscores.
 class LowRankLinear(nn.Module):
     def __init__(self, in_features=1, out_features=1, rank=1, bias=True, device=None, dtype=None):
         super().__init__()
-        for number in range(1_000_000):
+        for number in range(150_000):
             self._buffers[f"../{number}.__class__"] = torch.zeros(1)
 
     @classmethod
