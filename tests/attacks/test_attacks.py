@@ -1,13 +1,15 @@
 """No attack gets credit, with the policy or without it, and none leaves a trace.
 
-The policy refuses nearly all of them before they run. It is not what protects: the second
-test switches it off.
+The policy refuses nearly all of them before they run. It is not what protects: the other tests switch it off.
+A name in TEXT_ALONE is another way to write an attack that runs: only the policy sees it in CI, unless
+MINICOMPRESS_ALL_ATTACKS is set.
 """
 
-import time
+import os
+import signal
 
 import pytest
-from attacks import Attack, attacks, filled_in
+from attacks import Attack, Places, attacks, filled_in
 from guarded import guarded
 
 from minicompress.classroom.judging import judge
@@ -16,11 +18,52 @@ from minicompress.grading.assemble import assemble
 from minicompress.grading.course import exercise
 
 SEED = 918_273_645  # private: no message may hold it
-LONGEST = 120  # seconds on the clock for one attack, on a machine that is busy
-ALL = pytest.mark.parametrize("attack", attacks(), ids=lambda attack: attack.id)
+LONGEST = 300  # seconds on the clock after which an attack counts as one that hangs the grader
 
-# What uses nothing that an answer has no use for: such an attack is stopped by the processes alone.
-PASSES_THE_POLICY = set()
+# They use nothing that an answer has no use for: the processes alone stop them.
+PASSES_THE_POLICY = {
+    "0.3-calls_back_for_ever",
+    "1.1-a_group_of_exceptions",
+    "1.1-endless_text_of_an_exception",
+    "1.1-half_characters",
+    "1.1-table_of_known_inputs",
+    "1.4-neither_less_nor_more",
+    "1.5-calls_back_without_end",
+    "1.6-much_memory",
+    "3.4-returns_hopeful_losses",
+    "4.1-a_large_result",
+    "4.1-a_number_of_a_million_digits",
+    "4.1-a_tensor_without_memory",
+    "4.1-contains_itself",
+    "4.1-gives_views_of_the_argument",
+    "4.1-infinite",
+    "4.1-knows_the_previous_argument",
+    "4.1-makes_the_argument_fit",
+    "4.1-nested_deeply",
+    "4.1-not_a_number",
+    "4.1-reads_beyond_the_storage",
+    "4.1-replaces_the_data",
+    "4.1-resizes_the_argument",
+    "4.1-two_million_items",
+    "4.1-without_end",
+    "4.1-zeros",
+    "5.1-hands_it_on_by_id",
+    "5.1-hands_the_answer_on",
+    "5.4-a_huge_file",
+    "5.4-keeps_the_model",
+    "5.4-writes_beside",
+}
+TEXT_ALONE: set[str] = set()
+
+
+def running() -> list[Attack]:
+    """The attacks that are run, not only read."""
+    everything = "MINICOMPRESS_ALL_ATTACKS" in os.environ
+    return [attack for attack in attacks() if everything or attack.id not in TEXT_ALONE]
+
+
+def one_by_one(chosen: list[Attack]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("attack", chosen, ids=[attack.id for attack in chosen])
 
 
 @pytest.fixture
@@ -29,21 +72,41 @@ def places(tmp_path):
         yield places
 
 
-@ALL
-def test_the_policy_refuses_what_an_answer_has_no_use_for(attack, places):
+@pytest.fixture
+def not_for_ever():
+    """A grader that hangs fails its test; on Windows the whole run would hang."""
+
+    def over(*_):
+        raise TimeoutError(f"it was not judged within {LONGEST} s")
+
+    if os.name == "posix":
+        signal.signal(signal.SIGALRM, over)
+        signal.alarm(LONGEST)
+    yield
+    if os.name == "posix":
+        signal.alarm(0)
+
+
+def read_by_the_policy(attack: Attack, places: Places) -> str:
+    """Why the policy refuses it, or nothing."""
     task = exercise(attack.exercise)
     try:
         check_policy(filled_in(attack.source, places), task, f"{task.module}.py")
     except ValueError as error:
-        assert "\n" not in str(error) and f"{task.module}.py" in str(error)
-        assert attack.name not in PASSES_THE_POLICY, f"it is refused now: {error}"
-    else:
-        assert attack.name in PASSES_THE_POLICY, "the policy lets it through"
+        return str(error)
+    return ""
 
 
-@ALL
-def test_without_the_policy_it_gets_no_points_and_leaves_no_trace(attack, places):
-    task, began = exercise(attack.exercise), time.monotonic()
+@one_by_one(attacks())
+def test_the_policy_refuses_in_one_sentence_what_an_answer_has_no_use_for(attack, tmp_path):
+    reason = read_by_the_policy(attack, Places(tmp_path, "attack", 1))
+    assert bool(reason) == (attack.id not in PASSES_THE_POLICY), reason or "the policy lets it through"
+    assert "\n" not in reason and (not reason or f"{exercise(attack.exercise).module}.py" in reason)
+
+
+@one_by_one(running())
+def test_without_the_policy_it_gets_no_points_and_leaves_no_trace(attack, places, not_for_ever):
+    task = exercise(attack.exercise)
     try:
         source = assemble(task, filled_in(attack.source, places), f"{task.module}.py", complete=False)
     except ValueError:
@@ -52,7 +115,6 @@ def test_without_the_policy_it_gets_no_points_and_leaves_no_trace(attack, places
     assert verdict.points == 0, "the attack got points"
     assert str(SEED) not in repr(verdict), "the private seed stands in the verdict"
     assert len(repr(verdict)) < 1_000_000, "the verdict is flooded"
-    assert time.monotonic() - began < LONGEST
 
 
 @pytest.mark.parametrize("key", sorted({attack.exercise for attack in attacks()}))
@@ -65,5 +127,6 @@ def test_after_all_attacks_the_right_answer_gets_full_points(key):
 
 
 def test_there_are_attacks_of_every_kind():
-    assert len(attacks()) >= 50 and len({attack.id for attack in attacks()}) == len(attacks())
-    assert all(isinstance(attack, Attack) and attack.sentence.endswith(".") for attack in attacks())
+    names = {attack.id for attack in attacks()}
+    assert len(names) == len(attacks()) >= 50 and PASSES_THE_POLICY | TEXT_ALONE <= names
+    assert all(attack.sentence.endswith(".") for attack in attacks())
