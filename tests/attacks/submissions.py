@@ -90,7 +90,7 @@ def a_product_that_is_folded(folder: Path) -> Path:
 
 
 @attack()
-def half_a_million_definitions(folder: Path) -> Path:
+def many_definitions(folder: Path) -> Path:
     """Each line is small and right, and there are a great many of them."""
     text = WRONG.format(body="f0") + "".join(f"f{n} = f{n + 1}\n" for n in range(40_000))
     return handed_in(folder, text)
