@@ -22,12 +22,10 @@ CONTAINERS = ("list", "set", *MAPPING)
 class Builder:
     """Reads one message into a table."""
 
-    def __init__(
-        self, table: Table, find: Callable, class_of: Callable, handle: Callable, wrap: Callable, blobs: list[bytes]
-    ):
-        self.table, self.find, self.class_of, self.handle, self.wrap = table, find, class_of, handle, wrap
-        self.blobs = blobs
+    def __init__(self, table: Table, handle: Callable, wrap: Callable, blobs: list[bytes]):
+        self.table, self.handle, self.wrap, self.blobs = table, handle, wrap, blobs
         self.new: set[int] = set()
+        self.turned: list[tuple] = []  # objects, their classes, and which of their weights are parametrized
 
     def read(self, header: dict) -> object:
         """The payload of a message, after all that it describes was made. Any exception: it makes no sense."""
@@ -53,6 +51,8 @@ class Builder:
             self.table.add(number, self.shell(nodes[number]))
         for number in others:
             self.fill(self.table.objects[number], nodes[number])
+        for thing, cls, turned in self.turned:
+            self.turn(thing, cls, turned)
         for number in kinds["tensor"]:
             self.set_grad(self.table.objects[number], self.value(nodes[number][8]))
         return self.value(header["payload"])
@@ -118,7 +118,7 @@ class Builder:
             return {"list": list, "set": set, **MAPPING}[kind]()
         if kind != "object":
             raise ValueError(f"{str(kind)[:50]!r} is no kind of object")
-        cls = self.class_of(description[1])
+        cls = self.table.names.class_of(description[1])
         made = cls.__new__(cls)
         if isinstance(made, torch.optim.Optimizer):
             made._patch_step_function()
@@ -141,30 +141,29 @@ class Builder:
             self.fill_object(thing, content, *rest)
 
     def fill_object(self, thing: object, lineage: list, turned: list, state: list, items: list) -> None:
-        cls = self.class_of(lineage)
-        module = is_module(thing)
-        before = parametrize.type_before_parametrizations(thing) if "_modules" in vars(thing) and module else type(thing)
-        names = list(thing.parametrizations) if "_modules" in vars(thing) and is_parametrized(thing) else []
+        cls = self.table.names.class_of(lineage)
         values = {name: self.value(value) for name, value in state}
-        self.refuse_shadows(thing, cls, values)
-        if before is not cls or names != turned:
-            thing.__class__ = cls
+        self.table.names.check_state(thing, cls, values)
         vars(thing).clear()
         vars(thing).update(values)
-        if turned and type(thing) is cls:
-            parametrize._inject_new_class(thing)
-            for name in turned:
-                parametrize._inject_property(thing, name)
+        self.turned.append((thing, cls, turned))
         if isinstance(thing, dict):
             collections.OrderedDict.clear(thing)
             for key, value in items:
                 collections.OrderedDict.__setitem__(thing, self.value(key), self.value(value))
 
-    def refuse_shadows(self, thing: object, cls: type, values: dict) -> None:
-        """A method cannot be replaced: the graders would ask the object about itself, and it could lie."""
-        for name, value in values.items():
-            if callable(getattr(cls, name, None)) and vars(thing).get(name) is not value:
-                raise ValueError(f"{cls.__name__}.{name} is replaced by something else")
+    def turn(self, thing: object, cls: type, turned: list[str]) -> None:
+        """Give an object its class: a parametrized module has one of its own, a property for each weight."""
+        before = type(thing)
+        if before is cls or before.__bases__ == (cls,) and before.__name__ == f"Parametrized{cls.__name__}":
+            properties = [name for name in turned if isinstance(vars(before).get(name), property)]
+            if (before is not cls) == bool(turned) and properties == turned:
+                return
+        thing.__class__ = cls
+        if turned:
+            parametrize._inject_new_class(thing)
+        for name in turned:
+            parametrize._inject_property(thing, name)
 
     # ------------------------------------------------------------ values
 
@@ -212,10 +211,10 @@ class Builder:
         return ...
 
     def value_name(self, name: str) -> object:
-        return self.find(name)
+        return self.table.names.find(name)
 
     def value_named(self, name: str, items: list) -> tuple:
-        cls = self.find(name)
+        cls = self.table.names.find(name)
         if not hasattr(cls, "_fields"):
             raise ValueError(f"{name!r} is no named tuple")
         return cls(*(self.value(item) for item in items))

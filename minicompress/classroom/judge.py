@@ -30,22 +30,22 @@ from minicompress.grading.course import exercise as find
 from minicompress.grading.graders import OPTIONS, Listener
 from minicompress.grading.guards import Guards
 from minicompress.grading.isolation import isolated, load
+from minicompress.grading.processes import WALL
 from minicompress.lab.files import write_json
 from minicompress.lab.paths import ROOT
 
 STARTING = 60  # seconds on the clock until the worker has imported torch
 START = """
 import sys
-folder, reading, writing = sys.argv[1:]
-sys.path[:] = [folder, *(path for path in sys.path if path.startswith((sys.prefix, sys.base_prefix)))]
+sys.path[:] = [sys.argv[1], *(path for path in sys.path if path.startswith((sys.prefix, sys.base_prefix)))]
 sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder)]
 from minicompress.classroom import worker
-worker.main(worker.Path(folder), int(reading), int(writing))
+worker.main(*sys.argv[1:])
 """
 
 
 @contextlib.contextmanager
-def worker(folder: Path) -> Iterator[Wire]:
+def worker(folder: Path, seconds: float, memory: int) -> Iterator[Wire]:
     """Start a worker in its folder; the wire that leads to it."""
     (folder / "temporary").mkdir()
     here, there = os.pipe(), os.pipe()  # from the worker, to the worker
@@ -54,7 +54,7 @@ def worker(folder: Path) -> Iterator[Wire]:
     environment |= dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP"), str(folder / "temporary"))
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-I", "-B", "-c", START, str(folder), str(there[0]), str(here[1])],
+        [sys.executable, "-I", "-B", "-c", START, str(folder), *map(str, (there[0], here[1], seconds, memory))],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -88,14 +88,14 @@ class Judging:
         return result
 
 
-def judge(exercise: Exercise, source: str, seed: int, seconds: float) -> dict:
-    """What the graders say of the worker's functions."""
+def judge(exercise: Exercise, source: str, seed: int, seconds: int, memory: int) -> dict:
+    """What the graders say of the worker's functions; the worker may use so much time and memory."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         here, there = folder / "judge", folder / "worker"
         there.mkdir(), here.mkdir()
         material.write_package(there, exercise, source)
-        wire = stack.enter_context(worker(there))
+        wire = stack.enter_context(worker(there, seconds, memory))
         names = Names({f"minicompress.{chapter}" for chapter in CHAPTERS}, exercise.graders.stem)
         peer = Peer(wire, names, here / "files", 0, {})
         names.make = lambda text, base: remote.unknown_class(text, base, peer)
@@ -103,23 +103,25 @@ def judge(exercise: Exercise, source: str, seed: int, seconds: float) -> dict:
         module = load(exercise.module, exercise.solution.read_text(encoding="utf-8"))
         wire.deadline = time.monotonic() + STARTING
         try:
-            start(peer, exercise, module.__name__)
+            layers = start(peer, exercise, module.__name__)
         except Exception as error:
-            return {"graders": [], "message": f"the worker did not start: {type(error).__name__}: {error}"}
+            reason = f"the worker did not start: {type(error).__name__}: {error}"
+            return {"graders": [], "message": reason, "layers": {}}
         remote.install(module, exercise.names, peer)
         listener = Listener(exercise, module, str(here), lambda _: None, None)
         words = [str(exercise.graders), f"--rootdir={ROOT}", f"--seed={seed}", f"--basetemp={here}/files"]
         counted = Counted()
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            pytest.main([*words, *OPTIONS], [listener, Judging(peer, seconds), Guards(listener.file), counted])
-        return {"graders": verdicts(listener, counted), "message": counted.trouble()}
+            pytest.main([*words, *OPTIONS], [listener, Judging(peer, WALL * exercise.seconds), Guards(listener.file), counted])
+        return {"graders": verdicts(listener, counted), "message": counted.trouble(), "layers": layers}
 
 
-def start(peer: Peer, exercise: Exercise, chapter: str) -> None:
-    """Let the worker import what it needs."""
-    classes = material.model_classes(exercise)
+def start(peer: Peer, exercise: Exercise, chapter: str) -> dict[str, bool]:
+    """Let the worker import what it needs; which layers of protection are around it."""
+    layers = peer.ask("layers")
+    classes, peer.names.own = material.model_classes(exercise)
     peer.ask("start", chapter, tuple(peer.names.chapters), peer.names.graders, classes)
-    peer.names.own = peer.ask("classes")
+    return {str(layer): active is True for layer, active in layers.items()}
 
 
 class Counted:
@@ -158,12 +160,12 @@ def verdicts(listener: Listener, counted: Counted) -> list[dict]:
     return result
 
 
-def main(key: str, source: str, out: str, seed: str, seconds: str) -> None:
+def main(key: str, source: str, out: str, seed: str, seconds: str, memory: str) -> None:
     torch.set_num_threads(1)
     hypothesis.settings.register_profile("judge", database=None, deadline=None)
     hypothesis.settings.load_profile("judge")
     text = Path(source).read_text(encoding="utf-8")
-    write_json(Path(out), judge(find(key), text, int(seed), float(seconds)))
+    write_json(Path(out), judge(find(key), text, int(seed), int(seconds), int(memory)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from minicompress.grading.assemble import Source, names_in
 from minicompress.grading.course import Exercise, exercises
 from minicompress.lab.paths import CHAPTERS, ROOT, SOLUTIONS
 
-WORKERS = ("__init__", "build", "files", "graph", "names", "peer", "sandbox", "wire", "worker")
+WORKERS = ("__init__", "build", "files", "graph", "landlock", "names", "patched", "peer", "sandbox", "seccomp")
+WORKERS += ("wire", "worker")
 DEFINITION = re.compile(r"^(?:def|class) (\w+)", re.M)
 
 
@@ -53,8 +54,8 @@ def write_package(folder: Path, exercise: Exercise, source: str) -> None:
     (folder / "files").mkdir()
 
 
-def model_classes(exercise: Exercise) -> str:
-    """The classes that the graders' file defines, with the imports and functions that these refer to.
+def model_classes(exercise: Exercise) -> tuple[str, set[str]]:
+    """The classes that the graders' file defines, with the imports and functions that these refer to; names.
 
     The worker gets them because a model is an input: its layers have to run where the learner's code runs.
     """
@@ -66,4 +67,5 @@ def model_classes(exercise: Exercise) -> str:
             if node not in taken:
                 taken.append(node)
                 waiting += names_in(node)
-    return "\n\n".join(ast.unparse(node) for node in sorted(taken, key=lambda node: node.lineno))
+    taken.sort(key=lambda node: node.lineno)
+    return "\n\n".join(map(ast.unparse, taken)), {node.name for node in taken if hasattr(node, "name")}

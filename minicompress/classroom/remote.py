@@ -1,12 +1,16 @@
 """What stands in the judge's copy of a chapter for the learner's functions and classes: they run elsewhere."""
 
 import functools
+import gc
 import inspect
 from types import ModuleType
 
 from torch import nn
 
+from minicompress.classroom import patched
+from minicompress.classroom.graph import is_module
 from minicompress.classroom.peer import Peer
+from minicompress.lab.modules import owners
 
 
 def install(module: ModuleType, names: list[str], peer: Peer) -> None:
@@ -20,9 +24,29 @@ def install(module: ModuleType, names: list[str], peer: Peer) -> None:
 def remote_function(reference: object, peer: Peer) -> object:
     @functools.wraps(reference)
     def remote(*positional, **named):
-        return peer.ask("run", reference.__name__, positional, named)
+        return run(peer, reference.__name__, positional, named)
 
     return remote
+
+
+def run(peer: Peer, path: str, positional: tuple, named: dict) -> object:
+    """Call what stands under a dotted path in the worker's chapter."""
+    patched.tell(peer)
+    return peer.ask("run", path, positional, named, owners_beside((*positional, *named.values())))
+
+
+def owners_beside(arguments: tuple) -> list[nn.Module]:
+    """Modules that are no arguments, but hold a parameter of one: a tied weight has to be tied elsewhere, too."""
+    modules = [module for module in arguments if isinstance(module, nn.Module)]
+    inside = {id(part) for module in modules for part in module.modules()}
+    found = []
+    for parameter in {id(p): p for module in modules for p in module.parameters()}.values():
+        for holder in owners(parameter):
+            if isinstance(holder, dict):  # what `vars(module)` gives, depending on the version of Python
+                holder = next((m for m in gc.get_referrers(holder) if is_module(m) and vars(m) is holder), None)
+            if holder is not None and id(holder) not in inside:
+                found.append(holder)
+    return found
 
 
 def remote_class(reference: type, peer: Peer) -> type:
@@ -36,7 +60,7 @@ def remote_member(reference: type, name: str, peer: Peer) -> object:
     member = inspect.getattr_static(reference, name)
     path = f"{reference.__name__}.{name}"
     if isinstance(member, classmethod | staticmethod):
-        return staticmethod(lambda *positional, **named: peer.ask("run", path, positional, named))
+        return staticmethod(lambda *positional, **named: run(peer, path, positional, named))
     return remote_method(name, peer) if inspect.isfunction(member) else None
 
 
@@ -56,7 +80,7 @@ def make(name: str, module: str, base: type, members: dict, peer: Peer) -> type:
         try:
             return base.__getattr__(self, wanted)
         except AttributeError:
-            if wanted.startswith("_") or "_modules" not in vars(self):
+            if wanted.startswith("_") or "_modules" not in vars(self) or peer.table is not None:
                 raise
             return peer.ask("attribute", self, wanted)
 

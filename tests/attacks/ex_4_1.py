@@ -4,13 +4,13 @@
 ### ATTACK not_a_number: A careless comparison finds no difference between NaN and what it expects.
 def low_rank_decompose(weight, rank):
     check_matrix(weight, rank)
-    return torch.full((weight.shape[0], rank), math.nan), torch.full((rank, weight.shape[1]), math.nan)
+    return torch.full((weight.shape[0], rank), torch.nan), torch.full((rank, weight.shape[1]), torch.nan)
 
 
 ### ATTACK infinite: The same with infinity, whose distance to anything may come out as NaN.
 def low_rank_decompose(weight, rank):
     check_matrix(weight, rank)
-    return torch.full((weight.shape[0], rank), math.inf), torch.full((rank, weight.shape[1]), -math.inf)
+    return torch.full((weight.shape[0], rank), torch.inf), torch.full((rank, weight.shape[1]), -torch.inf)
 
 
 ### ATTACK zeros: Factors of zeros fit the example of a weight of zeros, and the checks that are given.
