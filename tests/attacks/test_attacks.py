@@ -1,8 +1,7 @@
 """No attack gets credit, with the policy or without it, and none leaves a trace.
 
-The policy refuses nearly all of them before they run. It is not what protects: the other tests switch it off.
-The policy reads all of them. Those in RUN are also run without it, the others only where MINICOMPRESS_ALL_ATTACKS
-is set: they are more ways to write the same.
+The policy reads all of them, and refuses nearly all. It is not what protects: the other tests switch it off.
+They run those in RUN, and all the others where MINICOMPRESS_ALL_ATTACKS is set: more ways to try the same.
 """
 
 import os
