@@ -15,7 +15,7 @@ from minicompress.classroom.graph import FACTORIES, MAPPINGS, Table, is_module
 from minicompress.classroom.names import DTYPES
 
 MAPPING = {kind.__name__: kind for kind in MAPPINGS}
-ELEMENTS = 100_000_000  # of one tensor: strides of 0 make large ones of little memory
+ELEMENTS = 10_000_000  # of one tensor: strides of 0 make large ones of little memory
 CONTAINERS = ("list", "set", *MAPPING)
 
 
@@ -28,7 +28,10 @@ class Builder:
         self.turned: list[tuple] = []  # objects, their classes, and which of their weights are parametrized
 
     def read(self, header: dict) -> object:
-        """The payload of a message, after all that it describes was made. Any exception: it makes no sense."""
+        """The payload of a message, after all that it describes was made.
+
+        Any exception: it makes no sense.
+        """
         nodes = {number: description for number, description in header["nodes"]}
         self.new = nodes.keys() - self.table.objects.keys()
         mine = self.table.next % 2
@@ -89,10 +92,12 @@ class Builder:
     def check_bools(self, storages: list[int]) -> None:
         """A bool is 0 or 1: torch takes any other byte for neither."""
         changed = {self.table.objects[number].data_ptr() for number in storages}
-        for thing in list(self.table.objects.values()):
-            if isinstance(thing, torch.Tensor) and thing.dtype == torch.bool and thing.numel():
-                if thing.untyped_storage().data_ptr() in changed and thing.detach().view(torch.uint8).max() > 1:
-                    raise ValueError("a bool is neither 0 nor 1")
+        tensors = [thing for thing in self.table.objects.values() if isinstance(thing, torch.Tensor)]
+        for tensor in tensors:
+            if tensor.dtype != torch.bool or tensor.untyped_storage().data_ptr() not in changed:
+                continue
+            if tensor.numel() and tensor.detach().view(torch.uint8).max() > 1:
+                raise ValueError("a bool is neither 0 nor 1")
 
     def connect(self, graph: dict) -> None:
         """Let gradients flow through what the other side computed."""
@@ -172,7 +177,7 @@ class Builder:
         if not isinstance(written, list):
             return written
         tag, *rest = written
-        return getattr(self, f"value_{VALUES[tag]}")(*rest)
+        return getattr(self, VALUES[tag])(*rest)
 
     def value_is(self, number: int) -> object:
         return self.table.objects[number]
@@ -226,8 +231,7 @@ class Builder:
         return self.handle(key, using, text)
 
 
-VALUES = {name.removeprefix("value_"): name.removeprefix("value_") for name in vars(Builder) if name.startswith("value_")}
-VALUES["..."] = VALUES.pop("ellipsis")
+VALUES = {name.removeprefix("value_"): name for name in vars(Builder) if name.startswith("value_")}
 
 
 def is_parametrized(thing: object) -> bool:
@@ -244,7 +248,9 @@ def view_of(
     elements = 1
     for size in shape:
         elements *= size
-    last = offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True)) if elements else -1
+    last = (
+        offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True)) if elements else -1
+    )
     if elements > ELEMENTS or (last + 1) * dtype.itemsize > storage.nbytes():
         raise ValueError("a tensor reaches beyond its memory")
     return torch.empty(0, dtype=dtype).set_(storage, offset, shape, stride)

@@ -1,9 +1,11 @@
 """A folder that judge and worker both have a copy of: what one of them changes in it is sent to the other."""
 
 import os
+import stat
 from pathlib import Path, PurePosixPath
 
 FOLDER = "folder"  # what stands for the content of one
+MOST = 100_000_000  # bytes that one side takes from the other, in all
 
 
 class Folder:
@@ -11,6 +13,7 @@ class Folder:
 
     def __init__(self, path: Path):
         self.path = path
+        self.taken = 0  # bytes
         self.seen: dict[str, tuple] = {}  # relative name -> (time, size), or FOLDER
 
     def look(self) -> dict[str, tuple]:
@@ -23,7 +26,7 @@ class Folder:
                     found[(inside / name).as_posix()] = (FOLDER,)
             for name in files:
                 status = os.lstat(os.path.join(folder, name))
-                if os.path.isfile(os.path.join(folder, name)) and not os.path.islink(os.path.join(folder, name)):
+                if stat.S_ISREG(status.st_mode):
                     found[(inside / name).as_posix()] = (status.st_mtime_ns, status.st_size, status.st_ino)
         return found
 
@@ -49,6 +52,9 @@ class Folder:
             parts = PurePosixPath(name).parts
             if not parts or ".." in parts or PurePosixPath(name).is_absolute() or "\0" in name:
                 raise ValueError(f"{name[:100]!r} is no name of a file inside")
+            self.taken += len(blobs[content]) if type(content) is int else 0
+            if self.taken > MOST:
+                raise ValueError(f"more than {MOST / 1e6:.0f} MB of files were written")
             path = self.path.joinpath(*parts)
             if content is None:
                 path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)

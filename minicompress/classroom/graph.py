@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from minicompress.classroom.names import DTYPES, PLAIN, Names
+from minicompress.classroom.names import DTYPES, Names
 
 MAPPINGS = (dict, collections.OrderedDict, collections.defaultdict, collections.Counter)
 FACTORIES = {"dict": dict, "list": list, "int": int, "float": float, "set": set}
@@ -115,7 +115,7 @@ class Table:
         if kind is bytes:
             return ["bytes", thing.hex()]
         if thing is Ellipsis:
-            return ["..."]
+            return ["ellipsis"]
         if isinstance(thing, Handle):
             return ["yours", thing.key]
         return self.value_of_object(thing, kind)
@@ -131,17 +131,24 @@ class Table:
         elif self.can_describe(thing, kind):
             return ["is", self.number(thing)]
         using = "call" if callable(thing) else "next" if hasattr(kind, "__next__") else "iter"
-        return ["mine", self.exports.key(thing), using if hasattr(kind, f"__{using}__") else "", kind.__name__]
+        return [
+            "mine",
+            self.exports.key(thing),
+            using if hasattr(kind, f"__{using}__") else "",
+            kind.__name__,
+        ]
 
     def can_describe(self, thing: object, kind: type) -> bool:
         if isinstance(thing, torch.Tensor):
-            return thing.device.type == "cpu" and thing.layout is torch.strided and dtype_name(thing) in DTYPES
+            return (
+                thing.device.type == "cpu" and thing.layout is torch.strided and dtype_name(thing) in DTYPES
+            )
         if kind in (list, set, *MAPPINGS):
             return True
         return hasattr(thing, "__dict__") and bool(self.lineage(thing))
 
     def lineage(self, thing: object) -> list[str]:
-        """The names of its class, and of that class's bases as far as they are a chapter's own; or nothing."""
+        """The names of its class and, as far as they are a chapter's own, of its bases; or nothing."""
         kind = parametrize.type_before_parametrizations(thing) if is_module(thing) else type(thing)
         found = []
         for base in kind.__mro__:
@@ -168,7 +175,9 @@ class Table:
                 *([factory.__name__] if factory in FACTORIES.values() else []),
             ]
         items = thing.items() if isinstance(thing, dict) else ()  # what a model of transformers returns
-        turned = list(thing.parametrizations) if is_module(thing) and parametrize.is_parametrized(thing) else []
+        turned = (
+            list(thing.parametrizations) if is_module(thing) and parametrize.is_parametrized(thing) else []
+        )
         return [
             "object",
             self.lineage(thing),

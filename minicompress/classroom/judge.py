@@ -54,7 +54,15 @@ def worker(folder: Path, seconds: float, memory: int) -> Iterator[Wire]:
     environment |= dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP"), str(folder / "temporary"))
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-I", "-B", "-c", START, str(folder), *map(str, (there[0], here[1], seconds, memory))],
+        [
+            sys.executable,
+            "-I",
+            "-B",
+            "-c",
+            START,
+            str(folder),
+            *map(str, (there[0], here[1], seconds, memory)),
+        ],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -112,7 +120,10 @@ def judge(exercise: Exercise, source: str, seed: int, seconds: int, memory: int)
         words = [str(exercise.graders), f"--rootdir={ROOT}", f"--seed={seed}", f"--basetemp={here}/files"]
         counted = Counted()
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            pytest.main([*words, *OPTIONS], [listener, Judging(peer, WALL * exercise.seconds), Guards(listener.file), counted])
+            pytest.main(
+                [*words, *OPTIONS],
+                [listener, Judging(peer, WALL * exercise.seconds), Guards(listener.file), counted],
+            )
         return {"graders": verdicts(listener, counted), "message": counted.trouble(), "layers": layers}
 
 
@@ -145,7 +156,11 @@ class Counted:
         if not self.expected:
             return "there is no grader"
         wrong = [name for name in self.expected if self.passed.get(name) != 1]
-        return f"{len(wrong)} of {len(self.expected)} graders did not run once, such as {wrong[0]}" if wrong else ""
+        return (
+            f"{len(wrong)} of {len(self.expected)} graders did not run once, such as {wrong[0]}"
+            if wrong
+            else ""
+        )
 
 
 def verdicts(listener: Listener, counted: Counted) -> list[dict]:
@@ -154,10 +169,15 @@ def verdicts(listener: Listener, counted: Counted) -> list[dict]:
     for name in counted.expected:
         outcome = listener.outcomes.get(name)
         passed = outcome is not None and outcome.passed and counted.passed.get(name) == 1
-        message = "" if passed else outcome.reason if outcome else "It did not run."
+        message = "" if passed else clean(outcome.reason) if outcome else "It did not run."
         title = outcome.title if outcome else name
         result.append(dataclasses.asdict(GraderVerdict(name, title, passed, False, message)))
     return result
+
+
+def clean(text: str) -> str:
+    """A text that every file can hold: a worker's words may have halves of characters in them."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def main(key: str, source: str, out: str, seed: str, seconds: str, memory: str) -> None:

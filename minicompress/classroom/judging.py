@@ -15,7 +15,9 @@ LIMITS = Limits(starting=120, memory=3_000_000_000)  # for judge and worker toge
 MOST = 10_000_000  # bytes of a judge's report
 
 
-def judge(exercise: Exercise, source: str, seed: int | None = None, limits: Limits = LIMITS) -> ExerciseVerdict:
+def judge(
+    exercise: Exercise, source: str, seed: int | None = None, limits: Limits = LIMITS
+) -> ExerciseVerdict:
     """Judge `source`, a whole chapter as `prepare` makes it. The graders draw their inputs from `seed`.
 
     Whatever the submission does, this returns a verdict; no process of it is left by then.

@@ -34,7 +34,11 @@ def restrict(reading: Iterable[Path], writing: Iterable[Path]) -> bool:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     everything = (1 << max(count for least, count in RIGHTS.items() if least <= known)) - 1
-    attributes = [everything, *([BIND_AND_CONNECT] if known >= 4 else []), *([SIGNALS_AND_SOCKETS] if known >= 6 else [])]
+    attributes = [
+        everything,
+        *([BIND_AND_CONNECT] if known >= 4 else []),
+        *([SIGNALS_AND_SOCKETS] if known >= 6 else []),
+    ]
     packed = struct.pack(f"={len(attributes)}Q", *attributes)
     rules = libc.syscall(CREATE, packed, ctypes.c_size_t(len(packed)), 0)
     if rules < 0:

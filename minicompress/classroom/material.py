@@ -12,7 +12,18 @@ from minicompress.grading.assemble import Source, names_in
 from minicompress.grading.course import Exercise, exercises
 from minicompress.lab.paths import CHAPTERS, ROOT, SOLUTIONS
 
-WORKERS = ("__init__", "build", "files", "graph", "landlock", "names", "patched", "peer", "sandbox", "seccomp")
+WORKERS = (
+    "__init__",
+    "build",
+    "files",
+    "graph",
+    "landlock",
+    "names",
+    "patched",
+    "peer",
+    "sandbox",
+    "seccomp",
+)
 WORKERS += ("wire", "worker")
 DEFINITION = re.compile(r"^(?:def|class) (\w+)", re.M)
 
@@ -38,7 +49,9 @@ def without_answers(chapter: str, text: str, allowed: set[str]) -> str:
 def write_package(folder: Path, exercise: Exercise, source: str) -> None:
     """Write the worker's `minicompress` into `folder`; `source` is the chapter with the learner's part."""
     package = folder / "minicompress"
-    shutil.copytree(ROOT / "minicompress" / "lab", package / "lab", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "minicompress" / "lab", package / "lab", ignore=shutil.ignore_patterns("__pycache__")
+    )
     (package / "classroom").mkdir()
     for name in WORKERS:
         shutil.copy(ROOT / "minicompress" / "classroom" / f"{name}.py", package / "classroom")

@@ -86,7 +86,8 @@ class Names:
         return self.made[text]
 
     def may_build(self, module: str, name: str, thing: object) -> bool:
-        if not self.knows(module, name):
+        where = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+        if where != (module, name) or not self.knows(module, name):
             return False
         if inspect.isclass(thing):
             return issubclass(thing, nn.Module | torch.optim.Optimizer | tuple) or is_data_class(thing)
@@ -108,8 +109,10 @@ def is_data_class(thing: type) -> bool:
 
 
 def found(module: str, name: str) -> object:
-    """What stands under a dotted name in a module that is imported already, or None."""
-    thing = sys.modules.get(module)
-    for part in name.split("."):
-        thing = vars(thing).get(part) if isinstance(thing, types.ModuleType | type) else None
+    """What stands under a name, or inside classes, in a module that is imported already, or None."""
+    thing = vars(sys.modules[module]) if module in sys.modules else {}
+    first, *inner = name.split(".")
+    thing = thing.get(first)
+    for part in inner:
+        thing = vars(thing).get(part) if isinstance(thing, type) else None
     return thing

@@ -23,12 +23,13 @@ MOST_WARNINGS = 100
 
 
 class Peer:
-    """One end. `first` is 0 on one side and 1 on the other, `serving` says what the other side may ask for."""
+    """One end: `first` is 0 on one side and 1 on the other; `serving` is what the other side may ask for."""
 
     def __init__(self, wire: Wire, names: Names, files: Path, first: int, serving: dict[str, Callable]):
         self.wire, self.names, self.first = wire, names, first
         self.folder = Folder(files)
-        self.serving = {"call": call, "next": next, "iter": iter, "grad": self.gradients} | serving
+        self.serving = {"call": self.call, "next": self.next, "iter": self.iter, "grad": self.gradients}
+        self.serving |= serving
         self.handles: dict[int, Handle] = {}
         self.handle_class: Callable = lambda using: Handle
         self.exceptions = EXCEPTIONS
@@ -44,6 +45,7 @@ class Peer:
         """Forget what a grader before left, and give the next one its time."""
         self.exports.forget()
         self.raised, self.failed_inside = [], None
+        torch.set_grad_enabled(True)
         self.wire.deadline = time.monotonic() + seconds
 
     # ------------------------------------------------------------ asking
@@ -77,8 +79,6 @@ class Peer:
         outputs = [n for n, thing in new if isinstance(thing, torch.Tensor) and not thing.is_leaf]
         if inputs and outputs:
             content["tape"] = {"id": self.remember(inputs, outputs), "inputs": inputs, "outputs": outputs}
-        content["rng"] = len(blobs)
-        blobs.append(random_state())
         content["files"] = self.folder.changes(blobs)
         self.wire.send(Message(header | content | {"grad": torch.is_grad_enabled()}, blobs))
 
@@ -96,18 +96,12 @@ class Peer:
             self.folder.apply(header["files"], message.blobs)
             payload = Builder(self.table, self.handle, self.wrap, message.blobs).read(header)
             torch.set_grad_enabled(header["grad"] is True)
-            if message.blobs[header["rng"]] != random_state():
-                self.take_random_state(message.blobs[header["rng"]])
             for category, text in header.get("warnings", [])[:MOST_WARNINGS]:
                 warnings.warn(str(text)[:LONGEST], WARNINGS.get(category, UserWarning), stacklevel=4)
         except Exception as error:
             reason = f"an answer cannot be read: {type(error).__name__}: {str(error)[:200]}"
             raise Broken(reason) from error
         return payload
-
-    def take_random_state(self, state: bytes) -> None:
-        """The worker drew random numbers: so does the judge. It takes over no state from a worker."""
-        torch.rand(1)
 
     def outcome(self, message: Message, op: str) -> object:
         payload, kind = self.read(message), message.header["kind"]
@@ -136,7 +130,8 @@ class Peer:
             self.table = Table(self.names, self.exports, self.folder.path, self.first)
         op, *arguments = self.read(message)
         table = self.table
-        inputs = [n for n, thing in table.objects.items() if isinstance(thing, torch.Tensor) and thing.requires_grad]
+        tensors = [(n, thing) for n, thing in table.objects.items() if isinstance(thing, torch.Tensor)]
+        inputs = [n for n, tensor in tensors if tensor.requires_grad]
         heard: list = []
         try:
             with warnings.catch_warnings(record=True) as heard:
@@ -176,6 +171,21 @@ class Peer:
             self.handles[key] = self.handle_class(using)(key, str(text)[:200])
         return self.handles[key]
 
+    def exported(self, thing: object) -> object:
+        """What the other side holds a handle of: it may use nothing else here."""
+        if id(thing) not in self.exports.keys:
+            raise PermissionError(f"a {type(thing).__name__} was not handed over to be used")
+        return thing
+
+    def call(self, function: Callable, positional: tuple, named: dict) -> object:
+        return self.exported(function)(*positional, **named)
+
+    def next(self, iterator: object) -> object:
+        return next(self.exported(iterator))
+
+    def iter(self, iterable: object) -> object:
+        return iter(self.exported(iterable))
+
     # ------------------------------------------------------------ gradients
 
     def gradients(self, number: int, grads: tuple) -> tuple:
@@ -212,10 +222,6 @@ class Elsewhere(torch.autograd.Function):
         return (None, None, None, None, *found)
 
 
-def call(function: Callable, positional: tuple, named: dict) -> object:
-    return function(*positional, **named)
-
-
 def kind_of(category: type) -> str:
     return next((kind.__name__ for kind in category.__mro__ if kind.__name__ in WARNINGS), "UserWarning")
 
@@ -223,8 +229,3 @@ def kind_of(category: type) -> str:
 def message_of(error: BaseException) -> str:
     """Its message; of a KeyError the key itself, as the class quotes it again."""
     return str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-
-
-
-def random_state() -> bytes:
-    return torch.get_rng_state().numpy().tobytes()

@@ -1,10 +1,12 @@
-"""What stands in the judge's copy of a chapter for the learner's functions and classes: they run elsewhere."""
+"""What stands for the learner's functions and classes in the judge's copy of a chapter."""
 
 import functools
 import gc
+import hashlib
 import inspect
 from types import ModuleType
 
+import torch
 from torch import nn
 
 from minicompress.classroom import patched
@@ -32,18 +34,30 @@ def remote_function(reference: object, peer: Peer) -> object:
 def run(peer: Peer, path: str, positional: tuple, named: dict) -> object:
     """Call what stands under a dotted path in the worker's chapter."""
     patched.tell(peer)
-    return peer.ask("run", path, positional, named, owners_beside((*positional, *named.values())))
+    beside = owners_beside((*positional, *named.values()))
+    drew, result = peer.ask("run", path, positional, named, beside, chance())
+    if drew:
+        torch.rand(1)  # a second call draws other numbers, as it would here
+    return result
+
+
+def chance() -> int:
+    """A seed for the worker, which tells nothing of the judge's: the same after the same `manual_seed`."""
+    state = torch.get_rng_state().numpy().tobytes()
+    return int.from_bytes(hashlib.sha256(state).digest()[:7], "little")
 
 
 def owners_beside(arguments: tuple) -> list[nn.Module]:
-    """Modules that are no arguments, but hold a parameter of one: a tied weight has to be tied elsewhere, too."""
+    """Modules that are no arguments, but hold a parameter of one: what is tied here is tied there, too."""
     modules = [module for module in arguments if isinstance(module, nn.Module)]
     inside = {id(part) for module in modules for part in module.modules()}
     found = []
     for parameter in {id(p): p for module in modules for p in module.parameters()}.values():
         for holder in owners(parameter):
             if isinstance(holder, dict):  # what `vars(module)` gives, depending on the version of Python
-                holder = next((m for m in gc.get_referrers(holder) if is_module(m) and vars(m) is holder), None)
+                holder = next(
+                    (m for m in gc.get_referrers(holder) if is_module(m) and vars(m) is holder), None
+                )
             if holder is not None and id(holder) not in inside:
                 found.append(holder)
     return found

@@ -1,4 +1,5 @@
-"""Seccomp: a Linux process gives up system calls for good. Here: new processes, programs, sockets, signals.
+"""Seccomp: a Linux process gives up system calls for good. Here: new processes, programs, sockets,
+signals, and the rights of files.
 
 No privilege is needed. The filter is a small program of the kernel's classic BPF, see its documentation,
 userspace-api/seccomp_filter.
@@ -15,6 +16,7 @@ LOAD, EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x45, 0x06
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # where they stand in what the filter is given
 CLONE_THREAD = 0x10000
+FCHMODAT2 = 452
 
 # name of the machine -> (how the kernel calls it, number of `clone`, numbers of the calls that are refused)
 MACHINES = {
@@ -26,14 +28,18 @@ MACHINES = {
         # ptrace process_vm_* pidfd_* | unshare setns mount umount pivot_root chroot
         + (101, 310, 311, 424, 434, 438, 272, 308, 165, 166, 155, 161)
         # bpf keys perf userfaultfd io_uring | System V and POSIX queues and memory
-        + (321, 248, 249, 250, 298, 323, 425, 426, 427, 29, 64, 68, 240),
+        + (321, 248, 249, 250, 298, 323, 425, 426, 427, 29, 64, 68, 240)
+        # chmod chown utime setxattr removexattr (Landlock lets them pass) | limits, priority, affinity
+        + (90, 91, 268, 92, 93, 94, 260, 132, 235, 261, 280, 188, 189, 190, 197, 198, 199)
+        + (FCHMODAT2, 160, 302, 141, 203),
     ),
     "aarch64": (
         0xC00000B7,
         220,
         (221, 281, 198, 199, 203, 200, 129, 130, 131, 138, 240)
         + (117, 270, 271, 424, 434, 438, 97, 268, 40, 39, 41, 51)
-        + (280, 217, 218, 219, 241, 282, 425, 426, 427, 194, 190, 186, 180),
+        + (280, 217, 218, 219, 241, 282, 425, 426, 427, 194, 190, 186, 180)
+        + (52, 53, 54, 55, 88, 5, 6, 7, 14, 15, 16, FCHMODAT2, 164, 261, 140, 122),
     ),
 }
 CLONE3 = 435  # its flags stand in memory, where a filter cannot look: libraries then use `clone`

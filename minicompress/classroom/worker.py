@@ -1,7 +1,6 @@
-"""The process that runs the learner's code. It knows neither the reference nor the graders, and judges nothing.
+"""The process that runs the learner's code. It knows neither reference nor graders, and judges nothing.
 
-`python -c "..." FOLDER READING WRITING`: two file descriptors lead to the judge. What it needs of minicompress
-stands in FOLDER, see material.py.
+Two file descriptors lead to the judge. What it needs of minicompress stands in its folder, see material.py.
 """
 
 import gc
@@ -67,15 +66,17 @@ class Worker(Peer):
         gc.collect()
         gc.freeze()
 
-    def run(self, path: str, positional: tuple, named: dict, beside: list) -> object:
-        """Call what stands under a dotted path in the chapter; `beside` are modules that are only to be there."""
+    def run(self, path: str, positional: tuple, named: dict, beside: list, seed: int) -> tuple[bool, object]:
+        """Call what stands under a dotted path in the chapter: (whether it drew random numbers, its result).
+
+        `beside` are modules that only have to be there.
+        """
         thing = self.module
         for part in path.split("."):
             thing = getattr(thing, part)
-        return thing(*positional, **named)
-
-    def take_random_state(self, state: bytes) -> None:
-        torch.set_rng_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+        before = torch.manual_seed(seed).get_state()
+        result = thing(*positional, **named)
+        return not torch.equal(before, torch.get_rng_state()), result
 
 
 def callable_handle(peer: Worker) -> type:
