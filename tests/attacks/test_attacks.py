@@ -177,7 +177,7 @@ def test_after_all_attacks_the_right_answer_gets_full_points(key):
     """Nothing that an attack left behind, in a file or in bytecode, disturbs the next submission."""
     task = exercise(key)
     source = assemble(task, task.solution.read_text(encoding="utf-8"), task.solution.name)
-    verdict = judge(task, source, SEED)
+    verdict = judge(task, source, SEED, LIMITS)  # the same ones: else they would stop every attack
     assert verdict.points == task.points, [verdict.message, *(g for g in verdict.graders if not g.passed)]
 
 
