@@ -626,9 +626,11 @@ def test_3_5_several_end_marks_are_all_known(llama, tokens):
 
 
 def test_3_5_the_generation_config_names_the_end_mark(llama, tokens):
-    first, second = greedy(llama, tokens[0], 2)[12:].tolist()
+    answers = [greedy(llama, prompt, 2)[12:].tolist() for prompt in tokens]
+    row = next(row for row, (first, second) in enumerate(answers) if first != second)
+    first, second = answers[row]
     ends_with(llama, second).config.eos_token_id = first
-    batch = on_the_fly_batch(llama, {"input_ids": tokens[:1]}, 3)
+    batch = on_the_fly_batch(llama, {"input_ids": tokens[row : row + 1]}, 3)
     rule = "teacher.generation_config.eos_token_id is the end mark, not that of teacher.config"
     expect_equal(batch["labels"][0, 12:14].tolist(), [first, second], rule)
 
