@@ -105,8 +105,8 @@ def test_lab_opens_the_first_unsolved_chapter_by_itself(command, monkeypatch):
 
 
 def test_lab_refuses_an_unknown_chapter_in_one_sentence(command):
-    code, _, error = command("lab", "--chapter", "6")
-    assert code == 2 and "no chapter '6'" in error and len(error.splitlines()) == 1
+    code, _, error = command("lab", "--chapter", "7")
+    assert code == 2 and "no chapter '7'" in error and len(error.splitlines()) == 1
 
 
 def test_a_missing_word_is_asked_for(command):
