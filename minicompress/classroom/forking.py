@@ -5,6 +5,7 @@ that judges there, later with how that ended. It is trusted, and knows nothing t
 imports neither reference nor graders, and reads no file in those folders.
 """
 
+import contextlib
 import gc
 import importlib
 import os
@@ -15,19 +16,29 @@ from pathlib import Path
 
 from minicompress.classroom import start
 from minicompress.grading.processes import temporary_in
+from minicompress.grading.watch import adopt_orphans
 
-# What graders and answers would import while they run, each time anew.
+# What a judge imports beside torch: each would do it anew.
 USUAL = ("pytest", "hypothesis")
 
 
 def serve() -> None:
-    """Until stdin is closed: fork, wait until the other side has seen the process, and bury it."""
+    """Until stdin is closed: fork, wait until the other side has seen the process, and say how it ended."""
+    adopt_orphans()
     while folder := sys.stdin.readline().rstrip("\n"):
         if not (child := os.fork()):
             become_judge(Path(folder))
         print(child, flush=True)
         sys.stdin.readline()
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        bury()
+
+
+def bury() -> None:
+    """Wait for the workers, which the other side ends now: who else would do it may take a second."""
+    with contextlib.suppress(ChildProcessError):  # none is left
+        while os.wait():
+            pass
 
 
 def become_judge(folder: Path) -> None:
