@@ -32,8 +32,8 @@ def judged(monkeypatch):
         seen.append(exercise.id)
         right = "topk" in source.split("#line 1 ")[-1]
         graders = [
-            GraderVerdict("test_a", "keeps n of m", True, False),
-            GraderVerdict("test_b", "refuses n > m", right, False, "" if right else PRIVATE),
+            GraderVerdict("test_a", "keeps n of m", True),
+            GraderVerdict("test_b", "refuses n > m", right, "" if right else PRIVATE),
         ]
         layers = {"separate process": True, "landlock": False}
         return ExerciseVerdict(exercise.id, exercise.points, graders, "", layers, 0.5)
@@ -95,7 +95,7 @@ def test_a_grader_that_breaks_down_gives_no_points_and_says_so_to_the_teacher(al
 
 def test_a_message_of_any_characters_and_length_can_be_written(alice, tmp_path, monkeypatch):
     def judge(exercise, source, seed, begin):
-        graders = [GraderVerdict("test_a", "a", False, False, "\ud800\x1b[31m" + "x" * 10_000_000)]
+        graders = [GraderVerdict("test_a", "a", False, "\ud800\x1b[31m" + "x" * 10_000_000)]
         return ExerciseVerdict(exercise.id, exercise.points, graders)
 
     monkeypatch.setattr(grade, "judge", judge)
