@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -55,23 +56,35 @@ def test_one_process_serves_one_exercise_after_the_other(judged, server):
     assert judged(RIGHT).solved and server.process.pid == first
 
 
-def test_a_worker_finds_no_module_of_graders_reference_or_judge(judged):
-    """Its own chapter and the package lab are the worker's own copies."""
+def test_a_worker_has_no_module_of_the_graders_or_of_the_judge(judged):
+    """Chapter, lab and the graders' models are its own copies; the rest of ours is what it runs on."""
     judged(RIGHT)
-    names = "[name for name in sys.modules if name.startswith(('minicompress', 'test_', 'conftest'))]"
-    known = set(said_by(judged(SAYS.format(names))))
-    assert "minicompress.pruning" in known
-    assert not known & {"minicompress.classroom.judge", "conftest", "minicompress.grading.graders"}
-    own = ("minicompress.classroom", "minicompress.lab", "minicompress.pruning", "test_pruning")
-    assert not [name for name in known if name != "minicompress" and not name.startswith(own)]
+    ours = "name.startswith(('minicompress.', 'test_', 'conftest', 'solutions'))"
+    own = "('minicompress.classroom.', 'minicompress.lab', 'minicompress.pruning', 'test_pruning')"
+    strange = f"{ours} and not name.startswith({own}) or name.endswith(('judge', 'remote', 'material'))"
+    assert said_by(judged(SAYS.format(f"[name for name in sys.modules if {strange}]"))) == [
+        "minicompress.classroom"
+    ]
 
 
-def test_a_worker_finds_no_text_of_an_earlier_exercise_and_no_seed(judged):
+def test_the_process_that_forks_never_had_a_submission_a_solution_a_grader_or_the_seed(judged, server):
+    """Its memory is what every worker starts with."""
     judged(RIGHT.replace("scores", "earlier_scores"))
-    words = "'earlier_' + 'scores', str(918273640 + 5), 'def test_1_' + '6_'"
-    texts = "(t for t in gc.get_objects() for t in (t if isinstance(t, (list, tuple)) else [t]))"
-    found = f"[w for w in ({words}) if any(isinstance(t, str) and w in t for t in {texts})]"
-    assert said_by(judged(SAYS.format(found))) == []
+    memory = memory_of(server.process.pid)
+    assert b"minicompress.classroom.forking" in memory
+    solution = max(RIGHT.splitlines(), key=len).encode()
+    assert not [word for word in (b"earlier_scores", b"918273645", solution, b"test_1_6_") if word in memory]
+
+
+def memory_of(number: int) -> bytes:
+    """What a process has written or could have written."""
+    content = []
+    maps = Path(f"/proc/{number}/maps").read_text().splitlines()
+    with open(f"/proc/{number}/mem", "rb") as memory:
+        for begin, end in (line.split()[0].split("-") for line in maps if line.split()[1].startswith("rw")):
+            memory.seek(int(begin, 16))
+            content.append(memory.read(int(end, 16) - int(begin, 16)))
+    return b"".join(content)
 
 
 def test_a_worker_has_the_descriptors_of_its_own_judge_alone(judged):

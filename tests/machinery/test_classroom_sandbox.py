@@ -83,11 +83,8 @@ def test_a_file_is_open_to_all_when_it_and_each_folder_above_it_are():
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder, file = Path(name), Path(name) / "file"
         file.touch()
-        for folder_mode, mode, expected in (
-            (0o755, 0o644, True),
-            (0o755, 0o600, False),
-            (0o700, 0o644, False),
-        ):
+        modes = {(0o755, 0o644): True, (0o755, 0o600): False, (0o700, 0o644): False}
+        for (folder_mode, mode), expected in modes.items():
             folder.chmod(folder_mode)
             file.chmod(mode)
             assert sandbox.open_to_all(file) == expected
