@@ -3,6 +3,7 @@
     bench    what the learner's environment can measure (`make bench`)
     parity   what stands beside other libraries, in their own environment (`make parity`)
     trained  what needs the long trainings of `benchmarks/train_models.sh`
+    class    what grading a class costs, and whether it judges right: two hours
     llm      what is measured on SmolLM2-135M: hours on two cores (`minicompress llm` first)
 
 Then the tables of README.md are written.
@@ -36,6 +37,7 @@ SETS = {
         "quantization": ("oracle",),
     },
     "trained": {"distillation": ("halves", "distilbert", "speed")},
+    "class": {"grading": ()},
     "llm": {"real_llm": ()},
 }
 

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from minicompress.classroom.graph import FACTORIES, MAPPINGS, Table, is_module
+from minicompress.classroom.graph import FACTORIES, MAPPINGS, Table
 from minicompress.classroom.names import DTYPES
+from minicompress.classroom.views import place_of, view_of
 
 MAPPING = {kind.__name__: kind for kind in MAPPINGS}
-ELEMENTS = 10_000_000  # of one tensor: strides of 0 make large ones of little memory
 CONTAINERS = ("list", "set", *MAPPING)
 
 
@@ -232,32 +232,3 @@ class Builder:
 
 
 VALUES = {name.removeprefix("value_"): name for name in vars(Builder) if name.startswith("value_")}
-
-
-def is_parametrized(thing: object) -> bool:
-    return is_module(thing) and parametrize.is_parametrized(thing)
-
-
-def view_of(
-    storage: torch.UntypedStorage, dtype: torch.dtype, shape: list, stride: list, offset: int
-) -> torch.Tensor:
-    """A tensor on this memory. ValueError: it would reach beyond its end, or is huge."""
-    numbers = [*shape, *stride, offset]
-    if len(shape) != len(stride) or any(type(number) is not int or number < 0 for number in numbers):
-        raise ValueError("a tensor's shape and strides are no sizes")
-    elements = 1
-    for size in shape:
-        elements *= size
-    last = (
-        offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True)) if elements else -1
-    )
-    if elements > ELEMENTS or (last + 1) * dtype.itemsize > storage.nbytes():
-        raise ValueError("a tensor reaches beyond its memory")
-    return torch.empty(0, dtype=dtype).set_(storage, offset, shape, stride)
-
-
-def place_of(tensor: torch.Tensor) -> tuple:
-    return (
-        *(tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset()),
-        tensor.untyped_storage()._cdata,
-    )

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from minicompress.classroom.forks import Begin, beginning
 from minicompress.classroom.formats import format_named, write_result
 from minicompress.classroom.judging import judge
 from minicompress.classroom.prepare import Prepared, prepare_file
@@ -49,11 +50,10 @@ def grade_one(
     began = time.monotonic()
     digest, grader = digest_of(submission), grader_digest(seed)
     prepared = prepare_all(open_submission(submission), tasks)
-    verdicts, broken = [], []
-    for task in tasks:
-        verdict, error = verdict_on(task, prepared[task.id], seed)
-        verdicts.append(verdict)
-        broken += [f"{task.id}: {error}"] * bool(error)
+    with beginning() as begin:
+        judged = [verdict_on(task, prepared[task.id], seed, begin) for task in tasks]
+    verdicts = [verdict for verdict, _ in judged]
+    broken = [f"{verdict.exercise}: {error}" for verdict, error in judged if error]
     seconds = time.monotonic() - began
     result = result_of(submission.stem, digest, grader, seed, verdicts, seconds)
     if grader != grader_digest(seed):
@@ -79,12 +79,12 @@ def prepare_all(submission: Submission, tasks: Iterable[Exercise]) -> dict[str, 
     return prepared
 
 
-def verdict_on(task: Exercise, prepared: Prepared, seed: int) -> tuple[ExerciseVerdict, str]:
+def verdict_on(task: Exercise, prepared: Prepared, seed: int, begin: Begin) -> tuple[ExerciseVerdict, str]:
     """The verdict, and what broke down in the grader itself: no points, but a teacher has to know."""
     if prepared.trouble:
         return ExerciseVerdict(task.id, task.points, message=prepared.trouble), ""
     try:
-        return judge(task, prepared.source, seed), ""
+        return judge(task, prepared.source, seed, begin=begin), ""
     except Exception as error:
         said = "The grader itself broke down: ask your teacher."
         return ExerciseVerdict(task.id, task.points, message=said), f"{type(error).__name__}: {error}"

@@ -119,7 +119,7 @@ def verdicts(listener: Listener, counted: Counted) -> list[dict]:
         passed = outcome is not None and outcome.passed and counted.passed.get(name) == 1
         message = "" if passed else clean(outcome.reason) if outcome else "It did not run."
         title = outcome.title if outcome else name
-        result.append(dataclasses.asdict(GraderVerdict(name, title, passed, False, message)))
+        result.append(dataclasses.asdict(GraderVerdict(name, title, passed, message)))
     return result
 
 

@@ -7,22 +7,24 @@ import tempfile
 import time
 from pathlib import Path
 
+from minicompress.classroom.forks import Begin, anew
 from minicompress.classroom.request import Request
 from minicompress.classroom.verdict import ExerciseVerdict, GraderVerdict
 from minicompress.grading.course import Exercise
 from minicompress.grading.events import tail
-from minicompress.grading.processes import Limit, Limits, run_module
+from minicompress.grading.processes import Limit, Limits
 
 LIMITS = Limits(starting=120, memory=3_000_000_000, disk=300_000_000)  # for judge and worker together
 MOST = 10_000_000  # bytes of a judge's report
 
 
 def judge(
-    exercise: Exercise, source: str, seed: int | None = None, limits: Limits = LIMITS
+    exercise: Exercise, source: str, seed: int | None = None, limits: Limits = LIMITS, begin: Begin = anew
 ) -> ExerciseVerdict:
     """Judge `source`, a whole chapter as `prepare` makes it. The graders draw their inputs from `seed`.
 
-    Whatever the submission does, this returns a verdict; no process of it is left by then.
+    `begin` is a way to begin, see forks.py. Whatever the submission does, this returns a verdict; no process
+    of it is left by then.
     """
     began = time.monotonic()
     verdict = ExerciseVerdict(exercise.id, exercise.points)
@@ -35,7 +37,7 @@ def judge(
         (folder / "seed").write_text(str(seed))
         request = Request(exercise.id, int(limits.starting), limits.memory, needs_models(exercise))
         (folder / "request.json").write_text(json.dumps(request._asdict()), encoding="utf-8")
-        ending = run_module(["minicompress.classroom.start", str(folder)], folder, limits)
+        ending = begin(folder, limits)
         if report.is_file() and report.stat().st_size < MOST and ending.code == 0:
             fill(verdict, json.loads(report.read_text(encoding="utf-8")))
         elif ending.limit:

@@ -10,8 +10,7 @@
                            "message": "",   why there are no points, where the graders did not decide it
                            "seconds": 2.9,
                            "layers": {"landlock": true, ...},
-                           "graders": [{"name": ..., "title": ..., "passed": true, "soft": false,
-                                        "message": ""}]}}}
+                           "graders": [{"name": ..., "title": ..., "passed": true, "message": ""}]}}}
 
 The messages of graders hold inputs drawn from the private seed: they are for the teacher.
 """

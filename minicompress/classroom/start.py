@@ -2,13 +2,14 @@
 
 The worker is split off as soon as torch is imported, while this process knows nothing yet of the reference
 and of the graders; that saves importing torch twice. Where a process cannot be split, it is started anew.
+Where processes can be split, this one is split off itself, from that of forking.py.
 """
 
 import json
 import os
+import random
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from minicompress.classroom.request import Request, Split
@@ -75,32 +76,36 @@ def start_anew(words: list[str], descriptors: tuple[int, int]) -> None:
     )
 
 
-def libraries(models: bool) -> Callable:
-    """Import what both judge and worker need; the worker's `main`."""
+def libraries(models: bool) -> None:
+    """Import what both judge and worker need."""
     import torch
 
-    from minicompress.classroom import worker
+    from minicompress.classroom import worker  # noqa: F401
 
     torch.set_num_threads(1)
     if models:
         from transformers import GPT2LMHeadModel, LlamaForCausalLM  # noqa: F401
-    return worker.main
 
 
-def main(folder: Path) -> None:
+def clean_environment(words: list[str]) -> None:
+    """Begin again as `python -m words...` without what the worker's memory shall not hold."""
     clean = {name: value for name, value in os.environ.items() if name in KEPT} | ADDED
-    if (
-        sys.platform == "linux" and os.environ.keys() - clean.keys()
-    ):  # the worker's memory shall not hold them
-        os.execve(sys.executable, [sys.executable, "-m", "minicompress.classroom.start", str(folder)], clean)
+    if sys.platform == "linux" and os.environ.keys() - clean.keys():
+        os.execve(sys.executable, [sys.executable, "-m", *words], clean)
+
+
+def begin(folder: Path) -> None:
+    """Judge what stands in `folder`. Who started this process ends the worker, before the report is read."""
     request = Request(**json.loads((folder / "request.json").read_text(encoding="utf-8")))
     (folder / "request.json").unlink()
     libraries(request.transformers)
     worker = split_off(folder / "worker", request)
+    random.seed()  # the worker knows how it stood
     from minicompress.classroom import judge
 
-    judge.main(folder, request, worker)  # who started us ends the worker, before the report is read
+    judge.main(folder, request, worker)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    clean_environment(["minicompress.classroom.start", *sys.argv[1:]])
+    begin(Path(sys.argv[1]))

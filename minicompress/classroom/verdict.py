@@ -10,7 +10,6 @@ class GraderVerdict:
     name: str  # as pytest calls it
     title: str  # in words
     passed: bool
-    soft: bool  # it ran in the same process as the submission: see docs/grading.md
     message: str = ""  # why it failed, in one sentence
 
 

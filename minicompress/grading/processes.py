@@ -64,44 +64,63 @@ def run_module(words: list[str], folder: Path, limits: Limits) -> Ending:
     `events`; the number under "limit" is how many seconds it may compute until the next. Its stderr goes to
     `complaints`, not through a pipe: whatever it started could hold a pipe open for ever.
     """
-    events, complaints, temporary = folder / "events", folder / "complaints", folder / "temporary"
-    temporary.mkdir()
-    events.touch()
-    mark = uuid.uuid4().hex
+    furnish(folder)
+    mark, before = uuid.uuid4().hex, set(psutil.pids())
+    process = start_module(words, folder, mark, subprocess.DEVNULL, subprocess.DEVNULL)
+    return supervise(process, Family(process, mark, before), folder, limits)
+
+
+def furnish(folder: Path) -> None:
+    """Put into `folder` what a process that is watched needs there."""
+    (folder / "temporary").mkdir()
+    (folder / "events").touch()
+    (folder / "complaints").touch()
+
+
+def start_module(words: list[str], folder: Path, mark: str, stdin: int, stdout: int) -> psutil.Popen:
+    """Start `python -m words...` in a furnished folder."""
     environment = {name: value for name, value in os.environ.items() if name not in HELD_BACK}
     environment |= {"MINICOMPRESS_SOLUTIONS": "1", "PYTHONUTF8": "1", MARK: mark}
-    environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))  # it goes when `folder` goes
-    before = set(psutil.pids())
-    with complaints.open("wb") as stderr:
-        process = psutil.Popen(
+    environment |= temporary_in(folder)
+    with (folder / "complaints").open("ab") as stderr:
+        return psutil.Popen(
             [sys.executable, "-m", *words],
             cwd=ROOT,
             env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdin=stdin,
+            stdout=stdout,
             stderr=stderr,
             start_new_session=True,  # so that a signal to its group does not reach ours; Windows ignores it
         )
-        family = Family(process, mark, before)
+
+
+def temporary_in(folder: Path) -> dict[str, str]:
+    """The environment by which temporary files go when `folder` goes."""
+    return dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder / "temporary"))
+
+
+def supervise(process: psutil.Process, family: "Family", folder: Path, limits: Limits) -> Ending:
+    """Wait until a process ends or meets a limit, and end all of its family."""
+    try:
+        return watch(process, family, folder / "events", folder / "complaints", limits)
+    finally:
         try:
-            return watch(process, family, events, complaints, limits)
-        finally:
-            try:
-                family.end()
-            except KeyboardInterrupt:  # an impatient learner presses Ctrl-C twice
-                family.end()
-                raise
+            family.end()
+        except KeyboardInterrupt:  # an impatient learner presses Ctrl-C twice
+            family.end()
+            raise
 
 
 class Family:
     """A process and everything that it started, at any depth.
 
     What outlived the process that started it is known by the mark alone, what threw its environment away by
-    its parents alone.
+    its parents alone. `stays` has the mark, too, and is no member: the process that this one was forked from.
     """
 
-    def __init__(self, process: psutil.Process, mark: str, before: set[int]):
+    def __init__(self, process: psutil.Process, mark: str, before: set[int], stays: int | None = None):
         self.mark, self.seen = mark, before  # process numbers that have been looked at
+        self.stays = stays
         self.members: dict[int, psutil.Process] = {process.pid: process}
         self.seconds: dict[int, float] = {}  # of computing, of those that have ended too
 
@@ -137,7 +156,7 @@ class Family:
         each(self.members.values(), psutil.Process.kill)
         psutil.wait_procs(list(self.members.values()), timeout=5)
         for process in psutil.process_iter():  # once more, in all that runs
-            if marked(process, self.mark):
+            if process.pid != self.stays and marked(process, self.mark):
                 each([process], psutil.Process.kill)
 
 
@@ -156,7 +175,7 @@ def marked(process: psutil.Process, mark: str) -> bool:
         return False
 
 
-def watch(process: psutil.Popen, family: Family, events: Path, complaints: Path, limits: Limits) -> Ending:
+def watch(process: psutil.Process, family: Family, events: Path, complaints: Path, limits: Limits) -> Ending:
     """Wait for the end of a process, or for a limit that it meets."""
     size, allowed = 0, limits.starting
     began, before = time.monotonic(), 0.0  # when the last event came, and what had been computed by then
@@ -200,7 +219,7 @@ def allowance(events: Path) -> float | None:
     return float(seconds) if isinstance(seconds, int | float) and 0 < seconds < 1e4 else None
 
 
-def ask_where(process: psutil.Popen) -> None:
+def ask_where(process: psutil.Process) -> None:
     """Let a process write down where it is (faulthandler does so at this signal), and end. Windows cannot."""
     if os.name == "posix":
         with contextlib.suppress(psutil.Error, OSError):

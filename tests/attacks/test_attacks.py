@@ -11,6 +11,7 @@ import pytest
 from attacks import Attack, Places, attacks, filled_in
 from guarded import guarded
 
+from minicompress.classroom.forks import beginning
 from minicompress.classroom.judging import judge
 from minicompress.classroom.policy import check_policy
 from minicompress.grading.assemble import assemble
@@ -127,6 +128,15 @@ def places(tmp_path):
         yield places
 
 
+@pytest.fixture(scope="module")
+def begin():
+    """All are judged in processes that one process forks, where the system can: none must harm the next."""
+    with beginning() as begin:
+        source = exercise("1.6").solution.read_text(encoding="utf-8")
+        judge(exercise("1.6"), source, SEED, LIMITS, begin)  # it runs before anybody watches what is left
+        yield begin
+
+
 @pytest.fixture
 def not_for_ever():
     """A grader that hangs fails its test; on Windows the whole run would hang."""
@@ -160,24 +170,24 @@ def test_the_policy_refuses_in_one_sentence_what_an_answer_has_no_use_for(attack
 
 
 @one_by_one(running())
-def test_without_the_policy_it_gets_no_points_and_leaves_no_trace(attack, places, not_for_ever):
+def test_without_the_policy_it_gets_no_points_and_leaves_no_trace(attack, begin, places, not_for_ever):
     task = exercise(attack.exercise)
     try:
         source = assemble(task, filled_in(attack.source, places), f"{task.module}.py", complete=False)
     except ValueError:
         return  # it cannot even be put into the reference module
-    verdict = judge(task, source, SEED, LIMITS)
+    verdict = judge(task, source, SEED, LIMITS, begin)
     assert verdict.points == 0, "the attack got points"
     assert str(SEED) not in repr(verdict), "the private seed stands in the verdict"
     assert len(repr(verdict)) < 1_000_000, "the verdict is flooded"
 
 
 @pytest.mark.parametrize("key", ["1.1", "1.6", "4.1", "5.1", "5.2"])
-def test_after_all_attacks_the_right_answer_gets_full_points(key):
+def test_after_all_attacks_the_right_answer_gets_full_points(key, begin):
     """Nothing that an attack left behind, in a file or in bytecode, disturbs the next submission."""
     task = exercise(key)
     source = assemble(task, task.solution.read_text(encoding="utf-8"), task.solution.name)
-    verdict = judge(task, source, SEED, LIMITS)  # the same ones: else they would stop every attack
+    verdict = judge(task, source, SEED, LIMITS, begin)  # the same ones: else they would stop every attack
     assert verdict.points == task.points, [verdict.message, *(g for g in verdict.graders if not g.passed)]
 
 

@@ -7,6 +7,7 @@ import psutil
 import pytest
 import snippets
 
+from minicompress.classroom.forks import anew, beginning
 from minicompress.classroom.judging import judge
 from minicompress.grading import processes
 from minicompress.grading.assemble import assemble
@@ -17,8 +18,15 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="classes are gra
 SHORT = Limits(starting=12, memory=2_000_000_000)
 
 
-def judged(key: str, text: str, limits: Limits = SHORT):
-    return judge(exercise(key), assemble(exercise(key), text), seed=7, limits=limits)
+@pytest.fixture(scope="module")
+def judged():
+    """Judge a text in the way that is best here."""
+    with beginning() as begin:
+
+        def judge_text(key: str, text: str, limits: Limits = SHORT):
+            return judge(exercise(key), assemble(exercise(key), text), 7, limits, begin)
+
+        yield judge_text
 
 
 def answer(body: str) -> str:
@@ -30,43 +38,43 @@ def marked_processes(mark: str) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if processes.marked(process, mark)]
 
 
-def test_the_reference_gets_all_points():
+def test_the_reference_gets_all_points(judged):
     verdict = judged("1.6", snippets.solution_of("1.6", "nm_mask"))
     assert verdict.points == verdict.possible > 0 and verdict.message == ""
-    assert len(verdict.graders) == 17 and not any(grader.soft for grader in verdict.graders)
+    assert len(verdict.graders) == 17
 
 
-def test_a_class_is_judged_where_its_gradients_are_asked_for():
+def test_a_class_is_judged_where_its_gradients_are_asked_for(judged):
     """The judge calls backward(); the worker, which has the graph, computes the gradient."""
     assert judged("5.3", snippets.solution_of("5.3", "QuantizedLinear")).solved
 
 
-def test_functions_that_are_handed_over_are_called_back():
+def test_functions_that_are_handed_over_are_called_back(judged):
     assert judged("1.5", snippets.solution_of("1.5", "iterative_pruning")).solved
 
 
-def test_a_known_mistake_gets_none_and_is_told_why():
+def test_a_known_mistake_gets_none_and_is_told_why(judged):
     verdict = judged("1.6", snippets.mistake_of("1.6", "prunes_n").source)
     failed = [grader for grader in verdict.graders if not grader.passed]
     assert verdict.points == 0 and any("counts what is kept" in grader.message for grader in failed)
 
 
-def test_a_stub_gets_none():
+def test_a_stub_gets_none(judged):
     verdict = judged("1.6", answer('    raise NotImplementedError("Exercise 1.6 nm_mask")'))
     assert verdict.points == 0 and len(verdict.graders) == 17
 
 
-def test_a_worker_that_ends_itself_gets_none():
+def test_a_worker_that_ends_itself_gets_none(judged):
     verdict = judged("1.6", answer("    os._exit(0)"))
     assert verdict.points == 0 and not any(grader.passed for grader in verdict.graders)
 
 
-def test_an_endless_loop_ends_with_the_time_that_is_allowed():
+def test_an_endless_loop_ends_with_the_time_that_is_allowed(judged):
     verdict = judged("1.6", answer("    while True: pass"), Limits(starting=3, memory=2_000_000_000))
     assert verdict.points == 0
 
 
-def test_filling_the_disk_ends_it():
+def test_filling_the_disk_ends_it(judged):
     body = """    for number in range(10**9):
         with open(f"files/{number}", "wb") as file:
             file.write(bytes(10**6))"""
@@ -74,20 +82,21 @@ def test_filling_the_disk_ends_it():
     assert verdict.points == 0 and "wrote more" in verdict.message
 
 
-def test_an_answer_that_cannot_be_imported_gets_none_and_says_why():
+def test_an_answer_that_cannot_be_imported_gets_none_and_says_why(judged):
     verdict = judged("1.6", "def nm_mask(scores, n=undefined, m=4):\n    return scores\n")
     assert verdict.points == 0 and "undefined" in verdict.message
 
 
-def test_nothing_is_left_of_it(monkeypatch):
+def test_nothing_is_left_of_what_was_started_anew(monkeypatch):
     mark = uuid.uuid4()
     monkeypatch.setattr(processes.uuid, "uuid4", lambda: mark)
-    judged("1.6", answer("    os.close(int(sys.argv[2])), [None for _ in iter(int, 1)]"))
+    text = answer("    os.close(int(sys.argv[2])), [None for _ in iter(int, 1)]")
+    assert judge(exercise("1.6"), assemble(exercise("1.6"), text), 7, SHORT, anew).points == 0
     assert marked_processes(mark.hex) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="these layers are Linux's")
-def test_an_answer_finds_no_file_of_ours_no_process_and_no_network():
+def test_an_answer_finds_no_file_of_ours_no_process_and_no_network(judged):
     """Each of these raises in the worker, and the message of the first grader tells which did not."""
     body = f"""    tried = [
         lambda: open({str(exercise("1.6").solution)!r}).read(),

@@ -36,7 +36,7 @@ def graded(monkeypatch):
         turns.append(submission.stem)
         passed = submission.stem == "alice"
         verdicts = [
-            ExerciseVerdict(key, course.exercise(key).points, [GraderVerdict("a", "a", passed, False)])
+            ExerciseVerdict(key, course.exercise(key).points, [GraderVerdict("a", "a", passed)])
             for key in keys
         ]
         digest, grader = module.digest_of(submission), module.grader_digest(seed)

@@ -28,12 +28,12 @@ def judged(monkeypatch):
     """A judge without a process: what uses topk is right, all else is wrong. It notes what it judges."""
     seen = []
 
-    def judge(exercise, source, seed):
+    def judge(exercise, source, seed, begin):
         seen.append(exercise.id)
         right = "topk" in source.split("#line 1 ")[-1]
         graders = [
-            GraderVerdict("test_a", "keeps n of m", True, False),
-            GraderVerdict("test_b", "refuses n > m", right, False, "" if right else PRIVATE),
+            GraderVerdict("test_a", "keeps n of m", True),
+            GraderVerdict("test_b", "refuses n > m", right, "" if right else PRIVATE),
         ]
         layers = {"separate process": True, "landlock": False}
         return ExerciseVerdict(exercise.id, exercise.points, graders, "", layers, 0.5)
@@ -83,7 +83,7 @@ def test_before_anything_is_read_a_valid_result_without_a_point_stands_there(ali
 
 
 def test_a_grader_that_breaks_down_gives_no_points_and_says_so_to_the_teacher(alice, tmp_path, monkeypatch):
-    def judge(*given):
+    def judge(*given, **more):
         raise OSError("no space left")
 
     monkeypatch.setattr(grade, "judge", judge)
@@ -94,8 +94,8 @@ def test_a_grader_that_breaks_down_gives_no_points_and_says_so_to_the_teacher(al
 
 
 def test_a_message_of_any_characters_and_length_can_be_written(alice, tmp_path, monkeypatch):
-    def judge(exercise, source, seed):
-        graders = [GraderVerdict("test_a", "a", False, False, "\ud800\x1b[31m" + "x" * 10_000_000)]
+    def judge(exercise, source, seed, begin):
+        graders = [GraderVerdict("test_a", "a", False, "\ud800\x1b[31m" + "x" * 10_000_000)]
         return ExerciseVerdict(exercise.id, exercise.points, graders)
 
     monkeypatch.setattr(grade, "judge", judge)

@@ -13,6 +13,7 @@ from benchmarks import (
     combined,
     common,
     distillation,
+    grading,
     lessons,
     low_rank,
     parity,
@@ -38,7 +39,7 @@ HELPERS = {
     "recipe_arms",
     "scores",
 }
-IN_PARTS = (combined, distillation, low_rank, parity, pruning, quantization, structured_pruning)
+IN_PARTS = (combined, distillation, grading, low_rank, parity, pruning, quantization, structured_pruning)
 RESULTS = sorted(path.stem for path in paths.RESULTS.glob("*.json"))
 
 
