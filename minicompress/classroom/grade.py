@@ -52,6 +52,7 @@ def grade_one(
     verdicts, broken = [], []
     for task in tasks:
         verdict, error = verdict_on(task, prepared[task.id], seed)
+        verdict.shape = prepared[task.id].shape
         verdicts.append(verdict)
         broken += [f"{task.id}: {error}"] * bool(error)
     seconds = time.monotonic() - began

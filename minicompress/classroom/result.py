@@ -10,6 +10,7 @@
                            "message": "",   why there are no points, where the graders did not decide it
                            "seconds": 2.9,
                            "layers": {"landlock": true, ...},
+                           "shape": "...",  answers that are alike have the same
                            "graders": [{"name": ..., "title": ..., "passed": true, "soft": false,
                                         "message": ""}]}}}
 
@@ -64,6 +65,7 @@ def entry(task: Exercise, verdict: ExerciseVerdict) -> dict:
         "message": said(verdict.message),
         "seconds": round(verdict.seconds, 2),
         "layers": dict(verdict.layers),
+        "shape": verdict.shape,
         "graders": [
             dataclasses.asdict(grader) | {"title": said(grader.title), "message": said(grader.message)}
             for grader in verdict.graders
