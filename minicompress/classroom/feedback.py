@@ -59,5 +59,5 @@ def failed(entry: dict) -> list[str]:
     if not titles:
         return []
     listed = "".join(f"<li>{pages.text(title)}</li>" for title in titles)
-    total = len(entry["graders"])
-    return [f'<p class="small">{len(titles)} of {total} graders failed:</p>\n<ul class="small">{listed}</ul>']
+    summary = f"{len(titles)} of {len(entry['graders'])} graders failed"
+    return [f'<details class="small"><summary>{summary}</summary>\n<ul>{listed}</ul></details>']

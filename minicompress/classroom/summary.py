@@ -115,8 +115,9 @@ def commonest(parts: dict[str, dict]) -> list[str]:
 def alike(parts: dict[str, dict]) -> list[str]:
     """The groups of students whose answers have one syntax tree."""
     said = (
-        "They have the same syntax tree but for local names, docstrings and comments. Left out are answers "
-        f"with less than {LEAST} nodes beyond the given code. This is no verdict: right answers are often alike."
+        "They have the same syntax tree but for local names, docstrings and comments. "
+        f"Answers with less than {LEAST} nodes more than the given code are left out. "
+        "This is no verdict: right answers are often alike."
     )
     rows = [
         [key, pages.text(part["title"]), pages.text(", ".join(group))]
