@@ -33,5 +33,5 @@ def map_on(
         columns = zip(*(tasks[name] for name in names), strict=True)
         futures = client.map(function, *columns, key=[keys[name] for name in names], pure=False, retries=0)
         owners = {future.key: name for future, name in zip(futures, names, strict=True)}
-        for future in distributed.as_completed(futures):
+        for future in distributed.as_completed(futures, loop=client.loop):
             yield owners[future.key], future.exception() or future.result()
