@@ -4,6 +4,7 @@ It runs where a learner's file is parsed anyway, in a process with limits (minic
 """
 
 import ast
+import functools
 import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -48,6 +49,7 @@ class Shape(NamedTuple):
     size: int  # number of nodes
 
 
+@functools.lru_cache(maxsize=16)  # asked for again and again, for the exercises of one file
 def shapes(text: str) -> dict[str, Shape]:
     """Name -> shape of each top-level function and class; of several with one name, the last."""
     found = {}

@@ -11,7 +11,8 @@ from minicompress.classroom import cluster
 from minicompress.classroom import grade_all as module
 from minicompress.classroom.cluster import map_on
 from minicompress.classroom.grade_all import Work, grade_all, taken_over
-from minicompress.classroom.result import zero_result
+from minicompress.classroom.result import result_of, zero_result
+from minicompress.classroom.verdict import ExerciseVerdict
 from minicompress.grading import course
 
 STUDENTS = [f"student{number}" for number in range(6)]
@@ -66,10 +67,16 @@ def test_a_worker_that_is_killed_costs_no_submission(folder, tmp_path, two_proce
 def test_what_is_graded_is_not_sent_to_the_cluster_again(folder, tmp_path, monkeypatch):
     sent = []
 
+    def apart(submission, place, seed, keys):
+        verdicts = [ExerciseVerdict(key, course.exercise(key).points, message="wrong") for key in keys]
+        digests = module.digest_of(submission), module.grader_digest(seed)
+        return result_of(submission.stem, *digests, seed, verdicts, 1.0)
+
     def graded_there(address, function, tasks, keys):
         sent.append(sorted(tasks))
         yield from ((student, function(*arguments)) for student, arguments in tasks.items())
 
+    monkeypatch.setattr(module, "grade_apart", apart)
     monkeypatch.setattr(module, "map_on", graded_there)
     given = (tmp_path / "grades.csv", None, 7, ["0.1"], len, "tcp://somewhere:8786")
     grade_all(folder, *given)
