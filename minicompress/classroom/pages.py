@@ -18,11 +18,12 @@ STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 48rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .25rem; }
 p, ul { margin: .4rem 0; } section { border-top: 1px solid var(--line); }
-p, li, td, h1, h2 { overflow-wrap: anywhere; }
+p, li, td, h1, h2 { overflow-wrap: break-word; }
 code { font-family: ui-monospace, monospace; font-size: .92em; }
 table { border-collapse: collapse; width: 100%; }
 td, th { border-bottom: 1px solid var(--line); padding: .3rem .5rem; text-align: left; vertical-align: top; }
-.number { text-align: right; white-space: nowrap; }
+.number { text-align: right; }
+.number, td:first-child, span.good, span.bad { white-space: nowrap; }
 .good { color: var(--good); } .bad { color: var(--bad); } .small { font-size: .9rem; opacity: .8; }
 """
 
