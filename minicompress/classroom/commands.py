@@ -10,6 +10,7 @@ import typer
 
 EXERCISE = typer.Option(help="Grade this exercise alone; give the option once an exercise. Default: all.")
 SEED = typer.Option(help="Private seed of the random inputs. Default: a new one.")
+SCHEDULER = typer.Option(help="Grade on the workers of this Dask scheduler, such as tcp://10.0.0.5:8786.")
 FORMAT = typer.Option(help="json, gradescope, classroom50 or ci.")
 
 
@@ -19,13 +20,18 @@ def grade(
     format: Annotated[str, FORMAT] = "json",
     exercise: Annotated[list[str] | None, EXERCISE] = None,
     seed: Annotated[int | None, SEED] = None,
+    html: Annotated[Path | None, typer.Option(help="File for a page that the student may read.")] = None,
 ) -> None:
     """Grade a SUBMISSION: a folder or a zip file with the seven files, or some of them."""
+    from minicompress.classroom.feedback import as_page
     from minicompress.classroom.formats import protection
     from minicompress.classroom.grade import grade_one
     from minicompress.classroom.grade_all import line
+    from minicompress.classroom.pages import write_page
 
     result = grade_one(submission, out, seed, exercise, format)
+    if html:
+        write_page(as_page(result), html)
     for key, entry in result["exercises"].items():
         print(f"{key:>5}  {entry['points']} of {entry['possible']}  {entry['title']}")
     print(line(submission.stem, result))
@@ -36,13 +42,14 @@ def grade_all(
     folder: Path,
     out: Annotated[Path, typer.Option(help="CSV file for the grades; a folder beside it gets the rest.")],
     workers: Annotated[int | None, typer.Option(help="Submissions at a time. Default: the cores.")] = None,
+    scheduler: Annotated[str | None, SCHEDULER] = None,
     exercise: Annotated[list[str] | None, EXERCISE] = None,
     seed: Annotated[int | None, SEED] = None,
 ) -> None:
     """Grade every subfolder and zip file of a FOLDER. Run it again to go on where it was ended."""
     from minicompress.classroom.grade_all import grade_all as run
 
-    run(folder, out, workers, seed, exercise, lambda text: print(text, flush=True))
+    run(folder, out, workers, seed, exercise, lambda text: print(text, flush=True), scheduler)
 
 
 def release(folder: Path) -> None:

@@ -50,10 +50,13 @@ def grade_one(
     began = time.monotonic()
     digest, grader = digest_of(submission), grader_digest(seed)
     prepared = prepare_all(open_submission(submission), tasks)
+    verdicts, broken = [], []
     with beginning() as begin:
-        judged = [verdict_on(task, prepared[task.id], seed, begin) for task in tasks]
-    verdicts = [verdict for verdict, _ in judged]
-    broken = [f"{verdict.exercise}: {error}" for verdict, error in judged if error]
+        for task in tasks:
+            verdict, error = verdict_on(task, prepared[task.id], seed, begin)
+            verdict.shape = prepared[task.id].shape
+            verdicts.append(verdict)
+            broken += [f"{task.id}: {error}"] * bool(error)
     seconds = time.monotonic() - began
     result = result_of(submission.stem, digest, grader, seed, verdicts, seconds)
     if grader != grader_digest(seed):

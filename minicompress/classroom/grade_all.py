@@ -1,17 +1,22 @@
 """Grade a folder of submissions, some at a time, each in a process of its own; go on after a kill."""
 
+import contextlib
 import csv
 import datetime
 import json
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import NamedTuple
 
+from minicompress.classroom import feedback, summary
+from minicompress.classroom.cluster import map_on
 from minicompress.classroom.formats import NBGRADER, nbgrader_row, write_result
 from minicompress.classroom.grade import SEEDS, digest_of, grader_digest
+from minicompress.classroom.pages import write_page
 from minicompress.classroom.result import FORMAT, zero_result
 from minicompress.grading import course
 from minicompress.grading.processes import Limits, run_module
@@ -28,41 +33,109 @@ def grade_all(
     seed: int | None = None,
     exercises: Iterable[str] | None = None,
     say: Callable[[str], object] = print,
+    scheduler: str | None = None,
 ) -> list[dict]:
     """Grade every subfolder and zip file of `folder`, which are named like the students. Return the results.
 
-    `out` is a CSV file with nbgrader's columns. Beside it, in a folder of its name, stands a result in JSON
-    for each student; what has one already, of the same content by the same graders, is not graded again.
-    ValueError: nothing to grade, two submissions of one name, an unknown exercise.
+    `out` is a CSV file with nbgrader's columns. Beside it stand class.html and class.json, and in a folder of
+    its name a result in JSON and a page for each student; what has a result already, of the same content by
+    the same graders, is not graded again. `scheduler` is the address of a Dask scheduler, whose workers see
+    the submissions under the same paths. ValueError: nothing to grade, two submissions of one name, an
+    unknown exercise, no cluster at that address.
     """
     keys = [course.exercise(key).id for key in exercises or course.exercises()]
     submissions = submissions_in(folder)
     results = out.with_suffix("")
     results.mkdir(parents=True, exist_ok=True)
     seed = class_seed(results / SEED, seed)
-    grader = grader_digest(seed)
+    work = Work(submissions, results, seed, grader_digest(seed), keys)
+    stream = on_cluster(work, scheduler) if scheduler else here(work, workers or os.cpu_count() or 1)
     graded: dict[str, dict] = {}
+    with contextlib.closing(stream):
+        for number, (student, result) in enumerate(stream, 1):
+            graded[student] = result
+            write_csv(out, submissions, graded)
+            write_page(feedback.as_page(result), results / f"{student}.html")
+            say(f"{number} of {len(submissions)}  {line(student, result)}")
+    whole = summary.summary_of({student: graded[student] for student in submissions})
+    write_json(out.with_name("class.json"), whole)
+    write_page(summary.as_page(whole), out.with_name("class.html"))
+    return [graded[student] for student in submissions]
+
+
+class Work(NamedTuple):
+    """What is graded, and by what."""
+
+    submissions: dict[str, Path]
+    results: Path  # the folder for them
+    seed: int
+    grader: str  # digest of what grades
+    keys: list[str]  # ids of the exercises
+
+    def place(self, student: str) -> Path:
+        return self.results / f"{student}.json"
+
+    def kept(self, student: str, digest: str) -> dict | None:
+        """The result that is there already."""
+        return finished(self.place(student), digest, self.grader, self.keys)
+
+    def broken_down(self, student: str, why: str) -> dict:
+        return broken_down(self.submissions[student], self.place(student), self.seed, self.keys, why)
+
+
+def here(work: Work, workers: int) -> Iterator[tuple[str, dict]]:
+    """Student and result, as they are graded on this machine."""
 
     def grade(student: str) -> dict:
-        place, submission = results / f"{student}.json", submissions[student]
+        submission = work.submissions[student]
         try:
-            kept = finished(place, digest_of(submission), grader, keys)
-            return kept or grade_apart(submission, place, seed, keys)
+            kept = work.kept(student, digest_of(submission))
+            return kept or grade_apart(submission, work.place(student), work.seed, work.keys)
         except (OSError, ValueError) as error:  # it costs nobody else
-            return broken_down(submission, place, seed, keys, str(error))
+            return work.broken_down(student, str(error))
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        running = {pool.submit(grade, student): student for student in submissions}
+    with ThreadPoolExecutor(workers) as pool:
+        running = {pool.submit(grade, student): student for student in work.submissions}
         try:
-            for number, future in enumerate(as_completed(running), 1):
-                student = running[future]
-                graded[student] = result = future.result()
-                write_csv(out, submissions, graded)
-                say(f"{number} of {len(running)}  {line(student, result)}")
+            for future in as_completed(running):
+                yield running[future], future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [graded[student] for student in submissions]
+
+
+def on_cluster(work: Work, address: str) -> Iterator[tuple[str, dict]]:
+    """The same on a Dask cluster. Its workers return results; only this process writes them down."""
+    tasks, names = {}, {}
+    for student, submission in work.submissions.items():
+        try:
+            digest = digest_of(submission)
+            if kept := work.kept(student, digest):
+                yield student, kept
+                continue
+        except (OSError, ValueError) as error:
+            yield student, work.broken_down(student, str(error))
+            continue
+        tasks[student] = str(submission.absolute()), work.seed, work.keys
+        names[student] = f"{student}-{digest}-{work.grader}"
+    for student, result in map_on(address, grade_remotely, tasks, names) if tasks else ():
+        yield student, taken_over(work, student, result)
+
+
+def grade_remotely(submission: str, seed: int, keys: list[str]) -> dict:
+    """What a Dask worker does. It leaves nothing behind, so that it may run twice."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        return grade_apart(Path(submission), Path(name) / "result.json", seed, keys)
+
+
+def taken_over(work: Work, student: str, result: dict | Exception) -> dict:
+    """Write down a result that came from a worker, if it was graded by the same course."""
+    if isinstance(result, Exception):
+        return work.broken_down(student, f"{type(result).__name__}: {result}")
+    if result["grader"] not in ("", work.grader):  # empty: it broke down over there
+        return work.broken_down(student, "the worker has another version of the course")
+    write_result(result, work.place(student), "json")
+    return result
 
 
 def submissions_in(folder: Path) -> dict[str, Path]:

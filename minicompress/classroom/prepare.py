@@ -23,6 +23,7 @@ class Prepared(NamedTuple):
 
     source: str
     trouble: str
+    shape: str = ""  # of what the learner wrote, to find answers that are alike
 
 
 def prepare(answer: bytes | str | Path, exercise: Exercise) -> str:
@@ -32,7 +33,7 @@ def prepare(answer: bytes | str | Path, exercise: Exercise) -> str:
     """
     content = read_plain(answer, answer.name) if isinstance(answer, Path) else answer
     content = content.encode() if isinstance(content, str) else content
-    source, trouble = prepare_file(content, [exercise])[exercise.id]
+    source, trouble, _ = prepare_file(content, [exercise])[exercise.id]
     if trouble:
         raise ValueError(trouble)
     return source

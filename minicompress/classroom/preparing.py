@@ -11,6 +11,7 @@ from pathlib import Path
 
 from minicompress.classroom.policy import check_policy
 from minicompress.classroom.prepare import LIMITS, Prepared
+from minicompress.classroom.similar import shape
 from minicompress.grading.assemble import TOO_DEEP, assemble, read_answer
 from minicompress.grading.course import Exercise, exercise, unwritten
 from minicompress.grading.watch import limit_resources
@@ -23,19 +24,20 @@ SOLUTION = re.compile(r"### *(?:BEGIN|END) SOLUTION")
 
 def prepared(task: Exercise, file: Path) -> Prepared:
     """One exercise of a file."""
+    text = source = trouble = ""
     try:
         text = SOLUTION.sub("", read_answer(file, file.name))
         source = assemble(task, text, file.name)
         if unwritten(task, text) == task.names:
-            return Prepared("", f"{' and '.join(task.names)} in {file.name} is still as it was given")
+            raise ValueError(f"{' and '.join(task.names)} in {file.name} is still as it was given")
         check_policy(text, task, file.name)
     except ValueError as error:
-        return Prepared("", str(error))
+        trouble = str(error)
     except (RecursionError, MemoryError):
-        return Prepared("", f"{file.name}: {TOO_DEEP}")
+        trouble = f"{file.name}: {TOO_DEEP}"
     except Exception as error:  # nobody thought of it: it costs this exercise, and no other
-        return Prepared("", f"{file.name} cannot be checked: {type(error).__name__}: {error}")
-    return Prepared(source, "")
+        trouble = f"{file.name} cannot be checked: {type(error).__name__}: {error}"
+    return Prepared("" if trouble else source, trouble, shape(task, text))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@
                            "message": "",   why there are no points, where the graders did not decide it
                            "seconds": 2.9,
                            "layers": {"landlock": true, ...},
-                           "graders": [{"name": ..., "title": ..., "passed": true, "message": ""}]}}}
+                            "shape": "...",  answers that are alike have the same
+                            "graders": [{"name": ..., "title": ..., "passed": true, "message": ""}]}}}
 
 The messages of graders hold inputs drawn from the private seed: they are for the teacher.
 """
@@ -63,6 +64,7 @@ def entry(task: Exercise, verdict: ExerciseVerdict) -> dict:
         "message": said(verdict.message),
         "seconds": round(verdict.seconds, 2),
         "layers": dict(verdict.layers),
+        "shape": verdict.shape,
         "graders": [
             dataclasses.asdict(grader) | {"title": said(grader.title), "message": said(grader.message)}
             for grader in verdict.graders

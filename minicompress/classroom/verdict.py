@@ -23,6 +23,7 @@ class ExerciseVerdict:
     message: str = ""  # why the exercise as a whole gets no points, in one sentence; empty when it was judged
     layers: dict[str, bool] = field(default_factory=dict)  # protection around the worker -> was it active?
     seconds: float = 0.0  # on the clock
+    shape: str = ""  # of the answer: answers that are alike have the same
 
     @property
     def solved(self) -> bool:
