@@ -33,7 +33,7 @@ def marked_processes(mark: str) -> list[psutil.Process]:
 def test_the_reference_gets_all_points():
     verdict = judged("1.6", snippets.solution_of("1.6", "nm_mask"))
     assert verdict.points == verdict.possible > 0 and verdict.message == ""
-    assert len(verdict.graders) == 17 and not any(grader.soft for grader in verdict.graders)
+    assert len(verdict.graders) == 18 and not any(grader.soft for grader in verdict.graders)
 
 
 def test_a_class_is_judged_where_its_gradients_are_asked_for():
@@ -53,7 +53,7 @@ def test_a_known_mistake_gets_none_and_is_told_why():
 
 def test_a_stub_gets_none():
     verdict = judged("1.6", answer('    raise NotImplementedError("Exercise 1.6 nm_mask")'))
-    assert verdict.points == 0 and len(verdict.graders) == 17
+    assert verdict.points == 0 and len(verdict.graders) == 18
 
 
 def test_a_worker_that_ends_itself_gets_none():
