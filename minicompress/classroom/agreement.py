@@ -48,16 +48,12 @@ def draw(exercise: str, chapter: ModuleType, seed: int) -> list[Case]:
 
 
 def answered(chapter: ModuleType, name: str, pure: Pure, arguments: tuple) -> Case:
+    given = copy.deepcopy(arguments)
     try:
-        expected = outcome(chapter, name, pure, copy.deepcopy(arguments))
+        result = operator.attrgetter(name)(chapter)(*given)
     except ValueError:
         return Case(name, pure, arguments, None, True)
-    return Case(name, pure, arguments, expected, False)
-
-
-def outcome(chapter: ModuleType, name: str, pure: Pure, arguments: tuple) -> object:
-    """Call a function, and take from its result (or from the arguments) what is to be compared."""
-    return pure.view(operator.attrgetter(name)(chapter)(*arguments), *arguments)
+    return Case(name, pure, arguments, pure.view(result, *given), False)
 
 
 def verdict(cases: list[Case], chapter: ModuleType, peer: Peer) -> GraderVerdict:
@@ -82,14 +78,14 @@ def verdict(cases: list[Case], chapter: ModuleType, peer: Peer) -> GraderVerdict
 def check(case: Case, chapter: ModuleType) -> None:
     """Any exception: they do not agree."""
     try:
-        got = outcome(chapter, case.name, case.pure, case.arguments)
+        result = operator.attrgetter(case.name)(chapter)(*case.arguments)
     except ValueError:
         if case.refused:
             return
         raise
     if case.refused:
         raise Disagreement("raises no ValueError, although the input is wrong")
-    compare(got, case.expected)
+    compare(case.pure.view(result, *case.arguments), case.expected)
 
 
 @contextlib.contextmanager

@@ -51,12 +51,12 @@ CASES: dict[str, dict[str, Pure]] = {
         "prune_output_channels": Pure(
             structured_pruning.layer_and_keep(structured_pruning.outputs_of),
             structured_pruning.bad_keeps,
-            structured_pruning.answer_of_layer,
+            structured_pruning.answer_of_outputs,
         ),
         "prune_input_channels": Pure(
             structured_pruning.layer_and_keep(structured_pruning.inputs_of),
             structured_pruning.bad_keeps,
-            structured_pruning.answer_of_layer,
+            structured_pruning.answer_of_inputs,
         ),
     },
     "2.3": {
@@ -75,7 +75,7 @@ CASES: dict[str, dict[str, Pure]] = {
     "3.7": {"distilbert_loss": Pure(distillation.two_outputs, distillation.bad_outputs)},
     "4.1": {"low_rank_decompose": Pure(low_rank.matrix_and_rank, low_rank.bad_matrices, low_rank.product)},
     "4.2": {
-        "LowRankLinear.from_factors": Pure(low_rank.factors, view=low_rank.answer_of_linear),
+        "LowRankLinear.from_factors": Pure(low_rank.factors, view=low_rank.answer_of_factors),
         "LowRankLinear.from_linear": Pure(low_rank.linear_and_rank, view=low_rank.answer_of_linear),
     },
     "4.3": {

@@ -153,6 +153,17 @@ def test_both_raise_a_value_error_or_neither_does():
     assert not the_verdict(leaves, None, refused=True).passed
 
 
+def test_a_result_that_cannot_be_looked_at_is_no_refusal():
+    def unpacks(result, _):
+        U, V = result
+        return U, V
+
+    for refused in (True, False):
+        case = agreement.Case("three", Pure(lambda _: (1,), view=unpacks), (1,), (1, 2), refused)
+        chapter = types.SimpleNamespace(three=lambda _: (1, 2, 3))
+        assert not agreement.verdict([case], chapter, ALIVE).passed
+
+
 @pytest.mark.parametrize("function", [leaves, refuses, lambda number: number, lambda number: str(number)])
 def test_the_message_tells_no_input(function):
     verdict = the_verdict(function, 24690)

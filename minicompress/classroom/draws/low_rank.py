@@ -57,9 +57,13 @@ def linear_and_rank(rng: Random) -> tuple:
     return linear(rng, inputs, outputs), rng.randint(1, min(inputs, outputs))
 
 
-def answer_of_linear(layer: nn.Module, *_: object) -> tuple:
+def answer_of_factors(layer: nn.Module, _: torch.Tensor, V: torch.Tensor, __: object) -> tuple:
+    return (layer.in_features, layer.out_features, layer.rank), layer(wave(3, V.shape[1]))
+
+
+def answer_of_linear(layer: nn.Module, linear: nn.Linear, _: int) -> tuple:
     sizes = (layer.in_features, layer.out_features, layer.rank)
-    return sizes, layer.training, layer(wave(3, layer.in_features))
+    return sizes, layer.training, layer(wave(3, linear.in_features))
 
 
 def sizes(rng: Random) -> tuple:

@@ -79,5 +79,5 @@ def quantizable_linear(rng: Random) -> tuple:
     return layer, bits, group_size
 
 
-def answer_of_quantized(layer: nn.Module, *_: object) -> tuple:
-    return layer.values, layer.scale, layer(wave(3, layer.values.shape[1]))
+def answer_of_quantized(layer: nn.Module, linear: nn.Linear, *_: object) -> tuple:
+    return layer.values, layer.scale, layer(wave(3, linear.in_features))

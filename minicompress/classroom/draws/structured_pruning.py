@@ -50,10 +50,16 @@ def bad_keeps(rng: Random) -> list[tuple]:
     return [(nn.Linear(size, size), torch.tensor(keep, dtype=torch.int64)) for keep in wrong]
 
 
-def answer_of_layer(layer: nn.Module, *_: object) -> tuple:
+def answer_of_outputs(pruned: nn.Module, layer: nn.Module, keep: torch.Tensor) -> tuple:
     """Its kind, whether it is training, and what it makes of an input."""
-    sizes = (3, inputs_of(layer)) if isinstance(layer, nn.Linear) else (2, inputs_of(layer), 5, 6)
-    return type(layer).__name__, layer.training, layer(wave(*sizes))
+    inputs = len(keep) if isinstance(layer, nn.BatchNorm2d) else inputs_of(layer)
+    sizes = (3, inputs) if isinstance(layer, nn.Linear) else (2, inputs, 5, 6)
+    return type(pruned).__name__, pruned.training, pruned(wave(*sizes))
+
+
+def answer_of_inputs(pruned: nn.Module, layer: nn.Module, keep: torch.Tensor) -> tuple:
+    sizes = (3, len(keep)) if isinstance(layer, nn.Linear) else (2, len(keep), 5, 6)
+    return type(pruned).__name__, pruned.training, pruned(wave(*sizes))
 
 
 def chain(rng: Random) -> tuple:
