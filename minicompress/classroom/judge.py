@@ -16,7 +16,7 @@ import hypothesis
 import pytest
 
 from minicompress import CHAPTERS
-from minicompress.classroom import landlock, material, remote, sandbox
+from minicompress.classroom import agreement, landlock, material, remote, sandbox
 from minicompress.classroom.names import Names
 from minicompress.classroom.peer import Peer
 from minicompress.classroom.request import Request, Split
@@ -61,18 +61,24 @@ def judge(exercise: Exercise, folder: Path, seed: int, peer: Peer, seconds: floa
         except Exception as error:
             reason = f"It could not be imported: {type(error).__name__}: {error}."
             return {"graders": [], "message": clean(reason), "layers": {}}
+        cases = agreement.draw(exercise.id, module, seed)  # as long as `module` is the reference
         remote.install(module, exercise.names, peer)
         listener, counted = Listener(exercise, module, str(folder), lambda _: None, None), Counted()
         words = [str(exercise.graders), f"--rootdir={ROOT}", f"--seed={seed}", f"--basetemp={folder}/files"]
+        allowed = WALL * min(exercise.seconds, seconds)
         plugins = [
             listener,
-            Judging(peer, WALL * min(exercise.seconds, seconds)),
+            Judging(peer, allowed),
             Guards(listener.file),
             counted,
         ]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             pytest.main([*words, *OPTIONS], plugins)
-        return {"graders": verdicts(listener, counted), "message": counted.trouble(), "layers": layers}
+        graders = verdicts(listener, counted)
+        if cases:
+            peer.start_afresh(allowed)
+            graders.append(dataclasses.asdict(agreement.verdict(cases, module, peer)))
+        return {"graders": graders, "message": counted.trouble(), "layers": layers}
 
 
 def start(peer: Peer, exercise: Exercise, chapter: str) -> dict[str, bool]:

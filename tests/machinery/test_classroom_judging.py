@@ -41,7 +41,7 @@ def marked_processes(mark: str) -> list[psutil.Process]:
 def test_the_reference_gets_all_points(judged):
     verdict = judged("1.6", snippets.solution_of("1.6", "nm_mask"))
     assert verdict.points == verdict.possible > 0 and verdict.message == ""
-    assert len(verdict.graders) == 17
+    assert len(verdict.graders) == 18
 
 
 def test_a_class_is_judged_where_its_gradients_are_asked_for(judged):
@@ -61,7 +61,7 @@ def test_a_known_mistake_gets_none_and_is_told_why(judged):
 
 def test_a_stub_gets_none(judged):
     verdict = judged("1.6", answer('    raise NotImplementedError("Exercise 1.6 nm_mask")'))
-    assert verdict.points == 0 and len(verdict.graders) == 17
+    assert verdict.points == 0 and len(verdict.graders) == 18
 
 
 def test_a_worker_that_ends_itself_gets_none(judged):
