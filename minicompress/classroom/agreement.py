@@ -72,7 +72,7 @@ def verdict(cases: list[Case], chapter: ModuleType, peer: Peer) -> GraderVerdict
             break
     if peer.broken:
         message = "The process that runs your code ended, or answered too late."
-    return GraderVerdict(NAME, TITLE, not message, False, message)
+    return GraderVerdict(NAME, TITLE, not message, message)
 
 
 def check(case: Case, chapter: ModuleType) -> None:
