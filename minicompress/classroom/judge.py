@@ -138,7 +138,7 @@ def main(folder: Path, request: Request, worker: Split) -> None:
     """Judge what stands in `folder`, and write report.json there."""
     hypothesis.settings.register_profile("judge", database=None, deadline=None)
     hypothesis.settings.load_profile("judge")
-    exercise, seed = find(request.exercise), int((folder / "seed").read_text())
+    exercise, seed = find(request.exercise), int((folder / "seed").read_text(encoding="utf-8"))
     (folder / "seed").unlink()
     here = folder / "judge"
     here.mkdir(mode=0o700)

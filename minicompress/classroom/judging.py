@@ -34,7 +34,7 @@ def judge(
         folder.chmod(0o711)  # the worker may be another user, who has to reach a folder in it
         report = folder / "report.json"
         (folder / "chapter.py").write_bytes(source.encode("utf-8", "replace"))
-        (folder / "seed").write_text(str(seed))
+        (folder / "seed").write_text(str(seed), encoding="utf-8")
         request = Request(exercise.id, int(limits.starting), limits.memory, needs_models(exercise))
         (folder / "request.json").write_text(json.dumps(request._asdict()), encoding="utf-8")
         ending = begin(folder, limits)

@@ -59,7 +59,7 @@ PLAIN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("thing", PLAIN, ids=repr)
+@pytest.mark.parametrize("thing", PLAIN, ids=lambda thing: repr(thing).partition(" at 0x")[0])
 def test_plain_data_arrive_as_they_are(thing, there):
     assert there(thing) == thing and type(there(thing)) is type(thing)
 
