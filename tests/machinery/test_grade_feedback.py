@@ -174,7 +174,7 @@ def test_grade_writes_the_page_beside_the_result(tmp_path):
     assert told.exit_code == 0, told.output
     page = (tmp_path / "pages" / "alice.html").read_text(encoding="utf-8")
     assert "pruning.py was not handed in" in page and page.startswith("<!doctype html>")
-    assert str(json.loads((tmp_path / "r.json").read_text())["seed"]) not in page
+    assert str(json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["seed"]) not in page
 
 
 def test_a_real_result_can_be_shown():
