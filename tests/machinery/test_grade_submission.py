@@ -90,7 +90,7 @@ def test_a_zip_file_is_read_from_its_root_from_minicompress_and_from_one_folder(
 
 
 def test_names_that_lead_out_of_the_archive_are_passed_over(zipped, tmp_path):
-    names = ("../pruning.py", "/tmp/metrics.py", "a/../low_rank.py", "..\\quantization.py")
+    names = ("../pruning.py", "/var/metrics.py", "a/../low_rank.py", "..\\quantization.py")
     found = open_submission(zipped(*((name, "x = 1\n") for name in names)))
     assert not found.files
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["alice.zip"]
