@@ -1,7 +1,9 @@
 """Judging one exercise in processes of its own: the reference passes, known mistakes and stubs do not."""
 
 import sys
+import tempfile
 import uuid
+from pathlib import Path
 
 import psutil
 import pytest
@@ -105,7 +107,7 @@ def test_an_answer_finds_no_file_of_ours_no_process_and_no_network(judged):
         lambda: open("/proc/self/environ").read(),
         lambda: os.listdir("/proc"),
         lambda: open("/etc/passwd").read(),
-        lambda: open("/tmp/planted", "w"),
+        lambda: open({str(Path(tempfile.gettempdir()) / "planted")!r}, "w"),
         lambda: os.fork(),
         lambda: os.kill(os.getppid(), 0),
         lambda: os.chmod({str(exercise("1.6").solution)!r}, 0o644),
