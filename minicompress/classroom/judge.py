@@ -61,7 +61,7 @@ def judge(exercise: Exercise, folder: Path, seed: int, peer: Peer, seconds: floa
         except Exception as error:
             reason = f"It could not be imported: {type(error).__name__}: {error}."
             return {"graders": [], "message": clean(reason), "layers": {}}
-        cases = agreement.draw(exercise.id, module, seed)  # as long as `module` is the reference
+        cases = agreement.draw(exercise.id, module, seed, folder)  # as long as `module` is the reference
         remote.install(module, exercise.names, peer)
         listener, counted = Listener(exercise, module, str(folder), lambda _: None, None), Counted()
         words = [str(exercise.graders), f"--rootdir={ROOT}", f"--seed={seed}", f"--basetemp={folder}/files"]
@@ -77,7 +77,7 @@ def judge(exercise: Exercise, folder: Path, seed: int, peer: Peer, seconds: floa
         graders = verdicts(listener, counted)
         if cases:
             peer.start_afresh(allowed)
-            graders.append(dataclasses.asdict(agreement.verdict(cases, module, peer)))
+            graders.append(dataclasses.asdict(agreement.verdict(cases, module, peer, peer.folder.path)))
         return {"graders": graders, "message": counted.trouble(), "layers": layers}
 
 
