@@ -18,7 +18,6 @@ from minicompress.classroom.peer import Peer
 from minicompress.classroom.private import CASES, Pure
 from minicompress.classroom.verdict import GraderVerdict
 
-DRAWS = 20  # of each function
 NAME = "private_cases"
 TITLE = "agrees with the reference on inputs that only the judge knows"
 
@@ -47,7 +46,7 @@ def draw(exercise: str, chapter: ModuleType, seed: int, folder: Path) -> list[Ca
     with torch.random.fork_rng(devices=[]), quiet():
         torch.default_generator.manual_seed(rng.getrandbits(60))
         for name, pure in CASES.get(exercise, {}).items():
-            inputs = [*(pure.draw(rng) for _ in range(DRAWS)), *pure.bad(rng)]
+            inputs = [*(pure.draw(rng) for _ in range(pure.count)), *pure.bad(rng)]
             cases += [answered(chapter, name, pure, arguments, folder) for arguments in inputs]
     return cases
 
@@ -59,7 +58,7 @@ def answered(chapter: ModuleType, name: str, pure: Pure, arguments: tuple, folde
             result = operator.attrgetter(name)(chapter)(*given)
         except ValueError:
             return Case(name, pure, arguments, None, True)
-        return Case(name, pure, arguments, copy.deepcopy(pure.view(result, *given)), False)
+        return Case(name, pure, arguments, pure.view(result, *given), False)
 
 
 def verdict(cases: list[Case], chapter: ModuleType, peer: Peer, folder: Path) -> GraderVerdict:

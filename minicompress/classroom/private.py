@@ -28,6 +28,9 @@ from minicompress.classroom.draws import (
 )
 
 
+DRAWS = 20  # of each function
+
+
 class Pure(NamedTuple):
     """How to draw arguments of one function, and what of its result is compared."""
 
@@ -35,6 +38,7 @@ class Pure(NamedTuple):
     bad: Callable[[Random], Iterable[tuple]] = lambda _: ()  # arguments that are refused by a ValueError
     view: Callable = lambda result, *_: result  # of the result and the arguments
     place: Callable[[tuple, Path], tuple] = lambda arguments, _: arguments  # into a folder of this call's own
+    count: int = DRAWS  # fewer where one call takes long
 
 
 # Exercise -> function -> how to draw its arguments. A method of a class has a dotted name.
@@ -114,7 +118,9 @@ CASES: dict[str, dict[str, Pure]] = {
         ),
         "generalized_jsd": Pure(distillation.two_distributions, distillation.bad_distributions),
     },
-    "3.6": {"distill_for_task": Pure(teaching.task, teaching.bad_tasks, teaching.answer_of_lessons)},
+    "3.6": {
+        "distill_for_task": Pure(teaching.task, teaching.bad_tasks, teaching.answer_of_lessons, count=10)
+    },
     "3.7": {"distilbert_loss": Pure(distillation.two_outputs, distillation.bad_outputs)},
     "4.1": {"low_rank_decompose": Pure(low_rank.matrix_and_rank, low_rank.bad_matrices, low_rank.product)},
     "4.2": {
@@ -148,14 +154,16 @@ CASES: dict[str, dict[str, Pure]] = {
         )
     },
     "5.4": {
-        "save_compressed": Pure(stored.compressed, stored.too_large, stored.answer_of_saving, stored.path_in),
+        "save_compressed": Pure(
+            stored.compressed, stored.too_large, stored.answer_of_saving, stored.path_in, 10
+        ),
         "load_compressed": Pure(
-            stored.file_content, stored.bad_files, stored.answer_of_loading, stored.file_in
+            stored.file_content, stored.bad_files, stored.answer_of_loading, stored.file_in, 10
         ),
     },
     "5.5": {
         "compress": Pure(
-            stored.pipeline_run, stored.bad_pipelines, stored.answer_of_pipeline, stored.folder_in
+            stored.pipeline_run, stored.bad_pipelines, stored.answer_of_pipeline, stored.folder_in, 5
         )
     },
 }

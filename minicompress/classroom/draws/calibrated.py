@@ -11,6 +11,7 @@ from torch import nn
 from minicompress.classroom.draws import choices, models
 from minicompress.classroom.draws.pruning import bad_sparsities, pattern
 from minicompress.classroom.draws.tensors import wave
+from minicompress.lab.modules import linear_layers
 
 # ------------------------------------------------------------ 1.5
 
@@ -63,7 +64,7 @@ def answer_of_run(records: list, model: nn.Module, *_: object) -> tuple:
 
 def share_or_pattern(rng: Random, model: nn.Module) -> tuple:
     """(sparsity, pattern): a pattern where one fits all of the model's layers."""
-    layers = importlib.import_module("minicompress.lab.modules").linear_layers(model).values()
+    layers = linear_layers(model).values()
     widths = [importlib.import_module("minicompress.pruning").matrix(layer).shape[1] for layer in layers]
     n, m = pattern(rng)
     fits = all(width % m == 0 for width in widths)

@@ -9,7 +9,7 @@ from random import Random
 import torch
 from torch import nn
 
-SAFE = 1e-3  # how far apart two scores lie, at least, where a function has to choose one of them
+SAFE = 1e-4  # how far apart two scores lie, at least, where a function has to choose one of them
 
 
 def llama(rng: Random, vocabulary: int, family: str = "Llama") -> nn.Module:
@@ -48,10 +48,13 @@ def gpt2(rng: Random, vocabulary: int, dropout: float = 0.1) -> nn.Module:
 
 
 def stirred(model: nn.Module) -> nn.Module:
-    """No norm is all 1, and no bias 0; in eval mode."""
+    """No norm is all 1, and no bias 0; it is never sure of a token, so that no loss is nearly 0. Eval mode."""
+    norm = model.transformer.ln_f if hasattr(model, "transformer") else model.model.norm
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn(parameter.shape))
+        for parameter in norm.parameters():
+            parameter.mul_(0.5)
     return model.eval()
 
 

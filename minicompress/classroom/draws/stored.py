@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import nn
 
 from minicompress.classroom.draws import models
+from minicompress.lab.modules import linear_layers
 
 FILE = "file.safetensors"
 NOT_STORED = ("transformers_version", "dtype", "_name_or_path")
@@ -30,7 +31,7 @@ def chapter(name: str = "pipeline") -> ModuleType:
 
 
 def plain_layers(model: nn.Module) -> list[nn.Module]:
-    layers = chapter("lab.modules").linear_layers(model)
+    layers = linear_layers(model)
     return [layer for name, layer in layers.items() if name.rpartition(".")[2] not in ("U", "V")]
 
 
@@ -43,26 +44,27 @@ def masked(model: nn.Module, sparsity: float) -> nn.Module:
 
 
 def compressed(rng: Random) -> tuple:
-    """A model with layers of some kinds: of low rank, with a mask that is not baked in, quantized."""
+    """A model with layers of some kinds: of low rank, quantized; and the sparsity that a layer is masked to.
+
+    The mask comes later: a copy of a masked layer breaks when the mask of the original is baked in.
+    """
     model = models.any_model(rng)
     if rng.random() < 0.4:
         chapter("low_rank").convert_to_low_rank(model, rng.randint(1, 3))
     if rng.random() < 0.5:
-        masked(model, rng.random())
-    if rng.random() < 0.6:
         chapter().quantize_model(model, rng.randint(2, 8), rng.randint(2, 8), rng.choice((None, 2)))
-    return (model,)
+    return model, rng.random()
 
 
 def too_large(rng: Random) -> list[tuple]:
     """fp16 ends at 65504."""
-    (model,) = compressed(rng)
+    model, sparsity = compressed(rng)
     next(tensor for tensor in model.state_dict().values() if tensor.is_floating_point()).fill_(1e5)
-    return [(model,)]
+    return [(model, sparsity)]
 
 
 def path_in(arguments: tuple, folder: Path) -> tuple:
-    return *arguments, folder / FILE
+    return masked(*arguments), folder / FILE
 
 
 def answer_of_saving(_: None, __: nn.Module, path: Path) -> tuple:
@@ -75,8 +77,8 @@ def answer_of_saving(_: None, __: nn.Module, path: Path) -> tuple:
 
 def file_content(rng: Random, **changes: object) -> tuple[bytes]:
     """The bytes of a file of a model, with some entries of its header replaced."""
-    pipeline, (model,) = chapter(), compressed(rng)
-    chapter("pruning").bake_masks(model)
+    pipeline, (model, sparsity) = chapter(), compressed(rng)
+    chapter("pruning").bake_masks(masked(model, sparsity))
     config = {name: value for name, value in model.config.to_diff_dict().items() if name not in NOT_STORED}
     tensors = pipeline.stored_tensors(model)
     header = {"format": pipeline.FORMAT, "config": config, "manifest": pipeline.manifest_of(model)} | changes
