@@ -27,7 +27,6 @@ from minicompress.classroom.draws import (
     tensors,
 )
 
-
 DRAWS = 20  # of each function
 
 

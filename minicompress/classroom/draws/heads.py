@@ -35,10 +35,16 @@ def counts_of(model: nn.Module) -> tuple[int, int]:
 
 
 def partly_frozen(rng: Random) -> tuple:
-    model, batches = models.model_and_batches(rng)
-    for parameter in model.parameters():
-        parameter.requires_grad_(rng.random() < 0.7)
-    return model, batches
+    """The text is not known by heart: differences of gradients that are nearly 0 would be rounding alone."""
+    measure = importlib.import_module("minicompress.structured_pruning").head_importance
+
+    def draw() -> tuple:
+        model, batches = models.model_and_batches(rng)
+        for parameter in model.parameters():
+            parameter.requires_grad_(rng.random() < 0.7)
+        return model, batches
+
+    return models.until(draw, lambda model, batches: float(measure(model, batches).amax()) > 0.01)
 
 
 def bad_examples(rng: Random) -> list[tuple]:

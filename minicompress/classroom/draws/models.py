@@ -48,7 +48,7 @@ def gpt2(rng: Random, vocabulary: int, dropout: float = 0.1) -> nn.Module:
 
 
 def stirred(model: nn.Module) -> nn.Module:
-    """No norm is all 1, and no bias 0; it is never sure of a token, so that no loss is nearly 0. Eval mode."""
+    """No norm is all 1 and no bias 0, and no token is sure: no loss is nearly 0. In eval mode."""
     norm = model.transformer.ln_f if hasattr(model, "transformer") else model.model.norm
     with torch.no_grad():
         for parameter in model.parameters():

@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import nn
 
 from minicompress.classroom.draws import models
-from minicompress.lab.modules import linear_layers
+from minicompress.lab.modules import is_conv1d
 
 FILE = "file.safetensors"
 NOT_STORED = ("transformers_version", "dtype", "_name_or_path")
@@ -31,8 +31,10 @@ def chapter(name: str = "pipeline") -> ModuleType:
 
 
 def plain_layers(model: nn.Module) -> list[nn.Module]:
-    layers = linear_layers(model)
-    return [layer for name, layer in layers.items() if name.rpartition(".")[2] not in ("U", "V")]
+    """Linear layers that can be masked: not quantized, no factors, and not the head, which may be tied."""
+    layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Linear)]
+    layers += [(name, layer) for name, layer in model.named_modules() if is_conv1d(layer)]
+    return [layer for name, layer in layers if name.rpartition(".")[2] not in ("U", "V", "lm_head")]
 
 
 def masked(model: nn.Module, sparsity: float) -> nn.Module:
