@@ -5,7 +5,7 @@ import copy
 import math
 import operator
 import random
-import tempfile
+import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,13 +52,16 @@ def draw(exercise: str, chapter: ModuleType, seed: int, folder: Path) -> list[Ca
 
 
 def answered(chapter: ModuleType, name: str, pure: Pure, arguments: tuple, folder: Path) -> Case:
-    with tempfile.TemporaryDirectory(dir=folder) as own:
-        given = pure.place(copy.deepcopy(arguments), Path(own))
-        try:
-            result = operator.attrgetter(name)(chapter)(*given)
-        except ValueError:
-            return Case(name, pure, arguments, None, True)
+    own = folder / "reference"
+    given = pure.place(copy.deepcopy(arguments), own)
+    try:
+        result = operator.attrgetter(name)(chapter)(*given)
+    except ValueError:
+        return Case(name, pure, arguments, None, True)
+    else:
         return Case(name, pure, arguments, pure.view(result, *given), False)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def verdict(cases: list[Case], chapter: ModuleType, peer: Peer, folder: Path) -> GraderVerdict:
@@ -68,10 +71,10 @@ def verdict(cases: list[Case], chapter: ModuleType, peer: Peer, folder: Path) ->
     The message tells no input, and nothing that the learner's code says: it could say what it was given.
     """
     message = ""
-    for case in cases:
+    for number, case in enumerate(cases):
         try:
             with quiet():
-                check(case, chapter, folder)
+                check(case, chapter, folder / f"private_{number}")
         except Exception as error:
             words = str(error) if isinstance(error, Disagreement) else f"raises {type(error).__name__}"
             message = f"On an input that only the judge knows {case.name} {words}."
@@ -83,7 +86,7 @@ def verdict(cases: list[Case], chapter: ModuleType, peer: Peer, folder: Path) ->
 
 def check(case: Case, chapter: ModuleType, folder: Path) -> None:
     """Any exception: they do not agree."""
-    arguments = case.pure.place(case.arguments, Path(tempfile.mkdtemp(dir=folder)))
+    arguments = case.pure.place(case.arguments, folder)
     try:
         result = operator.attrgetter(case.name)(chapter)(*arguments)
     except ValueError:

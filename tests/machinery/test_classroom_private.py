@@ -26,6 +26,7 @@ from minicompress.lab.paths import ROOT
 
 TABLES = {"1.4": "table_of_public_steps", "1.7": "table_of_public_formats", "4.3": "table_of_public_ranks"}
 ALIVE = types.SimpleNamespace(broken="")  # a peer whose worker is there
+NOWHERE = Path("no-folder")  # for functions that have no files
 not_on_windows = pytest.mark.skipif(sys.platform == "win32", reason="classes are graded on Linux and macOS")
 
 
@@ -88,7 +89,8 @@ def test_the_random_numbers_of_the_graders_do_not_change():
 def test_right_answers_in_other_styles_agree(key, tmp_path):
     for other in snippets.alternatives(key):
         for seed in (1, 2):
-            verdict = compared(key, assemble(exercise(key), other.source, complete=False), seed, tmp_path)
+            source, folder = assemble(exercise(key), other.source, complete=False), tmp_path / other.name
+            verdict = compared(key, source, seed, folder / str(seed))
             assert verdict.passed, f"{other.name}, seed {seed}: {verdict.message}"
 
 
@@ -137,7 +139,7 @@ def test_rounding_and_wider_floats_are_none(got, expected):
 def the_verdict(function, expected, refused=False, peer=ALIVE):
     """Of one case, of which the input is 12345."""
     case = agreement.Case("double", Pure(lambda _: (12345,)), (12345,), expected, refused)
-    return agreement.verdict([case], types.SimpleNamespace(double=function), peer, None)
+    return agreement.verdict([case], types.SimpleNamespace(double=function), peer, NOWHERE)
 
 
 def leaves(number):
@@ -163,7 +165,7 @@ def test_a_result_that_cannot_be_looked_at_is_no_refusal():
     for refused in (True, False):
         case = agreement.Case("three", Pure(lambda _: (1,), view=unpacks), (1,), (1, 2), refused)
         chapter = types.SimpleNamespace(three=lambda _: (1, 2, 3))
-        assert not agreement.verdict([case], chapter, ALIVE, None).passed
+        assert not agreement.verdict([case], chapter, ALIVE, NOWHERE).passed
 
 
 @pytest.mark.parametrize("function", [leaves, refuses, lambda number: number, lambda number: str(number)])

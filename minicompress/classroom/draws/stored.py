@@ -66,6 +66,7 @@ def too_large(rng: Random) -> list[tuple]:
 
 
 def path_in(arguments: tuple, folder: Path) -> tuple:
+    folder.mkdir(parents=True)
     return masked(*arguments), folder / FILE
 
 
@@ -98,6 +99,7 @@ def bad_files(rng: Random) -> list[tuple]:
 
 
 def file_in(arguments: tuple, folder: Path) -> tuple:
+    folder.mkdir(parents=True)
     (folder / FILE).write_bytes(arguments[0])
     return (folder / FILE,)
 
