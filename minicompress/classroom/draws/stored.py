@@ -131,8 +131,8 @@ def measured(model: nn.Module) -> dict:
 
 
 def pipeline_run(rng: Random) -> tuple:
-    """A teacher, a student and one to three stages; perhaps the last of them quantizes."""
-    names = [f"{letter}{rng.randrange(9)}" for letter in rng.sample("abcdefgh", rng.randint(1, 3))]
+    """A teacher, a student and one or two stages; perhaps the last of them quantizes."""
+    names = [f"{letter}{rng.randrange(9)}" for letter in rng.sample("abcdefgh", rng.randint(1, 2))]
     stages = [(name, stage(rng)) for name in names]
     bits = rng.randint(2, 8)
     if rng.random() < 0.5:
