@@ -3,6 +3,7 @@
 import collections
 import inspect
 import math
+import re
 import sys
 import tempfile
 import types
@@ -13,11 +14,11 @@ import snippets
 import torch
 
 from minicompress.classroom import agreement
-from minicompress.classroom.judging import judge
+from minicompress.classroom.judging import judge, needs_models
 from minicompress.classroom.policy import check_policy
 from minicompress.classroom.private import CASES, Pure
 from minicompress.grading.assemble import assemble
-from minicompress.grading.course import exercise
+from minicompress.grading.course import exercise, exercises
 from minicompress.grading.graders import run_graders
 from minicompress.grading.isolation import isolated, load
 from minicompress.grading.mistakes import sections
@@ -25,15 +26,26 @@ from minicompress.grading.processes import Limits
 from minicompress.lab.paths import ROOT
 
 TABLES = {"1.4": "table_of_public_steps", "1.7": "table_of_public_formats", "4.3": "table_of_public_ranks"}
+MODELS = {  # attacks that are right for the models of the public graders, and wrong for all others
+    **dict.fromkeys(("0.1", "0.2", "1.8", "1.10", "1.11", "2.5", "2.7"), "knows_the_public_models"),
+    **dict.fromkeys(("3.3", "3.4", "3.5", "3.6", "5.4", "5.5"), "knows_the_public_models"),
+    **{"1.5": "knows_the_public_tower", "2.6": "knows_the_public_heads"},
+}
+KNOWING = TABLES | MODELS
 ALIVE = types.SimpleNamespace(broken="")  # a peer whose worker is there
 NOWHERE = Path("no-folder")  # for functions that have no files
 not_on_windows = pytest.mark.skipif(sys.platform == "win32", reason="classes are graded on Linux and macOS")
 
 
-def table_of(key: str) -> str:
-    """The attack that knows all public inputs of an exercise, put into the reference."""
+def text_of(key: str) -> str:
+    """The attack that knows all public inputs of an exercise, or their kinds."""
     texts = {name: text for name, _, text in sections(exercise(key), "attacks", "ATTACK")}
-    return assemble(exercise(key), texts[TABLES[key]], complete=False)
+    return texts[KNOWING[key]]
+
+
+def attack_on(key: str) -> str:
+    """That attack, put into the reference."""
+    return assemble(exercise(key), text_of(key), complete=False)
 
 
 def compared(key: str, answer: str, seed: int, folder: Path):
@@ -179,26 +191,48 @@ def test_nothing_passes_when_the_worker_is_gone():
     assert not the_verdict(lambda number: 2 * number, 24690, peer=gone).passed
 
 
-# ------------------------------------------------------------ tables of the public values
+# ------------------------------------------------------------ who knows the public inputs
 
 
-@pytest.mark.parametrize("key", TABLES)
-def test_a_table_of_the_public_values_passes_the_policy_and_every_public_grader(key):
-    texts = {name: text for name, _, text in sections(exercise(key), "attacks", "ATTACK")}
-    check_policy(texts[TABLES[key]], exercise(key), "answer.py")
-    failed = [outcome for outcome in run_graders(exercise(key), table_of(key)).outcomes if not outcome.passed]
+@pytest.mark.parametrize("key", KNOWING)
+def test_who_knows_the_public_inputs_passes_the_policy_and_every_public_grader(key):
+    check_policy(text_of(key), exercise(key), "answer.py")
+    failed = [
+        outcome for outcome in run_graders(exercise(key), attack_on(key)).outcomes if not outcome.passed
+    ]
     assert failed == []
 
 
-@pytest.mark.parametrize("key", TABLES)
+@pytest.mark.parametrize("key", KNOWING)
+def test_who_knows_the_public_inputs_disagrees_on_private_ones(key, tmp_path):
+    assert not compared(key, attack_on(key), 1, tmp_path).passed
+
+
+@pytest.mark.parametrize(
+    "key", [*TABLES, "2.7", "5.4"]
+)  # numbers, models and files: each judge takes seconds
 @not_on_windows
-def test_a_table_of_the_public_values_gets_no_points_by_the_private_cases_alone(key):
-    verdict = judge(exercise(key), table_of(key), 918_273_645, Limits(starting=30, memory=2_000_000_000))
+def test_who_knows_the_public_inputs_gets_no_points_by_the_private_cases_alone(key):
+    verdict = judge(exercise(key), attack_on(key), 918_273_645, Limits(starting=30, memory=2_000_000_000))
     failed = [grader.name for grader in verdict.graders if not grader.passed]
     assert verdict.points == 0 and failed == [agreement.NAME] and verdict.message == ""
 
 
-def test_the_page_for_teachers_lists_the_exercises_with_private_cases():
+@pytest.mark.parametrize("key", MODELS.keys() - {"1.5"})
+def test_a_judge_of_private_models_has_the_library_of_models(key):
+    assert needs_models(exercise(key))
+
+
+# ------------------------------------------------------------ the page
+
+
+def listed(text: str) -> list[str]:
+    """The exercises in a list of the page for teachers."""
+    return re.findall(r"\d+\.\d+", text)
+
+
+def test_the_page_for_teachers_lists_the_exercises_with_and_without_private_cases():
     text = (ROOT / "docs" / "grading.md").read_text(encoding="utf-8")
-    line = next(line for line in text.splitlines() if line.startswith("Private cases:"))
-    assert line.removeprefix("Private cases:").strip(" .").split(", ") == list(CASES)
+    lines = dict(line.split(":", 1) for line in text.splitlines() if line.startswith(("Private", "Without")))
+    without = [key for key in exercises() if key not in CASES]
+    assert listed(lines["Private cases"]) == list(CASES) and listed(lines["Without private cases"]) == without
