@@ -35,7 +35,10 @@ def generalized_jsd(student_logits, teacher_logits, beta=0.5):
         raise ValueError(f"{tuple(student_logits.shape)} {beta}")
     q = at_least_fp32(student_logits).flatten(0, -2).log_softmax(-1)
     p = at_least_fp32(teacher_logits.detach()).flatten(0, -2).log_softmax(-1)
-    kl = lambda a, b: F.kl_div(b, a, reduction="batchmean", log_target=True)
+
+    def kl(a, b):
+        return F.kl_div(b, a, reduction="batchmean", log_target=True)
+
     if beta in (0, 1):
         return kl(q, p) if beta else kl(p, q)
     m = torch.logaddexp(p + math.log(beta), q + math.log1p(-beta))
