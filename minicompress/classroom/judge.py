@@ -6,6 +6,7 @@ those that the worker has. It executes nothing that a learner wrote.
 
 import contextlib
 import dataclasses
+import gc
 import io
 import os
 import time
@@ -61,7 +62,9 @@ def judge(exercise: Exercise, folder: Path, seed: int, peer: Peer, seconds: floa
         except Exception as error:
             reason = f"It could not be imported: {type(error).__name__}: {error}."
             return {"graders": [], "message": clean(reason), "layers": {}}
-        cases = agreement.draw(exercise.id, module, seed)  # as long as `module` is the reference
+        gc.collect()
+        gc.freeze()  # the search for tied weights goes through all that is not frozen
+        cases = agreement.draw(exercise.id, module, seed, folder)  # as long as `module` is the reference
         remote.install(module, exercise.names, peer)
         listener, counted = Listener(exercise, module, str(folder), lambda _: None, None), Counted()
         words = [str(exercise.graders), f"--rootdir={ROOT}", f"--seed={seed}", f"--basetemp={folder}/files"]
@@ -77,7 +80,7 @@ def judge(exercise: Exercise, folder: Path, seed: int, peer: Peer, seconds: floa
         graders = verdicts(listener, counted)
         if cases:
             peer.start_afresh(allowed)
-            graders.append(dataclasses.asdict(agreement.verdict(cases, module, peer)))
+            graders.append(dataclasses.asdict(agreement.verdict(cases, module, peer, peer.folder.path)))
         return {"graders": graders, "message": counted.trouble(), "layers": layers}
 
 
