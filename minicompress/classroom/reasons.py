@@ -10,6 +10,7 @@ import functools
 import re
 from pathlib import Path
 
+from minicompress.classroom.parsing import parse
 from minicompress.grading.course import Exercise
 from minicompress.grading.report import ended
 
@@ -65,7 +66,7 @@ def rule_in(exercise: Exercise, message: str) -> str:
 @functools.cache
 def rules(graders: Path) -> list[str]:
     """The texts of a file of graders that may be rules, the longest first, without a period at the end."""
-    tree = ast.parse(graders.read_text(encoding="utf-8"))
+    tree = parse(graders.read_text(encoding="utf-8"))
     pieces = {
         id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)
     }
