@@ -525,6 +525,6 @@ def magnitude_mask(weight, sparsity):
     raise ValueError("`</code></p><script>alert(1)</script><img src=x onerror=alert(2)> &lt;b&gt;")
 
 
-### ATTACK signs_for_numbers: Signs that stand for numbers where two messages are compared, and numbers without end.
+### ATTACK signs_for_numbers: It says what a known mistake says, with a sign where the comparison finds a number.
 def magnitude_mask(weight, sparsity):
-    raise ValueError(f"# 1 ## {'9' * 3000} 1e999 -1e-999 # {'1.' * 500} nan")
+    raise AssertionError("a mask must be bool\nassert torch.float# == torch.bool")

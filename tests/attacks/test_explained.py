@@ -88,7 +88,7 @@ class Tags(HTMLParser):
 def test_what_an_attack_says_is_short_is_text_and_is_no_point(name, begin, places):
     key = name.partition("-")[0]
     public = explain(exercise(key), text_of(name, places), LIMITS, begin)
-    assert not public.passed and (public.said or public.message)
+    assert not public.passed and public.said and public.message == ""
     assert public.misconception in {"", *(mistake.sentence for mistake in known_mistakes(exercise(key)))}
     result = graded(key, public)
     assert result["score"] == 0 and str(SEED) not in repr(public)

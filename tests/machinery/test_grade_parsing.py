@@ -13,12 +13,12 @@ def test_two_threads_do_not_parse_at_a_time(monkeypatch):
     busy, most = [], []
     original = ast.parse
 
-    def parse(text):
+    def parse(text, *given, **named):
         busy.append(threading.get_ident())
         most.append(len(busy))
         time.sleep(0.01)  # long enough for the others to come in
         busy.pop()
-        return original(text)
+        return original(text, *given, **named)
 
     monkeypatch.setattr(ast, "parse", parse)
     with ThreadPoolExecutor(4) as pool:
