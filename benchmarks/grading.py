@@ -70,13 +70,22 @@ def explained() -> dict:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file in SOLUTIONS.glob("*.py"):
-            wrong = [known_mistakes(task)[0].source for task in map(exercise, WRONG) if task.solution == file]
-            texts = [file.read_text(encoding="utf-8"), *wrong]  # of two definitions the last one counts
-            (folder / file.name).write_text("\n\n".join(texts), encoding="utf-8")
+            text = file.read_text(encoding="utf-8")
+            for task in map(exercise, WRONG):
+                text = with_mistake(text, task) if task.solution == file else text
+            (folder / file.name).write_text(text, encoding="utf-8")
         row, result = graded(folder, "forked")
     found = {key: result["exercises"][key]["public"]["misconception"] for key in WRONG}
     right = sum(found[key] == known_mistakes(exercise(key))[0].sentence for key in WRONG)
     return {"wrong": len(WRONG), "recognised": right} | row
+
+
+def with_mistake(text: str, task: Exercise) -> str:
+    """A file of the reference with the first known mistake in the place of what it defines."""
+    mistake = known_mistakes(task)[0].source
+    for name in stubs.definitions(mistake).keys() & set(task.names):
+        text = text.replace(stubs.definitions(text)[name], "")
+    return f"{text}\n\n{mistake}"
 
 
 def recognised() -> dict:
