@@ -26,6 +26,7 @@ from minicompress.grading.course import Exercise, exercises
 
 FORMAT = "minicompress class 2"
 MOST = 5  # misconceptions that are named for an exercise, and failing graders
+KNOWN = "known mistake"
 TOP = 10  # and for the class
 
 
@@ -118,8 +119,7 @@ def missed(part: dict) -> list[tuple[int, str, str]]:
     Where no misconception is known, it is the rule that a grader named, or else what the grader asks for.
     """
     known = [
-        (entry["students"], pages.prose(entry["misconception"]), "known mistake")
-        for entry in part["misconceptions"]
+        (entry["students"], pages.prose(entry["misconception"]), KNOWN) for entry in part["misconceptions"]
     ]
     rules = [
         (entry["students"], pages.prose(entry["rule"]), "rule")
@@ -127,14 +127,20 @@ def missed(part: dict) -> list[tuple[int, str, str]]:
         else (entry["students"], pages.text(entry["grader"]), "grader")
         for entry in part["failing"]
     ]
-    return sorted(known + rules, key=lambda item: -item[0])
+    return sorted(known + rules, key=rank)
+
+
+def rank(item: tuple[int, str, str]) -> tuple[int, bool]:
+    """What most students missed comes first, and of two that as many missed the known mistake."""
+    students, _, kind = item
+    return -students, kind != KNOWN
 
 
 def commonest(parts: dict[str, dict]) -> list[str]:
     """What most students missed, over all exercises."""
-    every = [(key, *entry) for key, part in parts.items() for entry in missed(part)]
-    ranked = sorted(every, key=lambda item: -item[1])[:TOP]
-    rows = [[key, what, kind, str(students)] for key, students, what, kind in ranked]
+    every = [(key, entry) for key, part in parts.items() for entry in missed(part)]
+    ranked = sorted(every, key=lambda item: rank(item[1]))[:TOP]
+    rows = [[key, what, kind, str(students)] for key, (students, what, kind) in ranked]
     return [pages.table(["", "Missed", "", "Students"], rows, [3])] if rows else ["<p>Nothing.</p>"]
 
 

@@ -175,6 +175,13 @@ def test_the_page_has_the_commonest_of_the_class_and_of_each_exercise():
     assert "2 The mask is inverted . known mistake" in each and "1 Another one. known mistake" in each
 
 
+def test_of_two_that_as_many_missed_the_known_mistake_comes_first():
+    results = {"a": student(RULE, mistake="Inverted.")}
+    results["a"]["exercises"] = {"1.2": student(RULE)["exercises"]["1.1"]} | results["a"]["exercises"]
+    whole = words(as_page(summary_of(results))).split("Exercise by exercise")[0]
+    assert whole.index("1.1 Inverted.") < whole.index("1.2 grader 0")
+
+
 def test_a_student_counts_once_for_a_grader_that_runs_with_several_values():
     result = student(RULE, RULE)
     for grader in result["exercises"]["1.1"]["graders"]:
