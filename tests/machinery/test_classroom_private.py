@@ -236,7 +236,7 @@ def test_who_knows_the_public_inputs_gets_no_points_by_the_private_cases_alone(k
 
 @pytest.mark.parametrize("key", MODELS.keys() - {"1.5"})
 def test_a_judge_of_private_models_has_the_library_of_models(key):
-    assert needs_models(exercise(key))
+    assert needs_models(key)
 
 
 # ------------------------------------------------------------ the page
