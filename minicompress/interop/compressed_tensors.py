@@ -92,14 +92,23 @@ def quantization_config(bits: int, group_size: int | None, ignore: Sequence[str]
 
 
 def save(model: nn.Module, folder: str | Path, bits: int, group_size: int | None) -> None:
-    """Write a Hugging Face folder, all or nothing: `config.json` and one `model.safetensors`.
+    """Write a Hugging Face folder, all or nothing: `config.json` and one `model.safetensors`; see `write`.
+
+    ValueError: the folder exists; what `write` refuses.
+    """
+    with new_folder(Path(folder)) as made:
+        write(model, made, bits, group_size)
+
+
+def write(model: nn.Module, folder: Path, bits: int, group_size: int | None) -> None:
+    """Write the model into an empty folder.
 
     The Linear layers inside the blocks are packed, everything else is fp16. Layers that hold integers already
     (a file of `save_compressed`) keep them and are not rounded again. The model is not modified. For a model
     that does not fit into memory use `pack_layer` and `quantization_config`, matrix by matrix.
 
-    ValueError: the folder exists; bits other than 4 and 8; a group size that does not divide each layer's
-    input, or each stored group; a layer of another kind than Linear; a number that fp16 cannot hold.
+    ValueError: bits other than 4 and 8; a group size that does not divide each layer's input, or each stored
+    group; a layer of another kind than Linear; a number that fp16 cannot hold.
     """
     ignored = linears_outside_blocks(model)
     tensors = stored_tensors(model, bits, group_size)
@@ -108,9 +117,8 @@ def save(model: nn.Module, folder: str | Path, bits: int, group_size: int | None
         "dtype": "float16",
         "quantization_config": quantization_config(bits, group_size, ignored),
     }
-    with new_folder(Path(folder)) as made:
-        save_file(tensors, made / "model.safetensors", {"format": "pt"})
-        write_json(made / "config.json", config)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    write_json(folder / "config.json", config)
 
 
 def stored_tensors(model: nn.Module, bits: int, group_size: int | None) -> dict[str, torch.Tensor]:
