@@ -13,8 +13,8 @@ run: .venv/ready
 # WORKERS processes, one thread each: two threads in each of two processes would wait for each other.
 # A file stays in one process: its tests share fixtures, and a notebook's cells their kernel.
 # A student's copy has no solutions: it runs the graders of what is written, and no notebook as a whole.
-# Without a network the tests of the real LLM skip themselves; everything else runs.
-test: .venv/ready
+# Without a network the tests of the real LLM and of the extras skip themselves; everything else runs.
+test: .venv/ready $(if $(wildcard tests/machinery),.venv/extras)
 	$(BIN)/minicompress llm || echo "No SmolLM2 here: the tests of its chapter are skipped."
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(TESTING)
@@ -41,10 +41,18 @@ parity: .venv/ready .venv-oracles/ready
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
+# What `minicompress export` and `grade-all --scheduler` need. It stands apart from requirements.lock, whose packages
+# are the text that the teacher learned from, and moves none of them: everything is pinned, nothing else installed.
+extras: .venv/extras
+
+.venv/extras: .venv/ready requirements-extras.lock
+	@if $(BIN)/pip install -q --no-deps -r requirements-extras.lock; then touch $@; \
+	else echo "The extras cannot be installed here: their tests are skipped."; fi
+
 .venv-oracles/ready: benchmarks/oracles.lock
 	$(PYTHON) -m venv .venv-oracles
 	.venv-oracles/bin/pip install -q torch==2.13.0
 	.venv-oracles/bin/pip install -q -r benchmarks/oracles.lock
 	touch $@
 
-.PHONY: run test lab llm bench parity
+.PHONY: run test lab llm bench extras parity

@@ -27,6 +27,7 @@ COPIED = (
     "minicompress",
     "notebooks",
     "pyproject.toml",
+    "requirements-extras.lock",
     "requirements-llm.txt",
     "requirements.lock",
     "results",

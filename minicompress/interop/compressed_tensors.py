@@ -40,7 +40,9 @@ def pack(values: torch.Tensor, bits: int) -> torch.Tensor:
     other than 4 and 8, a value that they cannot hold.
     """
     check_bits(bits)
-    octets = pack_int4(values) if bits == 4 else (values.to(torch.int16) + 128).to(torch.uint8)  # [out, bytes]
+    octets = (
+        pack_int4(values) if bits == 4 else (values.to(torch.int16) + 128).to(torch.uint8)
+    )  # [out, bytes]
     padded = F.pad(octets, (0, -octets.shape[-1] % 4)).contiguous()  # [out, words * 4]
     return padded.view(torch.int32)  # [out, words]; the first byte is a word's lowest on every CPU in use
 
@@ -79,7 +81,9 @@ def quantization_config(bits: int, group_size: int | None, ignore: Sequence[str]
     check_bits(bits)
     if group_size is not None and group_size < 1:
         raise ValueError(f"a group has at least one input, or is None for a whole row, got {group_size}")
-    shares = {"strategy": "channel"} if group_size is None else {"strategy": "group", "group_size": group_size}
+    shares = (
+        {"strategy": "channel"} if group_size is None else {"strategy": "group", "group_size": group_size}
+    )
     weights = {"num_bits": bits, "type": "int", "symmetric": True, "dynamic": False, **shares}
     group = {"targets": ["Linear"], "weights": weights, "format": "pack-quantized"}
     return {
@@ -117,6 +121,7 @@ def write(model: nn.Module, folder: Path, bits: int, group_size: int | None) -> 
         "dtype": "float16",
         "quantization_config": quantization_config(bits, group_size, ignored),
     }
+    config.pop("_name_or_path", None)  # where it was loaded from, on this machine
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     write_json(folder / "config.json", config)
 
@@ -166,14 +171,16 @@ def held(layer: nn.Module) -> QuantizedTensor:
 
 
 def packable_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Name -> each Linear or QuantizedLinear inside the blocks. ValueError: another kind of layer, or none."""
+    """Name -> each Linear or QuantizedLinear inside the blocks. ValueError: a Conv1D among them, or none."""
     prefix, blocks = block_list(model)
     named = {f"{prefix}.{name}": module for name, module in blocks.named_modules()}
     for name, module in named.items():
         if is_conv1d(module):
             raise ValueError(f"{name} is a Conv1D: compressed-tensors packs Linear layers alone")
     layers = {
-        name: module for name, module in named.items() if isinstance(module, nn.Linear) or is_quantized(module)
+        name: module
+        for name, module in named.items()
+        if isinstance(module, nn.Linear) or is_quantized(module)
     }
     if not layers:
         raise ValueError(f"{type(model).__name__} has no Linear layer inside its blocks: nothing to pack")
@@ -215,3 +222,14 @@ def check_bits(bits: int) -> None:
     """Refuse other bits than 4 and 8."""
     if bits not in BITS:
         raise ValueError(f"pack-quantized is written with 4 or 8 bits here, got {bits}")
+
+
+def is_two_to_four(model: nn.Module) -> bool:
+    """Tell whether no four neighbours hold more than two non-zeros, in every Linear layer of the blocks."""
+    weights = [
+        layer.values if is_quantized(layer) else layer.weight for layer in packable_layers(model).values()
+    ]
+    return all(
+        weight.shape[1] % 4 == 0 and bool(((weight.reshape(-1, 4) != 0).sum(1) <= 2).all())  # of [groups, 4]
+        for weight in weights
+    )

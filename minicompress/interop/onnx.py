@@ -1,4 +1,4 @@
-"""Given: a model as one ONNX file with a cache of keys and values, for onnxruntime and whoever else reads ONNX.
+"""Given: a model as one ONNX file with a cache of keys and values, for onnxruntime and others.
 
 The same graph reads a prompt (no past) and goes on token by token. Batch, past and new tokens have no fixed
 size. Inputs and outputs have the names that Hugging Face's own ONNX files use:
@@ -103,7 +103,9 @@ def example(model: nn.Module) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor,
     before = model(input_ids=torch.zeros(rows, past, dtype=torch.int64), use_cache=True)
     cache = getattr(before, "past_key_values", None)
     if not isinstance(cache, DynamicCache):
-        raise ValueError(f"{type(model).__name__} keeps no cache of keys and values: it cannot go on with a text")
+        raise ValueError(
+            f"{type(model).__name__} keeps no cache of keys and values: it cannot go on with a text"
+        )
     ids = torch.zeros(rows, new, dtype=torch.int64)
     positions = torch.arange(past, past + new).repeat(rows, 1)  # [rows, new]
     return ids, torch.ones(rows, past + new, dtype=torch.int64), positions, keys_values(cache)
@@ -115,7 +117,7 @@ def names(kind: str, past: KeysValues) -> list[str]:
 
 
 def forget_source(graph_model) -> None:
-    """Take out of a graph what says how it was made: stack traces, longer than a small model, with our paths."""
+    """Take out of a graph how it was made: stack traces, longer than a small model, with our paths."""
     for node in graph_model.graph.all_nodes():
         node.metadata_props.clear()
         node.doc_string = None

@@ -1,7 +1,7 @@
 """Given: an example of what runs an exported model elsewhere: onnxruntime and NumPy, no torch.
 
-    from minicompress.interop.onnx_complete import greedy
-    greedy("out/onnx/model.onnx", prompt=[17, 4, 99], new_tokens=20)
+from minicompress.interop.onnx_complete import greedy
+greedy("out/onnx/model.onnx", prompt=[17, 4, 99], new_tokens=20)
 """
 
 from pathlib import Path
