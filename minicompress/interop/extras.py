@@ -7,14 +7,6 @@ ADVICE = "run `make extras` (or `pip install --no-deps -r requirements-extras.lo
 
 def need(*packages: str) -> None:
     """Refuse to go on without these packages. ValueError names the missing ones and what installs them."""
-    missing = [package for package in packages if not is_here(package)]
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
         raise ValueError(f"{' and '.join(missing)} must be installed for this: {ADVICE}")
-
-
-def is_here(package: str) -> bool:
-    """Tell whether a package is installed, without importing it."""
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ValueError:  # a name that something set to None in sys.modules
-        return False
