@@ -1,4 +1,4 @@
-"""Who may import whom: cli -> job, train, interop, classroom -> grading -> the seven -> lab -> nothing of ours.
+"""Who may import whom: cli -> job, train, interop, classroom -> grading -> the seven -> lab -> nothing.
 
 And what a notebook may import, so that a mistake in one of the learner's files breaks nothing that does not
 need it.

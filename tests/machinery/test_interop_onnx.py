@@ -123,15 +123,17 @@ def test_inputs_and_outputs_have_the_usual_names_and_sizes_of_their_own(exported
     heads, size = exported.model.config.num_key_value_heads, exported.model.config.head_dim
     assert shapes["input_ids"] == shapes["position_ids"] == ["batch", "new"]
     assert shapes["attention_mask"] == ["batch", "total"] and shapes["logits"] == ["batch", "new", 2048]
-    assert shapes["past_key_values.0.key"] == shapes["past_key_values.2.value"] == ["batch", heads, "past", size]
-    assert shapes["present.2.value"] == ["batch", heads, "past + new", size]
+    assert (
+        shapes["past_key_values.0.key"] == shapes["past_key_values.2.value"] == ["batch", heads, "past", size]
+    )
+    rows, *after, length, inside = shapes["present.2.value"]
+    assert (rows, *after, inside) == ("batch", heads, size) and set(length.split(" + ")) == {"past", "new"}
 
 
 def test_integers_stay_one_byte_each(exported):
-    numbers = sum(tensor.numel() for tensor in {t.data_ptr(): t for t in exported.model.state_dict().values()}.values())
-    bytes_each = exported.file.stat().st_size / numbers
-    holds_integers = any(tensor.dtype == torch.int8 for tensor in exported.model.state_dict().values())
-    assert bytes_each < 1.5 if holds_integers else 4 < bytes_each < 4.5
+    tensors = {tensor.data_ptr(): tensor for tensor in exported.model.state_dict().values()}  # tied ones once
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    assert size < exported.file.stat().st_size < size + 200_000  # the graph itself
 
 
 def test_the_file_names_no_place_on_this_machine(exported):
