@@ -132,6 +132,11 @@ def test_2_4_is_recognized_in_floats_and_in_integers(llama):
     assert is_two_to_four(quantize_model(llama, 4, 8))
 
 
+def test_three_non_zeros_in_a_single_four_are_no_2_4(llama):
+    two_to_four(llama).model.layers[1].mlp.down_proj.weight.data[3, 4:7] = 1
+    assert not is_two_to_four(llama)
+
+
 def test_2_4_is_written_dense(llama, tokens, tmp_path, loaded):
     save(llama, tmp_path / "dense", 4, 32)
     save(two_to_four(llama), tmp_path / "sparse", 4, 32)

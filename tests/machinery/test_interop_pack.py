@@ -134,6 +134,12 @@ def test_integers_are_not_rounded_again_and_smaller_groups_repeat_their_scale(gr
     assert torch.equal(dequantize(q), dequantize(before))
 
 
+def test_a_group_is_split_where_it_stands():
+    layer = held(3, 8, 4, 4)
+    (first, second) = layer.scale[0]
+    assert integers(layer, 4, 2).scale[0].tolist() == [first, first, second, second]
+
+
 @pytest.mark.parametrize("group", [None, 8, 3])
 def test_stored_groups_cannot_be_joined(group):
     with pytest.raises(ValueError, match=f"in groups of 4, which {group or 8} does not divide"):
