@@ -133,7 +133,7 @@ def test_2_4_is_recognized_in_floats_and_in_integers(llama):
 
 
 def test_three_non_zeros_in_a_single_four_are_no_2_4(llama):
-    two_to_four(llama).model.layers[1].mlp.down_proj.weight.data[3, 4:7] = 1
+    two_to_four(llama).model.layers[1].mlp.down_proj.weight.data[3, 4:8] = torch.tensor([1.0, 1, 1, 0])
     assert not is_two_to_four(llama)
 
 
