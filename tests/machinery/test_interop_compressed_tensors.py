@@ -11,11 +11,12 @@ from torch import nn
 from minicompress.interop import compressed_tensors
 from minicompress.interop.compressed_tensors import integers, is_two_to_four, packable_layers, save
 from minicompress.job.decode import dequantize_model
+from minicompress.lab import models, smollm2
 from minicompress.lab.modules import set_submodule
 from minicompress.low_rank import convert_to_low_rank
 from minicompress.pipeline import load_compressed, quantize_model, save_compressed
 from minicompress.pruning import apply_mask, nm_mask
-from minicompress.quantization import QuantizedLinear
+from minicompress.quantization import QuantizedLinear, dequantize
 
 
 @pytest.fixture
@@ -88,6 +89,18 @@ def test_biases_and_a_head_of_its_own_come_along(tokens, tmp_path, loaded):
             nn.init.normal_(parameter)
     save(model, tmp_path / "out", 4, 32)
     assert torch.equal(logits(loaded(tmp_path / "out"), tokens), logits(ours(model, 4, 32), tokens))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not smollm2.is_ready(), reason=f"SmolLM2 is not on this machine: {smollm2.ADVICE}")
+def test_a_real_llm_gives_the_same_logits(tmp_path, loaded):
+    model, tokens = models.load("smollm2"), torch.arange(1000, 1008)[None]
+    save(model, tmp_path / "out", 4, 32)
+    with torch.no_grad():
+        for layer in packable_layers(model).values():  # in place: a copy would take 0.5 GB
+            q = integers(layer, 4, 32)
+            layer.weight.copy_(dequantize(q._replace(scale=q.scale.half())))
+    assert torch.equal(logits(loaded(tmp_path / "out"), tokens), logits(model, tokens))
 
 
 def test_the_model_itself_is_not_changed(llama, tmp_path):
