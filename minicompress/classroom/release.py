@@ -23,6 +23,7 @@ COPIED = (
     "assets",
     "benchmarks",
     "course.toml",
+    "docs/export.md",
     "environment.yml",
     "minicompress",
     "notebooks",
