@@ -112,7 +112,8 @@ def write(model: nn.Module, folder: Path, bits: int, group_size: int | None) -> 
     that does not fit into memory use `pack_layer` and `quantization_config`, matrix by matrix.
 
     ValueError: bits other than 4 and 8; a group size that does not divide each layer's input, or each stored
-    group; a layer of another kind than Linear; a number that fp16 cannot hold.
+    group; a layer of another kind than Linear; a number that fp16 cannot hold; a tied head that differs from
+    the embedding.
     """
     ignored = linears_outside_blocks(model)
     tensors = stored_tensors(model, bits, group_size)
@@ -127,16 +128,18 @@ def write(model: nn.Module, folder: Path, bits: int, group_size: int | None) -> 
 
 
 def stored_tensors(model: nn.Module, bits: int, group_size: int | None) -> dict[str, torch.Tensor]:
-    """Name -> tensor as it will stand in the file; a tied head is left out. ValueError: as in `save`."""
-    packed, tensors, tied = packable_layers(model), {}, tied_names(model)
+    """Name -> tensor as it will stand in the file; a tied head is left out. ValueError: as in `write`."""
+    packed, tensors, tied, state = packable_layers(model), {}, tied_names(model), model.state_dict()
     for name, layer in packed.items():
         try:
             parts = pack_quantized(integers(layer, bits, group_size), bits)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         tensors |= {f"{name}.{part}": tensor for part, tensor in parts.items()}
-    for name, tensor in model.state_dict().items():
+    for name, tensor in state.items():
         layer, _, part = name.rpartition(".")
+        if name in tied and not torch.equal(tensor, state[tied[name]]):
+            raise ValueError(f"the configuration ties {name} to {tied[name]}, but the two differ")
         if name in tied or (layer in packed and part != "bias"):
             continue
         module = model.get_submodule(layer)

@@ -177,6 +177,14 @@ def test_what_transformers_cannot_build_from_the_configuration_is_refused(llama,
     assert not [*tmp_path.iterdir()]
 
 
+def test_a_tied_head_that_differs_from_the_embedding_is_refused(llama, tmp_path):
+    llama.lm_head.weight = nn.Parameter(llama.lm_head.weight.detach() + 1)
+    with pytest.raises(
+        ValueError, match="ties lm_head.weight to model.embed_tokens.weight, but the two differ"
+    ):
+        save(llama, tmp_path / "out", 4, 32)
+
+
 def test_gpt2_s_conv1d_is_refused(gpt2, tmp_path):
     with pytest.raises(ValueError, match="is a Conv1D: compressed-tensors packs Linear layers alone"):
         save(gpt2, tmp_path / "out", 4, 32)
