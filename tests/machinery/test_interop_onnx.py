@@ -34,9 +34,10 @@ class Exported:
         inputs = {put.name: put.shape for put in self.session.get_inputs()}
         self.past = {name: shape for name, shape in inputs.items() if name.startswith("past")}
 
-    def run(self, ids, mask, cache):
+    def run(self, ids, mask, cache, positions=None):
         """Logits after `ids`, int64 [B, new], given a mask [B, past + new]; and the cache that goes on."""
-        positions = (mask.cumsum(1) - 1).clip(0)[:, -ids.shape[1] :]
+        if positions is None:
+            positions = (mask.cumsum(1) - 1).clip(0)[:, -ids.shape[1] :]
         fed = {"input_ids": ids, "attention_mask": mask, "position_ids": positions, **cache}
         logits, *presents = self.session.run(None, fed)
         return logits, dict(zip(self.past, presents, strict=True))
@@ -89,6 +90,16 @@ def test_a_text_may_be_read_in_pieces_of_any_length(exported, pieces):
         logits, cache = exported.run(ids[:, start:end], np.ones((1, end), np.int64), cache)
         start = end
     assert_close(logits[0, -1], exported.ours(ids[0])[-1])
+
+
+def test_the_positions_are_those_that_are_given(exported):
+    """Rotary embeddings see distances alone, so that a shift would tell nothing: a gap does."""
+    ids, positions = np.arange(1, 6)[None], np.array([[0, 1, 2, 40, 41]])
+    logits, _ = exported.run(ids, np.ones((1, 5), np.int64), exported.no_past(1), positions)
+    with torch.no_grad():
+        given = {"input_ids": torch.tensor(ids), "position_ids": torch.tensor(positions)}
+        wanted = exported.model(**given, attention_mask=torch.ones(1, 5)).logits[0].numpy()
+    assert_close(logits[0], wanted)
 
 
 def test_plain_onnxruntime_completes_a_text_as_we_do(exported):
