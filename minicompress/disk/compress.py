@@ -90,14 +90,14 @@ def compress_model(
     encode = functools.partial(chosen.encode, **settings) if chosen.encode else as_it_is
     shelf = DiskShelf(model, checkpoint, names, work, encode)
     run(chosen, model, shelf, batches, settings)
-    finish.write_rest(checkpoint, work, shelf.names_outside())
-    finish.write_index(work)
-    finish.copy_files(checkpoint, work, chosen.config(**settings))
     layers = linear_layers(model)
     weights = [names[f"{name}.weight"] for name in layers]
-    zeros = None if chosen.encode else finish.share_of_zeros(work, weights)
-    finish.write_card(work, record, chosen.say(layer_shapes(layers), **settings), zeros)
-    finish.remove_states(work)
+    with finish.space_needed(work):
+        finish.write_rest(checkpoint, work, shelf.names_outside())
+        finish.write_index(work)
+        finish.copy_files(checkpoint, work, chosen.config(**settings))
+        zeros = None if chosen.encode else finish.share_of_zeros(work, weights)
+        finish.write_card(work, record, chosen.say(layer_shapes(layers), **settings), zeros)
     result = Result(request.out, zeros, checkpoint.nbytes(), Checkpoint(work.path).nbytes())
     work.move_in_place()
     return result
@@ -139,6 +139,7 @@ def record_of(
         "method": request.method,
         "settings": dict(settings),
         "text": said_of(batches),
+        "config": digest_of_files([checkpoint.folder / "config.json"]),
         "checkpoint": checkpoint.identity(),
         "code": digest_of_files(code_files()),
         "versions": versions(),

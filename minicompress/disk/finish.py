@@ -1,10 +1,12 @@
 """What is written beside the blocks' shards: the rest of the model, the index, copies, the card."""
 
+import contextlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-from minicompress.disk.shards import INDEX, Checkpoint, read_header, write_shard
+from minicompress.disk.shards import INDEX, KEPT, Checkpoint, read_header, write_shard
 from minicompress.disk.work import RECORD, WorkFolder
 from minicompress.lab.files import atomic_write, write_json
 
@@ -22,6 +24,18 @@ COPIED = (
     "LICENSE*",
     "NOTICE*",
 )
+
+
+@contextlib.contextmanager
+def space_needed(work: WorkFolder) -> Iterator[None]:
+    """Say in a sentence which file could not be written, and that nothing is lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.strerror is None:  # said already
+            raise
+        name = Path(error.filename or work.path).name.removeprefix(".")
+        raise OSError(f"cannot write {name} into {work.path}: {error.strerror}. {KEPT}") from error
 
 
 def write_rest(checkpoint: Checkpoint, work: WorkFolder, names: Sequence[str]) -> None:
@@ -84,9 +98,3 @@ def write_card(
     ]
     with atomic_write(work.path / "README.md") as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def remove_states(work: WorkFolder) -> None:
-    """Remove hidden states that a killed run left behind finished blocks."""
-    for path in work.path.glob("hidden-*.safetensors"):
-        path.unlink()

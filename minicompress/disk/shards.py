@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from minicompress.lab.files import atomic_write
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+KEPT = "The finished blocks are kept: when there is room, the same command goes on from them"
 
 
 class Place(NamedTuple):
@@ -125,6 +126,5 @@ def write_shard(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     except (SafetensorError, OSError) as error:
         reason = str(error).rpartition("I/O error: ")[2]
         raise OSError(
-            f"cannot write {path.name}, {size / 1e6:.1f} MB, into {path.parent}: {reason}. "
-            "The finished blocks are kept: when there is room, the same command goes on from them"
+            f"cannot write {path.name}, {size / 1e6:.1f} MB, into {path.parent}: {reason}. {KEPT}"
         ) from error

@@ -70,7 +70,9 @@ class WorkFolder:
         return next((n for n in range(self.blocks) if not self.block_path(n).is_file()), self.blocks)
 
     def move_in_place(self) -> None:
-        """Give the finished folder its name."""
+        """Give the finished folder its name, without the hidden states that a killed run may have left."""
+        for path in self.path.glob("hidden-*.safetensors"):
+            path.unlink()
         self.path.rename(self.out)
 
     # ------------------------------------------------------------ hidden states
