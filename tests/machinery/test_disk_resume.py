@@ -182,7 +182,7 @@ def test_other_code_of_a_chapter_is_refused_and_named(source, tmp_path, monkeypa
     from minicompress.disk import compress
 
     interrupted(source, tmp_path / "out", monkeypatch)
-    monkeypatch.setattr(compress, "digest_of_files", lambda files: "another")
+    monkeypatch.setattr(compress, "code_files", lambda: [source / "config.json"])
     with pytest.raises(ValueError, match="had another code"):
         disk_models.compressed(source, tmp_path / "out", "sparsegpt")
 
