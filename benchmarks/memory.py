@@ -1,4 +1,4 @@
-"""Peak memory of compressing from disk to disk, against the model's size: `python -m benchmarks.memory [SIZE]`.
+"""Peak memory of compressing from disk to disk, against the size: `python -m benchmarks.memory [SIZE]`.
 
 Llama checkpoints with random bf16 weights, of about 100M, 400M and 1.6B parameters, one shard a block, lie in
 out/memory while they are measured. Each figure is the largest resident memory (VmHWM) of a fresh process that
