@@ -69,13 +69,10 @@ class DiskShelf(Shelf):
         block, prefix = self.blocks[number], f"{self.prefix}.{number}."
         names = list(block.state_dict())
         self._fill(block, names, prefix)
-        try:
-            yield
-            if number + 1 < len(self.blocks):
-                self.work.write_states(number + 1, [traveller.hidden for traveller in travellers])
-            write_shard(self.work.block_path(number), self._taken_out(number, names))
-        finally:
-            let_go(block, names)
+        yield
+        if number + 1 < len(self.blocks):
+            self.work.write_states(number + 1, [traveller.hidden for traveller in travellers])
+        write_shard(self.work.block_path(number), self._taken_out(number, names))
         self.work.forget_states(number)
         self.progress.update()
 
