@@ -88,7 +88,7 @@ def compress_model(
     record = record_of(request, checkpoint, settings, batches)
     work = WorkFolder(request.out, record, len(block_list(model)[1]))
     encode = functools.partial(chosen.encode, **settings) if chosen.encode else as_it_is
-    shelf = DiskShelf(model, checkpoint, names, work, encode)
+    shelf = DiskShelf(model, checkpoint, names, work, batches, encode)
     run(chosen, model, shelf, batches, settings)
     layers = linear_layers(model)
     weights = [names[f"{name}.weight"] for name in layers]

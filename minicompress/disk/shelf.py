@@ -8,9 +8,9 @@ from torch import nn
 from tqdm import tqdm
 
 from minicompress.disk.shards import Checkpoint, write_shard
-from minicompress.disk.skeleton import fill, let_go
+from minicompress.disk.skeleton import fill, let_go, some_rows
 from minicompress.disk.work import WorkFolder
-from minicompress.lab.calibration import layers_by_block
+from minicompress.lab.calibration import Batch, layers_by_block
 from minicompress.lab.modules import block_list
 from minicompress.lab.shelf import Shelf, Traveller
 
@@ -35,16 +35,17 @@ class DiskShelf(Shelf):
         checkpoint: Checkpoint,
         names: Mapping[str, str],
         work: WorkFolder,
+        batches: Sequence[Batch] = (),
         encode: Encode = as_it_is,
     ):
-        """names: what `stored_names` returns. What stands outside the blocks is filled, but for the head."""
+        """names: what `stored_names` returns. For batches what stands before the blocks is filled."""
         self.model, self.checkpoint, self.names, self.work = model, checkpoint, names, work
         self.encode = encode
         self.prefix, self.blocks = block_list(model)
         self._linear = [layers for _, layers in layers_by_block(model)]
-        self._outside = self._before_the_blocks()
+        self._outside = self._before_the_blocks() if batches else []
         self.progress = tqdm(total=len(self.blocks), initial=work.finished(), unit="block", disable=None)
-        self._fill(self.model, self._outside, "")
+        self._fill_outside(batches)
 
     def _before_the_blocks(self) -> list[str]:
         """The weights of the model's body outside the blocks: embeddings and norms, no head."""
@@ -82,6 +83,17 @@ class DiskShelf(Shelf):
         for name in names:
             tensor = self.checkpoint.read(self.names[prefix + name])
             fill(module, {name: tensor.to(torch.float32, copy=True)})
+
+    def _fill_outside(self, batches: Sequence[Batch]) -> None:
+        """Of the embedding only the rows that the text looks up are filled."""
+        embedding = self.model.get_input_embeddings()
+        for name in self._outside:
+            parent, _, leaf = name.rpartition(".")
+            if self.model.get_submodule(parent) is embedding and leaf == "weight":
+                rows = torch.cat([batch["input_ids"].flatten() for batch in batches]).unique()
+                fill(self.model, {name: some_rows(self.checkpoint.read(self.names[name]), rows)})
+            else:
+                self._fill(self.model, [name], "")
 
     def _taken_out(self, number: int, names: Sequence[str]) -> dict[str, torch.Tensor]:
         """The block's tensors as they are stored. Each leaves the block on the way: none is there twice."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import torch
 from accelerate import init_empty_weights
 from torch import nn
@@ -67,6 +68,17 @@ def fill(module: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
     unknown = module.load_state_dict(tensors, strict=False, assign=True).unexpected_keys
     if unknown:
         raise ValueError(f"{type(module).__name__} has no {', '.join(unknown)}")
+
+
+def some_rows(stored: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Return fp32 of stored's shape [rows, columns] with these rows of it, zeros elsewhere.
+
+    A large embedding has many rows that a short text never looks up. Here they cost no memory: NumPy asks the
+    system for zeros, and the system provides a page only when it is written to.
+    """
+    filled = torch.from_numpy(np.zeros(stored.shape, dtype=np.float32))
+    filled[rows] = stored[rows].float()
+    return filled
 
 
 def let_go(module: nn.Module, names: Iterable[str]) -> None:
