@@ -1,8 +1,9 @@
 """Write the learner's modules from the solutions: `python -m minicompress.grading.stubs [--force]`.
 
 Each part between `### BEGIN SOLUTION` and `### END SOLUTION` becomes one `raise NotImplementedError` that
-names the exercise. In a module that exists, only definitions that are still wholly stubs are written anew;
-what the learner has begun, and everything else in the file, stays. `--force` starts every module over.
+names the exercise; one that is not indented holds helpers of the reference and is left out. In a module that
+exists, only definitions that are still wholly stubs are written anew; what the learner has begun, and
+everything else in the file, stays. `--force` starts every module over.
 """
 
 import ast
@@ -15,6 +16,7 @@ import tomllib
 from minicompress.lab.files import atomic_write
 from minicompress.lab.paths import ROOT, SOLUTIONS, STUBS, STUDENT_COPY
 
+HELPERS = re.compile(r"^### BEGIN SOLUTION\n.*?^### END SOLUTION\n\n\n", re.M | re.S)
 BLOCK = re.compile(r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION\n", re.M | re.S)
 DEFINITION = re.compile(r"^(?:def|class) (\w+)", re.M)
 MARK = 'raise NotImplementedError("Exercise '
@@ -35,6 +37,7 @@ def exercise_of() -> dict[tuple[str, str], str]:
 def stub(module: str, solution: str) -> str:
     """Return the learner's version of one solution file."""
     ids = exercise_of()
+    solution = HELPERS.sub("", solution)
 
     def replace(match: re.Match) -> str:
         name = DEFINITION.findall(solution[: match.start()])[-1]

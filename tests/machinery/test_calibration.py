@@ -183,6 +183,35 @@ def test_layers_that_read_the_same_input_come_together(llama, gpt2, tokens):
             assert sorted(name for names in groups for name in names) == sorted(block.layers)
 
 
+def test_from_the_second_batch_on_a_reading_run_ends_before_the_last_layer(llama, batches):
+    """Nothing reads what that layer computes."""
+    block = next(walk_blocks(llama, batches))
+    ran = []
+    last = block.layers["model.layers.0.mlp.down_proj"]
+    handle = last.register_forward_hook(lambda *_: ran.append(1))
+    assert sum(name.endswith("down_proj") for name, _ in block.inputs()) == len(batches) == 2
+    handle.remove()
+    assert ran == [1]
+
+
+def test_a_layer_that_runs_twice_in_a_block_is_read_twice(tokens):
+    """So no run of such a block is cut short."""
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.inner(self.inner(x))
+
+    model = Chain()
+    model.blocks = nn.ModuleList([Twice()])
+    batches = [{"input_ids": tokens}] * 3
+    block = next(walk_blocks(model, batches))
+    assert [name for name, _ in block.inputs()] == ["blocks.0.inner"] * 6
+
+
 def test_a_part_of_a_tensor_is_another_input_than_the_whole(tokens):
     """Both begin at the same address."""
     block = next(walk_blocks(Chain(), [{"input_ids": tokens}]))
