@@ -23,7 +23,7 @@ import torch
 from benchmarks import common, random_llama
 from benchmarks.random_llama import Sizes
 from minicompress.lab.files import write_json
-from minicompress.lab.machine import peak_memory_bytes
+from minicompress.lab.machine import peak_memory_bytes, return_freed_memory
 from minicompress.lab.paths import OUT, ROOT
 
 FOLDER = OUT / "memory"
@@ -59,10 +59,11 @@ TOOLS: dict[str, Callable[[Path, str, Path], dict]] = {
 
 
 def run(source: Path, method: str, out: Path) -> None:
-    """What the process of its own does: compress, then print what it took."""
+    """What the process of its own does: compress as the command does, then print what it took."""
     from minicompress.disk.compress import Request, compress
     from minicompress.disk.text import Calibration
 
+    return_freed_memory()
     started = time.perf_counter()
     calibration = Calibration(samples=SAMPLES, length=LENGTH)
     result = compress(Request(str(source), method, out, {"sparsity": 0.5}, calibration))

@@ -49,7 +49,9 @@ def compress(
     from minicompress.disk.compress import Request
     from minicompress.disk.compress import compress as run
     from minicompress.disk.text import Calibration
+    from minicompress.lab.machine import return_freed_memory
 
+    return_freed_memory()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     options = {

@@ -13,7 +13,7 @@ from minicompress import cli
 from minicompress.disk import commands, compress
 from minicompress.disk.compress import located
 from minicompress.disk.text import Calibration, batches
-from minicompress.lab import plain_text, smollm2
+from minicompress.lab import machine, plain_text, smollm2
 from minicompress.lab.corpus import load_tokenizer
 from minicompress.lab.models import shipped_text
 from minicompress.lab.paths import ASSETS
@@ -40,6 +40,12 @@ def note(tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("def f(x):\n    return x + 1\n" * 40, encoding="utf-8")
     return path
+
+
+@pytest.fixture(autouse=True)
+def own_memory(monkeypatch):
+    """The command changes how its whole process frees memory: the tests' own stays as it is."""
+    monkeypatch.setattr(machine, "return_freed_memory", lambda: None)
 
 
 def run(*words):
