@@ -13,7 +13,7 @@ from huggingface_hub import snapshot_download
 from torch import nn
 
 from minicompress.disk import finish, text
-from minicompress.disk.methods import Method, layer_shapes, method
+from minicompress.disk.methods import Method, method
 from minicompress.disk.shards import Checkpoint
 from minicompress.disk.shelf import DiskShelf, as_it_is
 from minicompress.disk.skeleton import skeleton, stored_names
@@ -59,7 +59,7 @@ def compress(request: Request) -> Result:
     settings = chosen.settings(request.options)
     checkpoint = Checkpoint(located(request.source))
     model = skeleton(checkpoint)
-    chosen.check(layer_shapes(linear_layers(model)), **settings)
+    chosen.check(model, **settings)
     batches = text.batches(request.calibration, checkpoint.folder, model.config) if chosen.calibrated else []
     return compress_model(model, checkpoint, request, settings, batches)
 
@@ -90,14 +90,13 @@ def compress_model(
     encode = functools.partial(chosen.encode, **settings) if chosen.encode else as_it_is
     shelf = DiskShelf(model, checkpoint, names, work, batches, encode)
     run(chosen, model, shelf, batches, settings)
-    layers = linear_layers(model)
-    weights = [names[f"{name}.weight"] for name in layers]
+    weights = [names[f"{name}.weight"] for name in linear_layers(model)]
     with finish.space_needed(work):
         finish.write_rest(checkpoint, work, shelf.names_outside())
         finish.write_index(work)
-        finish.copy_files(checkpoint, work, chosen.config(**settings))
+        finish.copy_files(checkpoint, work, chosen.config(model, **settings))
         zeros = None if chosen.encode else finish.share_of_zeros(work, weights)
-        finish.write_card(work, record, chosen.say(layer_shapes(layers), **settings), zeros)
+        finish.write_card(work, record, chosen.say(model, **settings), zeros)
     result = Result(request.out, zeros, checkpoint.nbytes(), Checkpoint(work.path).nbytes())
     work.move_in_place()
     return result

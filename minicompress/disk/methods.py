@@ -14,14 +14,18 @@ from torch import nn
 
 from minicompress.lab.calibration import Batch, walk_blocks, walk_layers
 from minicompress.lab.checks import check_bits, check_pattern, check_pattern_sparsity, check_sparsity
-from minicompress.lab.modules import as_linear
+from minicompress.lab.modules import as_linear, linear_layers
 from minicompress.lab.ranks import uniform_ranks
 from minicompress.low_rank import low_rank_decompose, whitened_decompose
 from minicompress.pruning import magnitude_mask, matrix, nm_mask, sparsegpt_prune, wanda_prune
 from minicompress.quantization import dequantize, quantize_symmetric
 
-Shapes = Mapping[str, tuple[int, int]]  # of the layers inside the blocks: name -> (out, in)
 Settings = Mapping[str, object]
+
+
+def layer_shapes(model: nn.Module) -> dict[str, tuple[int, int]]:
+    """Name -> (out, in) of the layers inside the blocks, also of a GPT-2's, whose weights are [in, out]."""
+    return {name: tuple(as_linear(layer).weight.shape) for name, layer in linear_layers(model).items()}
 
 
 # ---------------------------------------------------------------- pruning
@@ -40,16 +44,16 @@ def prune_by_magnitude(
             weight.masked_fill_(~mask, 0)
 
 
-def check_pruning(shapes: Shapes, sparsity: float, pattern: tuple[int, int] | None) -> None:
+def check_pruning(model: nn.Module, sparsity: float, pattern: tuple[int, int] | None) -> None:
     check_sparsity(sparsity)
     if pattern is None:
         return
-    for _, columns in shapes.values():
+    for _, columns in layer_shapes(model).values():
         check_pattern(*pattern, columns)
     check_pattern_sparsity(pattern, sparsity)
 
 
-def say_pruning(shapes: Shapes, sparsity: float, pattern: tuple[int, int] | None) -> list[str]:
+def say_pruning(model: nn.Module, sparsity: float, pattern: tuple[int, int] | None) -> list[str]:
     if pattern is None:
         return ["The zeros are stored like every other number: the file is as large as before."]
     n, m = pattern
@@ -94,14 +98,15 @@ def reduce_rank_whitened(model: nn.Module, batches: Sequence[Batch], share: floa
                 weight.copy_(U_scaled @ V_scaled)
 
 
-def check_share(shapes: Shapes, share: float) -> None:
+def check_share(model: nn.Module, share: float) -> None:
     if not 0.0 < share <= 1.0:
         raise ValueError(f"share must lie in (0, 1], got {share}")
 
 
-def say_low_rank(shapes: Shapes, share: float) -> list[str]:
-    full = sum(rows * columns for rows, columns in shapes.values())
-    factors = sum(rank_of(shape, share) * sum(shape) for shape in shapes.values())
+def say_low_rank(model: nn.Module, share: float) -> list[str]:
+    shapes = layer_shapes(model).values()
+    full = sum(rows * columns for rows, columns in shapes)
+    factors = sum(rank_of(shape, share) * sum(shape) for shape in shapes)
     return [
         "Each matrix is stored as the product of its two factors, as large as before: transformers knows no "
         "layer of two factors, and a file with some would need code beside it.",
@@ -122,14 +127,14 @@ def round_weights(model: nn.Module, batches: Sequence[Batch], bits: int, group_s
             weight.copy_(dequantize(quantize_symmetric(weight, bits, group_size)))
 
 
-def check_quantization(shapes: Shapes, bits: int, group_size: int | None) -> None:
+def check_quantization(model: nn.Module, bits: int, group_size: int | None) -> None:
     check_bits(bits)
-    for name, (_, columns) in shapes.items():
+    for name, (_, columns) in layer_shapes(model).items():
         if group_size is not None and (group_size < 1 or columns % group_size):
             raise ValueError(f"group_size must divide the {columns} inputs of {name}, got {group_size}")
 
 
-def say_quantization(shapes: Shapes, bits: int, group_size: int | None) -> list[str]:
+def say_quantization(model: nn.Module, bits: int, group_size: int | None) -> list[str]:
     group = "each row" if group_size is None else f"each {group_size} neighbouring inputs of a row"
     return [
         f"Each weight is one of {2**bits - 1} integers times a scale, which {group} shares. The products are "
@@ -145,9 +150,11 @@ class Method:
     """One way to compress.
 
     run: (model, batches, **settings), changes the model in place. options: the settings it takes, and their
-    defaults. check: (shapes, **settings), ValueError before any work. say: (shapes, **settings), sentences
-    for the card. encode and config: a form of storage of its own, (layer, **settings) -> what stands in the
-    file for the layer's weight (part -> tensor), and (**settings) -> `quantization_config` of config.json.
+    defaults. check: (model, **settings), ValueError before any work. say: (model, **settings), sentences for
+    the card. These two, and config, see a model that may have shapes alone.
+
+    A method with a form of storage of its own has encode: (layer, **settings) -> what stands in the file for
+    the layer's weight, part -> tensor. config: (model, **settings) -> `quantization_config` of config.json.
     """
 
     run: Callable[..., None]
@@ -156,7 +163,7 @@ class Method:
     say: Callable[..., list[str]]
     calibrated: bool = False
     encode: Callable[..., dict[str, torch.Tensor]] | None = None
-    config: Callable[..., dict] = field(default=lambda **settings: {})
+    config: Callable[..., dict] = field(default=lambda model, **settings: {})
 
     def settings(self, given: Settings) -> dict[str, object]:
         """The settings of a run: those that were given (not None), defaults for the others.
@@ -189,8 +196,3 @@ def method(name: str) -> Method:
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}: choose one of {', '.join(METHODS)}")
     return METHODS[name]
-
-
-def layer_shapes(layers: Mapping[str, nn.Module]) -> dict[str, tuple[int, int]]:
-    """Name -> (out, in) of layers, also of a GPT-2's, whose weights are stored [in, out]."""
-    return {name: tuple(as_linear(layer).weight.shape) for name, layer in layers.items()}

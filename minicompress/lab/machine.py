@@ -14,7 +14,6 @@ import torch
 
 from minicompress.lab.paths import ROOT
 
-
 # Names and numbers of <malloc.h>.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4
 
@@ -33,8 +32,8 @@ def return_freed_memory() -> None:
     """Ask the C library to return freed tensors to the kernel at once; the opposite of `keep_freed_memory`.
 
     glibc keeps freed memory below a threshold that grows, up to 32 MB, with what is freed. A walk through a
-    large model then holds pieces of many blocks: measured here on one of 110M parameters, 250 MB instead of
-    15. Does nothing where the C library is not glibc.
+    large model then holds pieces of many blocks: measured here with Wanda on 110M parameters, a peak of 712
+    MB instead of 489. Does nothing where the C library is not glibc.
     """
     _mallopt({M_MMAP_THRESHOLD: 65_536})
 

@@ -6,10 +6,9 @@ from pathlib import Path
 import torch
 
 from minicompress.disk.compress import Request, Result, compress_model
-from minicompress.disk.methods import layer_shapes, method
+from minicompress.disk.methods import method
 from minicompress.disk.shards import Checkpoint
 from minicompress.disk.skeleton import skeleton
-from minicompress.lab.modules import linear_layers
 
 VOCABULARY, BLOCKS = 50, 3
 SPECIAL = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
@@ -74,7 +73,7 @@ def compressed(folder: Path, out: Path, name: str, options: Mapping[str, object]
     """Run a method from disk to disk; calibrated ones on `batches()`."""
     chosen, checkpoint = method(name), Checkpoint(folder)
     settings, model = chosen.settings(options or {}), skeleton(checkpoint)
-    chosen.check(layer_shapes(linear_layers(model)), **settings)
+    chosen.check(model, **settings)
     request = Request(str(folder), name, out, options or {})
     return compress_model(model, checkpoint, request, settings, batches() if chosen.calibrated else [])
 

@@ -1,12 +1,15 @@
 """Given: a checkpoint compressed from disk to disk is the model compressed in memory, bit for bit."""
 
+import dataclasses
+import json
+
 import disk_models
 import pytest
 import torch
 
 from minicompress.disk.methods import METHODS, method
 from minicompress.disk.shards import Checkpoint
-from minicompress.lab.calibration import walk_blocks
+from minicompress.lab.calibration import walk_blocks, walk_layers
 from minicompress.lab.modules import linear_layers
 from minicompress.low_rank import low_rank_decompose, whitened_decompose
 from minicompress.pruning import magnitude_mask, matrix, nm_mask, sparsegpt_prune, wanda_prune
@@ -109,6 +112,33 @@ def test_each_tensor_keeps_its_own_type(tmp_path):
     places = Checkpoint(tmp_path / "out").places
     assert places[norm].dtype == torch.float32
     assert places["model.layers.1.input_layernorm.weight"].dtype == torch.bfloat16
+
+
+def test_a_method_can_store_something_else_for_a_weight(checkpoints, tmp_path, monkeypatch):
+    def encode(layer, bits, group_size):
+        q = quantize_symmetric(matrix(layer), bits, group_size)
+        return {"weight_values": q.values, "weight_scale": q.scale}
+
+    own = {"quant_method": "ours"}
+    packed = dataclasses.replace(
+        METHODS["quantize"],
+        run=lambda model, batches, **settings: list(walk_layers(model)),  # the weights stay as they are
+        encode=encode,
+        config=lambda model, bits, group_size: own | {"bits": bits},
+    )
+    monkeypatch.setitem(METHODS, "quantize", packed)
+    source = checkpoints("opt")
+    result = disk_models.compressed(source, tmp_path / "out", "quantize", {"bits": 4})
+
+    name = "decoder.layers.1.fc1"
+    before, after = Checkpoint(source), Checkpoint(tmp_path / "out")
+    q = quantize_symmetric(before.read(f"{name}.weight").float(), 4)
+    assert torch.equal(after.read(f"{name}.weight_values"), q.values)
+    assert torch.equal(after.read(f"{name}.weight_scale"), q.scale)
+    assert f"{name}.weight" not in after.places and f"{name}.bias" in after.places
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["quantization_config"] == {"quant_method": "ours", "bits": 4}
+    assert result.zeros is None and result.bytes_after < result.bytes_before
 
 
 # ---------------------------------------------------------------- the table
