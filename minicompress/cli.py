@@ -1,5 +1,5 @@
 """The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`; `run`, `llm`,
-`complete`, `export`, `measure`, `corpus`; for teachers `grade`, `grade-all`, `release`.
+`compress`, `complete`, `export`, `measure`, `corpus`; for teachers `grade`, `grade-all`, `release`.
 """
 
 import io
@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from minicompress.disk import commands as disk_commands
 from minicompress.lab.paths import WRITE_IT
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -95,6 +96,9 @@ def llm() -> None:
     quiet_transformers()
     folder = smollm2.prepare()
     print(f"SmolLM2-135M is ready in {folder}: use it by the name {smollm2.NAME}.")
+
+
+disk_commands.add_to(app)
 
 
 @app.command()
