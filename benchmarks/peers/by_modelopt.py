@@ -33,7 +33,7 @@ def eight_bits(model: nn.Module, tokens: torch.Tensor) -> nn.Module:
 
 
 def awq_4_bits(model: nn.Module, tokens: torch.Tensor) -> nn.Module:
-    """Activation-aware: scales for the inputs first; groups of 32 instead of 128, which does not divide 576."""
+    """Activation-aware: scales for the inputs first; groups of 32, because 128 does not divide 576."""
     settings = copy.deepcopy(mtq.INT4_AWQ_CFG)
     for entry in settings["quant_cfg"]:
         if entry["quantizer_name"] == "*weight_quantizer":

@@ -34,7 +34,7 @@ def dense(model: nn.Module, folder: Path) -> dict[str, torch.Tensor]:
 
 
 def save(model: nn.Module, folder: Path) -> None:
-    """As torchao's guide does, by `torch.save`; what is not rounded goes to fp16, a tied head is there once."""
+    """By `torch.save`, as its guide does; what is not rounded goes to fp16, a tied head is there once."""
     state = model.state_dict()
     state.pop("lm_head.weight", None)
     plain = {name: value for name, value in state.items() if not hasattr(value, "qdata")}

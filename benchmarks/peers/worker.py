@@ -2,14 +2,15 @@
 it took. Only torch, transformers, safetensors and the standard library are needed.
 
 `python -m benchmarks.peers.by_TOOL METHOD FOLDER MODEL PASSES`: FOLDER holds tokens.safetensors with
-`calibration`, int64 [sequences, length]; MODEL is the dense model's folder. Written into FOLDER: the weights as
-dense matrices (weights.safetensors), and the model as the tool itself saves it (saved/). The last line of the
-output is one JSON object.
+`calibration`, int64 [sequences, length]; MODEL is the dense model's folder. Written into FOLDER: the weights
+as dense matrices (weights.safetensors), and the model as the tool itself saves it (saved/). The last line of
+the output is one JSON object.
 """
 
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from benchmarks.oracle_answer import answer
+from benchmarks.oracle_answer import answer, one_line
 from benchmarks.oracle_memory import forget_peak, resident
 
 TINY = {"num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 192, "vocab_size": 49152}
@@ -28,9 +29,9 @@ TINY |= {"num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embedding
 class Tool(NamedTuple):
     """How a tool is used.
 
-    methods: name -> compress(model, tokens), which returns the compressed model. save: (model, folder), as its
-    makers advise. dense: (model, folder) after that -> the weights that it computes with, fp32, names as in
-    the dense model. packages: whose versions are reported.
+    methods: name -> compress(model, tokens), which returns the compressed model. save: (model, folder), as
+    its makers advise. dense: (model, folder) after that -> the weights that it computes with, fp32, names as
+    in the dense model. packages: whose versions are reported.
     """
 
     methods: Mapping[str, Callable[[nn.Module, torch.Tensor], nn.Module]]
@@ -114,7 +115,7 @@ def measured(tool: Tool, method: str, folder: Path, model_folder: Path, count: i
 
 
 def saved(tool: Tool, model: nn.Module, folder: Path) -> dict:
-    """Save the model as the tool does; its bytes, or why there is no file: some cannot save what they made."""
+    """Save the model as the tool does; its bytes, or why there is no file."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:
@@ -124,20 +125,12 @@ def saved(tool: Tool, model: nn.Module, folder: Path) -> dict:
         return {"file_bytes": None, "not_saved": one_line(error)}
 
 
-def one_line(error: BaseException) -> str:
-    """An error's kind and the first line that says something, at most 200 characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:200]
-
-
 def main(tool: Tool) -> None:
     """The command of every script; an error is an answer, too."""
     method, folder, model, count = sys.argv[1:]
     try:
         result = measured(tool, method, Path(folder), Path(model), int(count))
     except Exception as error:
-        import traceback
-
         traceback.print_exc()
         result = {"error": one_line(error)}
     answer(result, "torch", "transformers", *tool.packages)
