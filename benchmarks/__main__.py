@@ -29,6 +29,7 @@ SETS = {
         "quantization": ("bits", "int8"),
         "combined": (),
         "cuts": (),
+        "peers": (),
     },
     "parity": {
         "parity": (),

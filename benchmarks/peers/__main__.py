@@ -1,7 +1,8 @@
-"""`python -m benchmarks.peers`: the course's functions beside other tools on SmolLM2-135M; results/peers.json.
+"""`python -m benchmarks.peers`: the course's functions beside other tools on SmolLM2-135M.
 
-Stop it at any time and start it again: what the file holds is not measured again. A run that failed stands there
-with its error; to try it again, delete its row. Environments of other tools are made where they are missing.
+Writes results/peers.json. Stop it at any time and start it again: what the file holds is not measured again.
+A run that failed stands there with its error; to try it again, delete its row. Environments of other tools
+are made where they are missing.
 """
 
 import argparse

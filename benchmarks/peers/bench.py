@@ -68,7 +68,7 @@ class Bench:
             self.rows.add(dense={"perplexity": scores, "file_bytes": size})
 
     def compress(self, run: Run, repeat: int) -> None:
-        """One run, unless the file has it: its script's answer, and what its weights are worth, judged here."""
+        """One run, unless the file has it: its script's answer, and its weights judged here."""
         facts = run.facts() | {"repeat": repeat}
         if self.rows.has(facts):
             return
