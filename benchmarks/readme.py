@@ -120,12 +120,12 @@ def peers_text() -> str:
     text = next(iter(peers["dense"]["perplexity"]))
     behind = peer_tables.losses(peer_tables.summary(peers["rows"]), text)
     return "\n\n".join([
-        f"SmolLM2-135M on {machine['cores']} cores of an {machine['cpu']}, {how['threads']} threads, median of "
-        f"{how['repeats']} runs that took turns; {how['sequences']} x {how['length']} calibration tokens, one "
-        "sequence at a time, and as many test tokens of each text. A *pass* is one forward pass over the "
-        "calibration tokens through the blocks, timed in the same process before and after each run. Memory is "
-        "the peak above the loaded model. Every tool's weights are judged by the same function; files hold fp16 "
-        "where they hold no integers.",
+        f"SmolLM2-135M on {machine['cores']} cores of an {machine['cpu']}, {how['threads']} threads, median "
+        f"of {how['repeats']} runs that took turns; {how['sequences']} x {how['length']} calibration tokens, "
+        "one sequence at a time, and as many test tokens of each text. A *pass* is one forward pass over the "
+        "calibration tokens through the blocks, timed in the same process before and after each run. Memory "
+        "is the peak above the loaded model. Every tool's weights are judged by the same function; files "
+        "hold fp16 where they hold no integers.",
         peer_tables.work_table(peers),
         f"![Time and quality of every tool](docs/{PICTURE.name})",
         f"Greedy decoding at batch 1, {how['prompt']} tokens of prompt, {how['new_tokens']} new ones, "
