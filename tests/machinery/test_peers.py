@@ -192,6 +192,20 @@ def test_what_the_file_holds_is_not_measured_again_failures_neither(started):
     assert [row["tool"] for row in json.loads(again.rows.path.read_text())["rows"]] == asked
 
 
+def test_the_same_weights_are_judged_once_and_other_weights_anew(started, tmp_path, monkeypatch):
+    bench_now, judged = started[0](), []
+    monkeypatch.setattr(bench, "load_file", lambda path: path.read_bytes())
+    monkeypatch.setattr(bench, "model_of", lambda folder, weights: weights)
+    monkeypatch.setattr(
+        Bench, "perplexities", lambda self, weights: judged.append(weights) or {"English": 9.0}
+    )
+    run, file = Run("Wanda", "ours", "nowhere", "by_nobody", "wanda"), tmp_path / "weights"
+    for content in (b"a", b"a", b"b"):
+        file.write_bytes(content)
+        bench_now.rows.add(rows=[run.facts() | bench_now.judged(run, file)])
+    assert judged == [b"a", b"b"]
+
+
 def test_a_file_with_other_settings_is_refused(started):
     make, _ = started
     make()
