@@ -83,7 +83,7 @@ class Bench:
         self.add(facts | found)
 
     def judged(self, run: Run, weights: Path) -> dict:
-        """The perplexities of a file of weights; an earlier repeat that made the same weights had the same."""
+        """The perplexities of a file of weights, or those of an earlier repeat that made the same weights."""
         with weights.open("rb") as opened:
             digest = {"weights_sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
         for row in self.rows.content["rows"]:
