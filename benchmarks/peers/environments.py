@@ -30,20 +30,20 @@ def steps(name: str) -> list[list[str]]:
 
 
 def python_of(name: str) -> Path:
-    """The interpreter of an environment, which is made now if it is missing or older than its lock file.
+    """The interpreter of an environment, which is made now if it is missing or its lock file has changed.
 
     RuntimeError: it cannot be made; the message is pip's.
     """
     if name == OWN:
         return Path(sys.executable)
-    folder, lock = FOLDER / name, LOCKS / f"{name}.lock"
-    packages, ready = steps(name), folder / "ready"
-    if not ready.is_file() or ready.stat().st_mtime < lock.stat().st_mtime:
+    folder, pinned = FOLDER / name, "\n".join(lines(name))
+    ready = folder / "ready"  # holds the packages that were installed
+    if not ready.is_file() or ready.read_text(encoding="utf-8") != pinned:
         print(f"making {paths.shown(folder)} ...", flush=True)
         ask([sys.executable, "-m", "venv", str(folder)])
-        for step in packages:
+        for step in steps(name):
             ask([str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *step])
-        ready.touch()
+        ready.write_text(pinned, encoding="utf-8")
     return folder / "bin" / "python"
 
 

@@ -107,6 +107,18 @@ def test_every_package_of_a_lock_file_is_pinned_and_torch_is_the_one_without_cud
     assert environments.steps(name)[-1] == lines
 
 
+def test_an_environment_is_made_once_and_again_when_its_lock_file_changes(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(environments, "LOCKS", tmp_path)
+    monkeypatch.setattr(environments, "FOLDER", tmp_path / "made")
+    monkeypatch.setattr(environments, "ask", asked.append)
+    (tmp_path / "made" / "tool").mkdir(parents=True)
+    for pinned in ("a==1", "a==1", "a==2"):
+        (tmp_path / "tool.lock").write_text(pinned)
+        environments.python_of("tool")
+    assert [words[-1] for words in asked if "pip" in words] == ["a==1", "a==2"]
+
+
 def test_an_unknown_environment_is_named():
     with pytest.raises(ValueError, match="unknown environment 'nobody': choose one of llama_cpp"):
         environments.python_of("nobody")
