@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from minicompress.grading.course import exercises
 from minicompress.lab import ledger as layout
-from minicompress.lab import tables
+from minicompress.lab import peer_tables, tables
 from minicompress.lab.files import atomic_write
 from minicompress.lab.paths import ROOT, results
 
@@ -151,6 +151,28 @@ def megabytes(number: int) -> str:
     return f"{number / 1e6:,.0f} MB"
 
 
+def peers_text() -> str:
+    """The course's functions beside other tools: both tables, who is ahead of us, where it was measured."""
+    peers = results("peers")
+    how, machine = peers["settings"], peers["hardware"]
+    text = next(iter(peers["dense"]["perplexity"]))
+    behind = peer_tables.losses(peer_tables.summary(peers["rows"]), text)
+    return "\n\n".join([
+        f"SmolLM2-135M on {machine['cores']} cores of an {machine['cpu']}, {how['threads']} threads, median "
+        f"of {how['repeats']} runs that took turns; {how['sequences']} x {how['length']} calibration tokens, "
+        "one sequence at a time, and as many test tokens of each text. A *pass* is one forward pass over the "
+        "calibration tokens through the blocks, timed in the same process before and after each run. Memory "
+        "is the peak above the loaded model. Every tool's weights are judged by the same function; files "
+        "hold fp16 where they hold no integers.",
+        peer_tables.work_table(peers),
+        f"![Time and quality of every tool](docs/{PICTURE.name})",
+        f"Greedy decoding at batch 1, {how['prompt']} tokens of prompt, {how['new_tokens']} new ones, "
+        f"median of {how['speed_repeats']}:",
+        peer_tables.speed_table(peers),
+        "Where another tool is ahead by more than 1%: " + ("; ".join(behind) or "nowhere") + ".",
+    ])  # fmt: skip
+
+
 def course_map() -> str:
     """The syllabus as a table: every exercise, what it asks for, and what it takes."""
     columns = ("id", "exercise", "you write", "in", "points", "minutes", "difficulty", "builds on")
@@ -170,12 +192,14 @@ def course_map() -> str:
     return tables.markdown_table(columns, rows)
 
 
+PICTURE = ROOT / "docs" / "peers.svg"
 PARTS = {
     "times": times_text,
     "ledger": ledger_text,
     "models": models_text,
     "frontier": frontier_text,
     "memory": memory_text,
+    "peers": peers_text,
     "course": course_map,
 }
 
@@ -194,6 +218,7 @@ def main() -> None:
     text = filled(path.read_text(encoding="utf-8"))
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+    peer_tables.peers_picture(results("peers"), PICTURE)
 
 
 if __name__ == "__main__":
