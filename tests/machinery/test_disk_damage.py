@@ -114,14 +114,22 @@ def test_a_checkpoint_that_is_quantized_already_is_refused(source, tmp_path):
 
 
 def test_weights_that_are_no_numbers_end_the_run(source, tmp_path):
-    name = "model.layers.1.mlp.up_proj.weight"
+    not_a_number(source, "model.layers.1.mlp.up_proj.weight")
+    with pytest.raises(ValueError, match="holds 1 NaN values"):
+        disk_models.compressed(source, tmp_path / "out", "magnitude")
+    assert not (tmp_path / "out").exists() and (tmp_path / ".out.partial").exists()
+
+
+def test_a_run_that_fails_before_its_first_block_leaves_nothing(source, tmp_path):
+    not_a_number(source, "model.layers.0.mlp.up_proj.weight")
+    refused(source, tmp_path, "holds 1 NaN values", "magnitude")
+
+
+def not_a_number(source, name):
     shard = source / json.loads((source / INDEX).read_text())["weight_map"][name]
     tensors = load_file(shard)
     tensors[name][0, 0] = float("nan")
     save_file(tensors, shard, {"format": "pt"})
-    with pytest.raises(ValueError, match="holds 1 NaN values"):
-        disk_models.compressed(source, tmp_path / "out", "magnitude")
-    assert not (tmp_path / "out").exists()
 
 
 # ---------------------------------------------------------------- a disk that is full
