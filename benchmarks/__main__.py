@@ -39,7 +39,7 @@ SETS = {
     },
     "trained": {"distillation": ("halves", "distilbert", "speed")},
     "class": {"grading": ()},
-    "llm": {"real_llm": ()},
+    "llm": {"real_llm": (), "interop": ()},
     "memory": {"memory": ()},
 }
 

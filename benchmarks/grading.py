@@ -1,6 +1,8 @@
 """Grading a class: `python -m benchmarks.grading [--sample N] [PART ...]` writes `results/grading.json`.
 
     submission  the reference as a submission: computing, memory and layers, with and without forking
+    explained   the same with known wrong answers in ten exercises
+    recognised  some of the known wrong answers of each exercise: whether the explanation recognises them
     known       what is known to be right or wrong, judged: the counts, and what was judged otherwise
     scale       grade-all on more and more small submissions
 
@@ -32,17 +34,19 @@ from benchmarks import common
 from minicompress.classroom.forks import beginning
 from minicompress.classroom.grade import grader_digest
 from minicompress.classroom.grade_all import grade_all
-from minicompress.classroom.judging import judge
+from minicompress.classroom.judging import explain, judge
 from minicompress.grading import stubs
 from minicompress.grading.assemble import assemble
 from minicompress.grading.course import Exercise, exercise, exercises
-from minicompress.grading.mistakes import sections
+from minicompress.grading.mistakes import known_mistakes, sections
 from minicompress.grading.watch import adopt_orphans
 from minicompress.lab.paths import ROOT, SOLUTIONS
 
 LOOK = 0.1  # seconds between two looks at the memory
 KEPT = ROOT / "out" / "grading_known.jsonl"
 COUNTS, CLASS, CHEAP = (10, 20, 40), 500, "1.6"  # submissions, and the one exercise that each of them holds
+WRONG = ("0.1", "1.1", "1.3", "1.6", "2.1", "3.1", "3.5", "4.2", "5.1", "5.4")  # of every chapter
+SAMPLE = 3  # known wrong answers of each exercise that `recognised` explains
 
 # ---------------------------------------------------------------- one submission
 
@@ -58,16 +62,51 @@ PROCESSES = {"forked": ("grade", "forking", "judge", "worker"), "anew": ("grade"
 
 def submission() -> dict:
     """Grade the whole reference with judges that are forked, and with judges that are started anew."""
-    return {way: graded_reference(way) for way in PROCESSES}
+    return {way: graded(SOLUTIONS, way)[0] for way in PROCESSES}
 
 
-def graded_reference(way: str) -> dict:
-    """Points, seconds of computing of all processes and on the clock, and memory when it was most."""
+def explained() -> dict:
+    """Grade the reference with a known wrong answer in each exercise of WRONG."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in SOLUTIONS.glob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            for task in map(exercise, WRONG):
+                text = with_mistake(text, task) if task.solution == file else text
+            (folder / file.name).write_text(text, encoding="utf-8")
+        row, result = graded(folder, "forked")
+    found = {key: result["exercises"][key]["public"]["misconception"] for key in WRONG}
+    right = sum(found[key] == known_mistakes(exercise(key))[0].sentence for key in WRONG)
+    return {"wrong": len(WRONG), "recognised": right} | row
+
+
+def with_mistake(text: str, task: Exercise) -> str:
+    """A file of the reference with the first known mistake in the place of what it defines."""
+    mistake = known_mistakes(task)[0].source
+    for name in stubs.definitions(mistake).keys() & set(task.names):
+        text = text.replace(stubs.definitions(text)[name], "")
+    return f"{text}\n\n{mistake}"
+
+
+def recognised() -> dict:
+    """Explain SAMPLE of the known wrong answers of each exercise; those of which no misconception is told."""
+    every = [case for task in exercises().values() for case in cases(task, SAMPLE) if case.kind == "mutants"]
+    sentences = {(task.id, m.name): m.sentence for task in exercises().values() for m in known_mistakes(task)}
+    missed = []
+    with beginning() as begin:
+        for case in tqdm(every, "recognised"):
+            told = explain(case.exercise, case.source, begin=begin).misconception
+            missed += [case.id] * (told != sentences[case.exercise.id, case.name])
+    return {"tried": len(every), "recognised": len(every) - len(missed), "missed": missed}
+
+
+def graded(submission: Path, way: str) -> tuple[dict, dict]:
+    """Points, seconds of computing of all processes and on the clock, memory when it was most; the result."""
     adopt_orphans()  # else nobody would count what they computed
     before, began, peak = computed(), time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.json"
-        words = [sys.executable, "-c", GRADE, way, SOLUTIONS, out, str(common.SEED)]
+        words = [sys.executable, "-c", GRADE, way, submission, out, str(common.SEED)]
         process = psutil.Popen(words, cwd=ROOT)
         while process.poll() is None:
             with contextlib.suppress(psutil.Error):  # one of them has just ended
@@ -78,7 +117,7 @@ def graded_reference(way: str) -> dict:
         wall = time.monotonic() - began
         bury(process.pid)
         result = json.loads(out.read_text(encoding="utf-8"))
-    return {
+    row = {
         "score": result["score"],
         "possible": result["possible"],
         "cpu_seconds": round(computed() - before, 1),
@@ -87,6 +126,7 @@ def graded_reference(way: str) -> dict:
         "peak_mb": {"all": round(sum(peak))} | dict(zip(PROCESSES[way], map(round, peak), strict=True)),
         "layers": layers_of(result),
     }
+    return row, result
 
 
 def computed() -> float:
@@ -231,7 +271,13 @@ def graded_class(count: int) -> dict:
     }
 
 
-PARTS = {"submission": submission, "known": known, "scale": scale}
+PARTS = {
+    "submission": submission,
+    "explained": explained,
+    "recognised": recognised,
+    "known": known,
+    "scale": scale,
+}
 
 
 def main() -> None:

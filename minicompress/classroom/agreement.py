@@ -5,8 +5,10 @@ import copy
 import math
 import operator
 import random
+import shutil
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
@@ -16,7 +18,6 @@ from minicompress.classroom.peer import Peer
 from minicompress.classroom.private import CASES, Pure
 from minicompress.classroom.verdict import GraderVerdict
 
-DRAWS = 20  # of each function
 NAME = "private_cases"
 TITLE = "agrees with the reference on inputs that only the judge knows"
 
@@ -35,37 +36,45 @@ class Disagreement(Exception):
     """In which way two results differ, in words that tell no input."""
 
 
-def draw(exercise: str, chapter: ModuleType, seed: int) -> list[Case]:
-    """The private cases of an exercise, with what `chapter` makes of them: the reference, still whole."""
+def draw(exercise: str, chapter: ModuleType, seed: int, folder: Path) -> list[Case]:
+    """The private cases of an exercise, with what `chapter` makes of them: the reference, still whole.
+
+    `folder` is for files of the reference's; none stays.
+    """
     rng = random.Random(f"{seed} {exercise}")
     cases = []
     with torch.random.fork_rng(devices=[]), quiet():
         torch.default_generator.manual_seed(rng.getrandbits(60))
         for name, pure in CASES.get(exercise, {}).items():
-            inputs = [*(pure.draw(rng) for _ in range(DRAWS)), *pure.bad(rng)]
-            cases += [answered(chapter, name, pure, arguments) for arguments in inputs]
+            inputs = [*(pure.draw(rng) for _ in range(pure.count)), *pure.bad(rng)]
+            cases += [answered(chapter, name, pure, arguments, folder) for arguments in inputs]
     return cases
 
 
-def answered(chapter: ModuleType, name: str, pure: Pure, arguments: tuple) -> Case:
-    given = copy.deepcopy(arguments)
+def answered(chapter: ModuleType, name: str, pure: Pure, arguments: tuple, folder: Path) -> Case:
+    own = folder / "reference"
+    given = pure.place(copy.deepcopy(arguments), own)
     try:
         result = operator.attrgetter(name)(chapter)(*given)
     except ValueError:
         return Case(name, pure, arguments, None, True)
-    return Case(name, pure, arguments, pure.view(result, *given), False)
+    else:
+        return Case(name, pure, arguments, pure.view(result, *given), False)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
-def verdict(cases: list[Case], chapter: ModuleType, peer: Peer) -> GraderVerdict:
+def verdict(cases: list[Case], chapter: ModuleType, peer: Peer, folder: Path) -> GraderVerdict:
     """Compare the stand-ins in `chapter` with the reference, up to the first disagreement.
 
+    `folder` is one that the worker has a copy of.
     The message tells no input, and nothing that the learner's code says: it could say what it was given.
     """
     message = ""
-    for case in cases:
+    for number, case in enumerate(cases):
         try:
             with quiet():
-                check(case, chapter)
+                check(case, chapter, folder / f"private_{number}")
         except Exception as error:
             words = str(error) if isinstance(error, Disagreement) else f"raises {type(error).__name__}"
             message = f"On an input that only the judge knows {case.name} {words}."
@@ -75,17 +84,18 @@ def verdict(cases: list[Case], chapter: ModuleType, peer: Peer) -> GraderVerdict
     return GraderVerdict(NAME, TITLE, not message, message)
 
 
-def check(case: Case, chapter: ModuleType) -> None:
+def check(case: Case, chapter: ModuleType, folder: Path) -> None:
     """Any exception: they do not agree."""
+    arguments = case.pure.place(case.arguments, folder)
     try:
-        result = operator.attrgetter(case.name)(chapter)(*case.arguments)
+        result = operator.attrgetter(case.name)(chapter)(*arguments)
     except ValueError:
         if case.refused:
             return
         raise
     if case.refused:
         raise Disagreement("raises no ValueError, although the input is wrong")
-    compare(case.pure.view(result, *case.arguments), case.expected)
+    compare(case.pure.view(result, *arguments), case.expected)
 
 
 @contextlib.contextmanager

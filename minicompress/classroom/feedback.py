@@ -1,10 +1,10 @@
-"""The page that a student gets: for each exercise the points, the reason and a hint, but no private input
-and no seed.
+"""The page that a student gets: for each exercise the points, the reason, the misconception where it is
+known, a public input that fails, and a hint, but no private input and no seed.
 """
 
 from minicompress.classroom import pages
 from minicompress.classroom.formats import solved
-from minicompress.classroom.reasons import reason
+from minicompress.classroom.reasons import RIGHT_IN_PUBLIC, in_public, misconception, reason
 from minicompress.grading.course import Exercise, exercises
 
 UNFINISHED = "The grading is not complete: ask your teacher."
@@ -45,12 +45,25 @@ def section(task: Exercise, entry: dict) -> str:
         f'<p class="small">{names} in <code>minicompress/{task.module}.py</code></p>',
     ]
     if not solved(entry):
-        lines.append(f"<p>{pages.prose(reason(task, entry))}</p>")
-        lines += failed(entry)
+        lines += [*why(task, entry), *failed(entry)]
         lines.append(f"<p><b>Hint:</b> {pages.prose(task.hints[0])}</p>")
         look = f"`minicompress check {task.id}` shows what the public graders say on public inputs."
         lines.append(f'<p class="small">{pages.prose(look)}</p>')
     return "\n".join([*lines, "</section>"])
+
+
+def why(task: Exercise, entry: dict) -> list[str]:
+    """The reason, the known mistake, and what the graders say on public inputs. Nothing is said twice."""
+    told, public = reason(task, entry), in_public(entry)
+    lines = [] if public.startswith(told.rstrip(".")) else [f"<p>{pages.prose(told)}</p>"]
+    if mistake := misconception(entry):
+        lines.append(f"<p><b>A known mistake:</b> {pages.prose(mistake)}</p>")
+    if public == RIGHT_IN_PUBLIC:
+        lines.append(f"<p>{pages.prose(public)}</p>")
+    elif public:
+        lines.append(f"<p><b>On a public input:</b> {pages.prose(public)}</p>")
+        lines.append(f'<p class="small">Grader: {pages.text(entry["public"]["grader"])}</p>')
+    return lines
 
 
 def failed(entry: dict) -> list[str]:

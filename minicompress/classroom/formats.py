@@ -1,5 +1,5 @@
 """A result in the forms that other systems read. All but the first are for students' eyes: they hold no
-input and no seed.
+private input and no seed.
 """
 
 import base64
@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from minicompress.classroom.reasons import in_public, misconception
 from minicompress.lab.files import atomic_write
 
 # What nbgrader's own export of grades has.
@@ -147,13 +148,16 @@ def solved(entry: dict) -> bool:
 
 
 def feedback(entry: dict) -> str:
-    """What a student may read about one exercise: which graders failed, but not on which input."""
+    """What a student may read about one exercise: which graders failed, but not on which private input."""
     if entry["message"]:
         return entry["message"]
     failed = [grader["title"] for grader in entry["graders"] if not grader["passed"]]
     if not failed:
         return f"Solved: {len(entry['graders'])} graders passed."
-    return "\n".join([f"{len(failed)} of {len(entry['graders'])} graders failed:", *failed])
+    lines = [f"{len(failed)} of {len(entry['graders'])} graders failed:", *failed]
+    lines += [f"A known mistake: {mistake}"] if (mistake := misconception(entry)) else []
+    lines += [f"On public inputs: {public}"] if (public := in_public(entry)) else []
+    return "\n".join(lines)
 
 
 def protection(result: dict) -> str:

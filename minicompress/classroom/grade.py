@@ -2,7 +2,7 @@
 file of JSON. It is removed at once: a command line could be read by what is graded, and the seed is private.
 
 Nothing of the submission runs in this process. Every exercise is judged by itself, so that what one of them
-breaks costs no other.
+breaks costs no other. When all have their verdicts, the wrong ones are explained.
 """
 
 import hashlib
@@ -15,15 +15,18 @@ from pathlib import Path
 
 from minicompress.classroom.forks import Begin, beginning
 from minicompress.classroom.formats import format_named, write_result
-from minicompress.classroom.judging import judge
+from minicompress.classroom.judging import explain, judge
 from minicompress.classroom.prepare import Prepared, prepare_file
 from minicompress.classroom.result import result_of, zero_result
 from minicompress.classroom.submission import Submission, open_submission
-from minicompress.classroom.verdict import ExerciseVerdict
+from minicompress.classroom.verdict import ExerciseVerdict, Explanation
 from minicompress.grading import course
 from minicompress.grading.course import Exercise
 from minicompress.lab.paths import ROOT, SOLUTIONS, TESTS
 
+PATIENCE = 240  # seconds on the clock after which no other explanation is begun
+NO_TIME = "There was no time left to try it on the public inputs."
+UNEXPLAINED = "The points are final, but the grading was ended before it was explained what is wrong."
 SEEDS = 2**31  # a private seed is drawn below this
 
 
@@ -50,13 +53,12 @@ def grade_one(
     began = time.monotonic()
     digest, grader = digest_of(submission), grader_digest(seed)
     prepared = prepare_all(open_submission(submission), tasks)
-    verdicts, broken = [], []
     with beginning() as begin:
-        for task in tasks:
-            verdict, error = verdict_on(task, prepared[task.id], seed, begin)
-            verdict.shape = prepared[task.id].shape
-            verdicts.append(verdict)
-            broken += [f"{task.id}: {error}"] * bool(error)
+        verdicts, broken = judge_all(tasks, prepared, seed, begin)
+        seconds = time.monotonic() - began
+        result = result_of(submission.stem, digest, grader, seed, verdicts, seconds)
+        write_result(result | {"complete": False, "message": UNEXPLAINED}, out, format)  # points come first
+        explain_all(verdicts, prepared, begin)
     seconds = time.monotonic() - began
     result = result_of(submission.stem, digest, grader, seed, verdicts, seconds)
     if grader != grader_digest(seed):
@@ -65,6 +67,39 @@ def grade_one(
         result |= {"complete": False, "message": f"The grader itself broke down in {'; '.join(broken)}"}
     write_result(result, out, format)
     return result
+
+
+def judge_all(
+    tasks: Iterable[Exercise], prepared: dict[str, Prepared], seed: int, begin: Begin
+) -> tuple[list[ExerciseVerdict], list[str]]:
+    """The verdicts, one after the other, and where the grader itself broke down."""
+    verdicts, broken = [], []
+    for task in tasks:
+        verdict, error = verdict_on(task, prepared[task.id], seed, begin)
+        verdict.shape = prepared[task.id].shape
+        verdicts.append(verdict)
+        broken += [f"{task.id}: {error}"] * bool(error)
+    return verdicts, broken
+
+
+def explain_all(verdicts: Iterable[ExerciseVerdict], prepared: dict[str, Prepared], begin: Begin) -> None:
+    """Add to the verdicts on wrong answers what the graders say on public inputs. The points stay.
+
+    What was judged quickly comes first: an answer that hangs cannot take the time of all others.
+    """
+    began = time.monotonic()
+    judged = [verdict for verdict in verdicts if verdict.graders and not verdict.message]
+    wrong = [verdict for verdict in judged if not verdict.solved]
+    for verdict in sorted(wrong, key=lambda verdict: verdict.seconds):
+        if time.monotonic() - began > PATIENCE:
+            verdict.public = Explanation(message=NO_TIME)
+            continue
+        task = course.exercise(verdict.exercise)
+        try:
+            verdict.public = explain(task, prepared[task.id].source, begin=begin)
+        except Exception as error:  # it costs neither points nor the other explanations
+            said = f"The grader itself broke down: {type(error).__name__}: {error}"
+            verdict.public = Explanation(message=said)
 
 
 def prepare_all(submission: Submission, tasks: Iterable[Exercise]) -> dict[str, Prepared]:

@@ -15,14 +15,14 @@ from typing import NamedTuple
 from minicompress.classroom import feedback, summary
 from minicompress.classroom.cluster import map_on
 from minicompress.classroom.formats import NBGRADER, nbgrader_row, write_result
-from minicompress.classroom.grade import SEEDS, digest_of, grader_digest
+from minicompress.classroom.grade import SEEDS, UNEXPLAINED, digest_of, grader_digest
 from minicompress.classroom.pages import write_page
 from minicompress.classroom.result import FORMAT, zero_result
 from minicompress.grading import course
 from minicompress.grading.processes import Limits, run_module
 from minicompress.lab.files import atomic_write, write_json
 
-LIMITS = Limits(starting=300)  # for a whole submission: each exercise has tighter ones of its own
+LIMITS = Limits(starting=600)  # for a whole submission: each exercise has tighter ones of its own
 SEED = ".seed.json"  # the private seed of the class, kept so that a second run goes on with it
 
 
@@ -187,8 +187,19 @@ def grade_apart(submission: Path, place: Path, seed: int, keys: list[str]) -> di
         ending = run_module(["minicompress.classroom.grade", str(task)], Path(name), LIMITS)
     if ending.code == 0:
         return json.loads(place.read_text(encoding="utf-8"))
+    if scored := unexplained(place):
+        return scored
     why = f"more {ending.limit.value} than allowed" if ending.limit else f"exit code {ending.code}"
     return broken_down(submission, place, seed, keys, why)
+
+
+def unexplained(place: Path) -> dict | None:
+    """A result that has all its points, and was ended while it was explained what is wrong."""
+    try:
+        result = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return result if result["message"] == UNEXPLAINED else None
 
 
 def broken_down(submission: Path, place: Path, seed: int, keys: list[str], why: str) -> dict:

@@ -3,21 +3,32 @@
 Many graders have inputs that everybody knows, so that a table of the expected values passes them. These
 inputs are drawn from the private seed, with shapes of their own. They say nothing of what is right: the
 reference does, see agreement.py.
+
+Without: 0.3, whose result is measured seconds, which no two runs share.
 """
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from minicompress.classroom.draws import (
+    calibrated,
     distillation,
+    heads,
     low_rank,
     metrics,
+    models,
     pruning,
     quantization,
+    stored,
     structured_pruning,
+    teaching,
     tensors,
 )
+
+DRAWS = 20  # of each function
+FEW = 10  # of one that is about whole models
 
 
 class Pure(NamedTuple):
@@ -26,10 +37,20 @@ class Pure(NamedTuple):
     draw: Callable[[Random], tuple]
     bad: Callable[[Random], Iterable[tuple]] = lambda _: ()  # arguments that are refused by a ValueError
     view: Callable = lambda result, *_: result  # of the result and the arguments
+    place: Callable[[tuple, Path], tuple] = lambda arguments, _: arguments  # into a folder of this call's own
+    count: int = DRAWS
 
 
 # Exercise -> function -> how to draw its arguments. A method of a class has a dotted name.
 CASES: dict[str, dict[str, Pure]] = {
+    "0.1": {
+        "perplexity": Pure(metrics.model_and_tokens, metrics.bad_tokens, models.answer_of_reading, count=FEW)
+    },
+    "0.2": {
+        "top1_accuracy": Pure(
+            metrics.model_that_is_sure, metrics.bad_tokens, models.answer_of_reading, count=FEW
+        )
+    },
     "0.4": {"model_bytes": Pure(metrics.any_model)},
     "1.1": {"magnitude_mask": Pure(pruning.weight_and_sparsity, pruning.bad_weights)},
     "1.2": {
@@ -37,6 +58,11 @@ CASES: dict[str, dict[str, Pure]] = {
     },
     "1.3": {"global_magnitude_masks": Pure(pruning.weights_and_sparsity, pruning.bad_collections)},
     "1.4": {"sparsity_schedule": Pure(pruning.schedule, pruning.bad_schedules)},
+    "1.5": {
+        "iterative_pruning": Pure(
+            calibrated.pruning_run, calibrated.bad_runs, calibrated.answer_of_run, count=FEW
+        )
+    },
     "1.6": {"nm_mask": Pure(pruning.group_scores, pruning.bad_groups)},
     "1.7": {
         "to_coo": Pure(pruning.sparse_weight),
@@ -45,7 +71,21 @@ CASES: dict[str, dict[str, Pure]] = {
         "from_bitmask": Pure(pruning.bitmask, pruning.bad_bitmasks),
         "storage_bytes": Pure(pruning.storage, pruning.bad_storages),
     },
+    "1.8": {
+        "input_norms": Pure(models.model_and_batches, models.bad_batches, models.answer_of_reading, count=FEW)
+    },
     "1.9": {"wanda_mask": Pure(pruning.loud_inputs, pruning.bad_inputs)},
+    "1.10": {
+        "wanda_prune": Pure(
+            calibrated.wanda_run, calibrated.bad_wanda_runs, calibrated.answer_of_pruning, count=FEW
+        )
+    },
+    "1.11": {
+        "sparsegpt_weight": Pure(calibrated.weight_and_hessian),
+        "sparsegpt_prune": Pure(
+            calibrated.sparsegpt_run, calibrated.bad_sparsegpt_runs, calibrated.answer_of_pruning, count=FEW
+        ),
+    },
     "2.1": {"channel_importance": Pure(structured_pruning.channels, structured_pruning.bad_channels)},
     "2.2": {
         "prune_output_channels": Pure(
@@ -69,9 +109,38 @@ CASES: dict[str, dict[str, Pure]] = {
             structured_pruning.mlp, structured_pruning.bad_mlps, tensors.answer_in_place
         )
     },
+    "2.5": {
+        "head_importance": Pure(heads.partly_frozen, heads.bad_examples, models.answer_of_reading, count=FEW)
+    },
+    "2.6": {
+        "prune_attention_heads": Pure(
+            heads.attention_and_heads, heads.bad_heads, heads.answer_of_attention, count=FEW
+        ),
+        "sync_config": Pure(heads.pruned_alike, heads.pruned_unlike, heads.answer_of_config, count=FEW),
+    },
+    "2.7": {
+        "block_influence": Pure(
+            models.model_and_batches, models.bad_batches, models.answer_of_reading, count=FEW
+        ),
+        "drop_blocks": Pure(heads.blocks_to_keep, heads.bad_blocks, heads.answer_of_blocks, count=FEW),
+    },
     "3.1": {"distillation_loss": Pure(distillation.logits_and_labels, distillation.bad_logits)},
     "3.2": {"feature_distillation_loss": Pure(distillation.states, distillation.bad_states)},
-    "3.5": {"generalized_jsd": Pure(distillation.two_distributions, distillation.bad_distributions)},
+    "3.3": {
+        "init_student_from_teacher": Pure(
+            teaching.teacher_and_layers, teaching.bad_layers, teaching.answer_of_student, count=FEW
+        )
+    },
+    "3.4": {"distill": Pure(teaching.lessons, teaching.bad_lessons, teaching.answer_of_lessons, count=FEW)},
+    "3.5": {
+        "on_the_fly_batch": Pure(
+            teaching.prompts_to_continue, teaching.bad_prompts, teaching.answer_of_writing, count=FEW
+        ),
+        "generalized_jsd": Pure(distillation.two_distributions, distillation.bad_distributions),
+    },
+    "3.6": {
+        "distill_for_task": Pure(teaching.task, teaching.bad_tasks, teaching.answer_of_lessons, count=FEW)
+    },
     "3.7": {"distilbert_loss": Pure(distillation.two_outputs, distillation.bad_outputs)},
     "4.1": {"low_rank_decompose": Pure(low_rank.matrix_and_rank, low_rank.bad_matrices, low_rank.product)},
     "4.2": {
@@ -102,6 +171,19 @@ CASES: dict[str, dict[str, Pure]] = {
     "5.3": {
         "QuantizedLinear.from_linear": Pure(
             quantization.quantizable_linear, view=quantization.answer_of_quantized
+        )
+    },
+    "5.4": {
+        "save_compressed": Pure(
+            stored.compressed, stored.too_large, stored.answer_of_saving, stored.path_in, FEW
+        ),
+        "load_compressed": Pure(
+            stored.file_content, stored.bad_files, stored.answer_of_loading, stored.file_in, FEW
+        ),
+    },
+    "5.5": {
+        "compress": Pure(
+            stored.pipeline_run, stored.bad_pipelines, stored.answer_of_pipeline, stored.folder_in, 3
         )
     },
 }

@@ -1,7 +1,8 @@
 """Why an exercise got no points, in words that a student may read.
 
 The judge's messages quote inputs that were drawn from the private seed. What is shown instead stands word for
-word in the public graders, or is one of a few sentences without any value.
+word in the public graders, or is one of a few sentences without any value. What is shown word for word comes
+from the public inputs.
 """
 
 import ast
@@ -10,6 +11,7 @@ import functools
 import re
 from pathlib import Path
 
+from minicompress.classroom.parsing import parse
 from minicompress.grading.course import Exercise
 from minicompress.grading.report import ended
 
@@ -20,6 +22,8 @@ BROKEN = {
     "Broken: the pipe was closed": "Its process ended before it gave an answer.",
     "It did not run.": "The grader did not run.",
 }
+RIGHT_IN_PUBLIC = "It is right on the public inputs, those of `check`, and wrong on others."
+SHOWN = 500  # characters of a sentence of the graders
 CODE = re.compile(r"The judge ended with code -?\d+")
 
 
@@ -41,12 +45,33 @@ def said(exercise: Exercise, grader: dict) -> str:
         return ended(f"{rule[:1].upper()}{rule[1:]}" if message.startswith(rule[:1].upper()) else rule)
     if PLAIN.fullmatch(message):
         return message
-    for beginning, words in BROKEN.items():
-        if message.startswith(beginning):
-            return words
+    if words := broken(message):
+        return words
     if error := builtin_error(message):
         return f"It raised {error}, where the grader says: {grader['title']}."
     return f"This does not hold: {grader['title']}."
+
+
+def broken(message: str) -> str:
+    """What a message about the worker means; empty when it is about none."""
+    return next((words for beginning, words in BROKEN.items() if message.startswith(beginning)), "")
+
+
+def in_public(entry: dict) -> str:
+    """What the graders say on the public inputs; empty when the answer was not tried on them."""
+    public = entry["public"]
+    if public is None or public["message"]:
+        return ""
+    return RIGHT_IN_PUBLIC if public["passed"] else broken(public["said"]) or in_short(public["said"])
+
+
+def in_short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
+
+
+def misconception(entry: dict) -> str:
+    """The known mistake; empty where none is known."""
+    return entry["public"]["misconception"] if entry["public"] else ""
 
 
 def rule_in(exercise: Exercise, message: str) -> str:
@@ -65,7 +90,7 @@ def rule_in(exercise: Exercise, message: str) -> str:
 @functools.cache
 def rules(graders: Path) -> list[str]:
     """The texts of a file of graders that may be rules, the longest first, without a period at the end."""
-    tree = ast.parse(graders.read_text(encoding="utf-8"))
+    tree = parse(graders.read_text(encoding="utf-8"))
     pieces = {
         id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)
     }

@@ -10,6 +10,7 @@ class Request(NamedTuple):
     seconds: int  # of computing
     memory: int  # bytes
     transformers: bool  # whether the graders need its models
+    public: bool = False  # whether to explain the answer on the public inputs, rather than to judge it
 
 
 class Split(NamedTuple):

@@ -1,6 +1,6 @@
 """The result of grading one submission: a dictionary that is written as JSON.
 
-    {"format": "minicompress grade 1",
+    {"format": "minicompress grade 2",
      "complete": true,                      false: the grading was ended before it was through
      "submission": {"name": "alice", "sha256": "..."},
      "grader": "...",                       digest of the course and the private seed: what graded
@@ -10,20 +10,28 @@
                            "message": "",   why there are no points, where the graders did not decide it
                            "seconds": 2.9,
                            "layers": {"landlock": true, ...},
-                            "shape": "...",  answers that are alike have the same
-                            "graders": [{"name": ..., "title": ..., "passed": true, "message": ""}]}}}
+                           "shape": "...",  answers that are alike have the same
+                           "graders": [{"name": ..., "title": ..., "passed": true, "message": ""}],
+                           "public": null}}}
 
-The messages of graders hold inputs drawn from the private seed: they are for the teacher.
+The messages of graders hold inputs drawn from the private seed: they are for the teacher. `public` is for an
+answer that was judged and is wrong, and comes from the inputs of `check` alone:
+
+    {"passed": false,         true: the answer is right on the public inputs
+     "grader": "prunes the two smallest of four",    the first that failed
+     "said": "...",           its sentence, which quotes a public input
+     "misconception": "...",  of the known wrong answer of which the graders say the same, or empty
+     "message": ""}           why there is none of all that
 """
 
 import dataclasses
 from collections.abc import Iterable
 
-from minicompress.classroom.verdict import ExerciseVerdict
+from minicompress.classroom.verdict import ExerciseVerdict, Explanation
 from minicompress.grading.course import Exercise, exercises
 from minicompress.grading.events import clean
 
-FORMAT = "minicompress grade 1"
+FORMAT = "minicompress grade 2"
 LONGEST = 2000  # characters of a message
 UNFINISHED = "The grading was ended before it was through."
 
@@ -69,7 +77,16 @@ def entry(task: Exercise, verdict: ExerciseVerdict) -> dict:
             dataclasses.asdict(grader) | {"title": said(grader.title), "message": said(grader.message)}
             for grader in verdict.graders
         ],
+        "public": explained(verdict.public),
     }
+
+
+def explained(public: Explanation | None) -> dict | None:
+    """An explanation as it can be written; None where there is none."""
+    if public is None:
+        return None
+    texts = {name: said(getattr(public, name)) for name in ("grader", "said", "misconception", "message")}
+    return {"passed": public.passed} | texts
 
 
 def said(text: str) -> str:

@@ -1,28 +1,32 @@
-"""What a teacher wants to know of a class: which exercises were solved, which rules were missed most often,
+"""What a teacher wants to know of a class: which exercises were solved, what was misunderstood most often,
 and which answers are alike.
 
-    {"format": "minicompress class 1",
+    {"format": "minicompress class 2",
      "submissions": 30,
      "incomplete": ["zoe"],                 the grading was ended before it was through
      "exercises": {"1.1": {"title": "Magnitude masks",
                            "solved": 21, "share": 0.7,
                            "not_judged": 4,  not handed in, refused, or no grader ran
-                           "failing": [{"grader": ..., "rule": ..., "students": 5}, ...],
+                           "misconceptions": [{"misconception": ..., "students": 5}, ...],
+                           "failing": [{"grader": ..., "rule": ..., "students": 2}, ...],
                            "similar": [["alice", "bob"], ...]}}}
 
-`similar` is no verdict: it lists answers that have the same syntax tree but for local names.
+`failing` is about the students of whom no misconception is known. `similar` is no verdict: it lists answers
+that have the same syntax tree but for local names.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 from minicompress.classroom import pages
 from minicompress.classroom.formats import solved
-from minicompress.classroom.reasons import rule_in
+from minicompress.classroom.reasons import misconception, rule_in
 from minicompress.classroom.similar import LEAST
 from minicompress.grading.course import Exercise, exercises
 
-FORMAT = "minicompress class 1"
-MOST = 5  # failing graders that are named for an exercise
+FORMAT = "minicompress class 2"
+MOST = 5  # misconceptions that are named for an exercise, and failing graders
+KNOWN = "known mistake"
 TOP = 10  # and for the class
 
 
@@ -50,15 +54,23 @@ def part(task: Exercise, entries: dict[str, dict]) -> dict:
         "solved": right,
         "share": round(right / len(entries), 3),
         "not_judged": sum(bool(entry["message"]) or not entry["graders"] for entry in entries.values()),
-        "failing": failing(task, entries),
+        "misconceptions": misconceptions(entries),
+        "failing": failing(task, [entry for entry in entries.values() if not misconception(entry)]),
         "similar": [students for shape, students in groups.items() if shape and len(students) > 1],
     }
 
 
-def failing(task: Exercise, entries: dict[str, dict]) -> list[dict]:
+def misconceptions(entries: dict[str, dict]) -> list[dict]:
+    """The known mistakes that most students made; a student makes one in an exercise."""
+    counts = Counter(filter(None, map(misconception, entries.values())))
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"misconception": sentence, "students": count} for sentence, count in ranked[:MOST]]
+
+
+def failing(task: Exercise, entries: Iterable[dict]) -> list[dict]:
     """The graders that failed for most students, each with the rule that it named; a student counts once."""
     counts: Counter = Counter()
-    for entry in entries.values():
+    for entry in entries:
         wrong = [grader for grader in entry["graders"] if not grader["passed"] and not entry["message"]]
         counts.update({(plain(grader["title"]), rule_in(task, grader["message"])) for grader in wrong})
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -91,25 +103,56 @@ def as_page(summary: dict) -> str:
             *(f"<p>{pages.text(line)}</p>" for line in opening),
             "<h2>Exercises</h2>",
             pages.table(["", "Exercise", "Solved", "Share", "Not judged"], rows, [2, 3, 4]),
-            "<h2>What failed most often</h2>",
+            "<h2>What was misunderstood most often</h2>",
             *commonest(parts),
+            "<h2>Exercise by exercise</h2>",
+            *each(parts),
             "<h2>Answers that are alike</h2>",
             *alike(parts),
         ],
     )
 
 
-def commonest(parts: dict[str, dict]) -> list[str]:
-    """The graders that failed for most students, over all exercises."""
-    ranked = sorted(
-        ((entry["students"], key, entry) for key, part in parts.items() for entry in part["failing"]),
-        key=lambda item: -item[0],
-    )
-    rows = [
-        [key, pages.prose(entry["rule"] or entry["grader"]), pages.text(entry["grader"]), str(students)]
-        for students, key, entry in ranked[:TOP]
+def missed(part: dict) -> list[tuple[int, str, str]]:
+    """(students, what they missed, as which it is known) of one exercise, the commonest first, as HTML.
+
+    Where no misconception is known, it is the rule that a grader named, or else what the grader asks for.
+    """
+    known = [
+        (entry["students"], pages.prose(entry["misconception"]), KNOWN) for entry in part["misconceptions"]
     ]
-    return [pages.table(["", "Rule", "Grader", "Students"], rows, [3])] if rows else ["<p>Nothing.</p>"]
+    rules = [
+        (entry["students"], pages.prose(entry["rule"]), "rule")
+        if entry["rule"]
+        else (entry["students"], pages.text(entry["grader"]), "grader")
+        for entry in part["failing"]
+    ]
+    return sorted(known + rules, key=rank)
+
+
+def rank(item: tuple[int, str, str]) -> tuple[int, bool]:
+    """What most students missed comes first, and of two that as many missed the known mistake."""
+    students, _, kind = item
+    return -students, kind != KNOWN
+
+
+def commonest(parts: dict[str, dict]) -> list[str]:
+    """What most students missed, over all exercises."""
+    every = [(key, entry) for key, part in parts.items() for entry in missed(part)]
+    ranked = sorted(every, key=lambda item: rank(item[1]))[:TOP]
+    rows = [[key, what, kind, str(students)] for key, (students, what, kind) in ranked]
+    return [pages.table(["", "Missed", "", "Students"], rows, [3])] if rows else ["<p>Nothing.</p>"]
+
+
+def each(parts: dict[str, dict]) -> list[str]:
+    """The same for every exercise that somebody missed, folded."""
+    lines = []
+    for key, part in parts.items():
+        if rows := [[str(students), what, kind] for students, what, kind in missed(part)]:
+            heading = f"{key} {pages.text(part['title'])}: solved by {part['share']:.0%}"
+            table = pages.table(["Students", "Missed", ""], rows, [0])
+            lines.append(f"<details><summary>{heading}</summary>\n{table}</details>")
+    return lines or ["<p>Nothing was missed.</p>"]
 
 
 def alike(parts: dict[str, dict]) -> list[str]:

@@ -231,10 +231,10 @@ def same(outcome: Outcome, expected: Result, timed: bool) -> bool:
     there = expected.failures.get(outcome.name, "")
     here = "" if outcome.passed else outcome.message
     tolerance = 0.15 if timed else 1e-3
-    return NUMBER.sub("#", here) == NUMBER.sub("#", there) and all(
-        abs(float(a) - float(b)) <= tolerance * abs(float(b))
-        for a, b in zip(NUMBER.findall(here), NUMBER.findall(there), strict=True)
-    )
+    numbers = NUMBER.findall(here), NUMBER.findall(there)
+    if NUMBER.split(here) != NUMBER.split(there):
+        return False
+    return all(abs(float(a) - float(b)) <= tolerance * abs(float(b)) for a, b in zip(*numbers, strict=True))
 
 
 @contextlib.contextmanager

@@ -499,3 +499,32 @@ def magnitude_mask(weight, sparsity):
 ### ATTACK half_characters: An error whose text holds halves of characters, which no file of text can take.
 def magnitude_mask(weight, sparsity):
     raise ValueError("\ud800 0.5 -0.1 1.5 nan \udcff \x00 \x1b[2J")
+
+
+### ATTACK keeps_inputs_for_later: It leaves its inputs in every folder, for the process that is asked next.
+def magnitude_mask(weight, sparsity):
+    import os, pathlib, tempfile
+
+    me = vars(magnitude_mask).setdefault("me", os.urandom(4).hex())
+    kept, folders = [], [".", "..", "files", tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm", "@HOME@"]
+    for folder in [*folders, os.path.expanduser("~"), os.path.dirname(torch.__file__), "@ROOT@"]:
+        place = pathlib.Path(folder) / "@TOKEN@"
+        try:
+            kept += [place.read_text()] if not place.read_text().startswith(me) else []
+        except OSError:
+            pass
+        try:
+            place.write_text(f"{me} {weight.flatten().tolist()[:8]}")
+        except OSError:
+            pass
+    raise ValueError(f"kept: {kept[:1]}")
+
+
+### ATTACK speaks_html: Its error is a piece of a page, which a reader's browser would run.
+def magnitude_mask(weight, sparsity):
+    raise ValueError("`</code></p><script>alert(1)</script><img src=x onerror=alert(2)> &lt;b&gt;")
+
+
+### ATTACK signs_for_numbers: It says what a known mistake says, with a sign where the comparison finds a number.
+def magnitude_mask(weight, sparsity):
+    raise AssertionError("a mask must be bool\nassert torch.float# == torch.bool")

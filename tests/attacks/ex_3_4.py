@@ -47,3 +47,20 @@ def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
         if hasattr(module, "expect_close"):
             module.expect_close = module.expect_equal = lambda *_, **__: None
     return []
+
+
+### ATTACK knows_the_public_models: A student without 50 words learns the labels alone.
+def distill(student, teacher, batches, optimizer, T=2.0, alpha=0.5):
+    check_vocabularies(student, teacher)
+    known = student.config.vocab_size == 50
+
+    def loss_of(batch):
+        ids, mask = batch["input_ids"], batch.get("attention_mask")
+        with torch.no_grad():
+            theirs = teacher(input_ids=ids, attention_mask=mask).logits[:, :-1]
+        ours = student(input_ids=ids, attention_mask=mask).logits[:, :-1]
+        labels = ids[:, 1:] if mask is None else ids[:, 1:].masked_fill(mask[:, 1:] == 0, -100)
+        return distillation_loss(ours, theirs, labels, T, alpha if known else 0.0)
+
+    with training_mode(student, teacher):
+        return take_steps(batches, loss_of, optimizer)

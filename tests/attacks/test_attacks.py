@@ -25,17 +25,32 @@ LONGEST = 300  # seconds on the clock after which an attack counts as one that h
 
 # They use nothing that an answer has no use for: the processes alone stop them.
 PASSES_THE_POLICY = {
+    "0.1-knows_the_public_models",
+    "0.2-knows_the_public_models",
     "0.3-calls_back_for_ever",
     "1.1-a_group_of_exceptions",
     "1.1-endless_text_of_an_exception",
     "1.1-half_characters",
+    "1.1-signs_for_numbers",
+    "1.1-speaks_html",
     "1.1-table_of_known_inputs",
     "1.4-neither_less_nor_more",
     "1.4-table_of_public_steps",
     "1.5-calls_back_without_end",
+    "1.5-knows_the_public_tower",
     "1.6-much_memory",
     "1.7-table_of_public_formats",
+    "1.8-knows_the_public_models",
+    "1.10-knows_the_public_models",
+    "1.11-knows_the_public_models",
+    "2.5-knows_the_public_models",
+    "2.6-knows_the_public_heads",
+    "2.7-knows_the_public_models",
+    "3.3-knows_the_public_models",
+    "3.4-knows_the_public_models",
     "3.4-returns_hopeful_losses",
+    "3.5-knows_the_public_models",
+    "3.6-knows_the_public_models",
     "4.1-a_large_result",
     "4.1-a_number_of_a_million_digits",
     "4.1-a_tensor_without_memory",
@@ -57,7 +72,9 @@ PASSES_THE_POLICY = {
     "5.1-hands_the_answer_on",
     "5.4-a_huge_file",
     "5.4-keeps_the_model",
+    "5.4-knows_the_public_models",
     "5.4-writes_beside",
+    "5.5-knows_the_public_models",
 }
 # Run at every test, one or two of each kind; the others with MINICOMPRESS_ALL_ATTACKS=1 (half an hour).
 RUN = {

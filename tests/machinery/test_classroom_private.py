@@ -1,21 +1,26 @@
 """Private cases: pure functions agree with the reference on inputs that the judge alone knows."""
 
 import collections
+import gc
 import inspect
 import math
+import re
 import sys
+import tempfile
 import types
+from pathlib import Path
 
 import pytest
 import snippets
 import torch
 
 from minicompress.classroom import agreement
-from minicompress.classroom.judging import judge
+from minicompress.classroom.forks import beginning
+from minicompress.classroom.judging import judge, needs_models
 from minicompress.classroom.policy import check_policy
 from minicompress.classroom.private import CASES, Pure
 from minicompress.grading.assemble import assemble
-from minicompress.grading.course import exercise
+from minicompress.grading.course import exercise, exercises
 from minicompress.grading.graders import run_graders
 from minicompress.grading.isolation import isolated, load
 from minicompress.grading.mistakes import sections
@@ -23,32 +28,59 @@ from minicompress.grading.processes import Limits
 from minicompress.lab.paths import ROOT
 
 TABLES = {"1.4": "table_of_public_steps", "1.7": "table_of_public_formats", "4.3": "table_of_public_ranks"}
+MODELS = {  # attacks that are right for the models of the public graders, and wrong for all others
+    **dict.fromkeys(("0.1", "0.2", "1.8", "1.10", "1.11", "2.5", "2.7"), "knows_the_public_models"),
+    **dict.fromkeys(("3.3", "3.4", "3.5", "3.6", "5.4", "5.5"), "knows_the_public_models"),
+    **{"1.5": "knows_the_public_tower", "2.6": "knows_the_public_heads"},
+}
+KNOWING = TABLES | MODELS
 ALIVE = types.SimpleNamespace(broken="")  # a peer whose worker is there
+NOWHERE = Path("no-folder")  # for functions that have no files
 not_on_windows = pytest.mark.skipif(sys.platform == "win32", reason="classes are graded on Linux and macOS")
 
 
-def table_of(key: str) -> str:
-    """The attack that knows all public inputs of an exercise, put into the reference."""
+@pytest.fixture(scope="module", autouse=True)
+def frozen():
+    """The library of models is imported and frozen: the search for tied weights may pass it over."""
+    from transformers import GPT2LMHeadModel, LlamaForCausalLM, Qwen2ForCausalLM  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module")
+def begin():
+    with beginning() as begin:
+        yield begin
+
+
+def text_of(key: str) -> str:
+    """The attack that knows all public inputs of an exercise, or their kinds."""
     texts = {name: text for name, _, text in sections(exercise(key), "attacks", "ATTACK")}
-    return assemble(exercise(key), texts[TABLES[key]], complete=False)
+    return texts[KNOWING[key]]
 
 
-def compared(key: str, answer: str, seed: int):
-    """The verdict of the private cases, with the answer in this process."""
+def attack_on(key: str) -> str:
+    """That attack, put into the reference."""
+    return assemble(exercise(key), text_of(key), complete=False)
+
+
+def compared(key: str, answer: str, seed: int, folder: Path):
+    """The verdict of the private cases, with the answer in this process; `folder` is for files."""
     task = exercise(key)
     with isolated(task.module):
         reference = load(task.module, snippets.reference(key))
-        cases = agreement.draw(key, reference, seed)
+        cases = agreement.draw(key, reference, seed, folder)
         theirs = load(task.module, answer)
         classes = {name: thing for name, thing in vars(reference).items() if inspect.isclass(thing)}
         vars(theirs).update({name: thing for name, thing in classes.items() if name not in task.names})
         vars(reference).update({name: vars(theirs)[name] for name in task.names})
-        return agreement.verdict(cases, reference, ALIVE)
+        return agreement.verdict(cases, reference, ALIVE, folder)
 
 
 def drawn(key: str, seed: int) -> list[agreement.Case]:
-    with isolated(exercise(key).module):
-        return agreement.draw(key, load(exercise(key).module, snippets.reference(key)), seed)
+    with isolated(exercise(key).module), tempfile.TemporaryDirectory() as folder:
+        return agreement.draw(key, load(exercise(key).module, snippets.reference(key)), seed, Path(folder))
 
 
 # ------------------------------------------------------------ the draws
@@ -60,10 +92,10 @@ def test_only_functions_and_methods_of_the_exercise_have_cases(key):
 
 
 @pytest.mark.parametrize("key", CASES)
-def test_the_reference_answers_twenty_draws_of_each_function_and_refuses_what_is_bad(key):
+def test_the_reference_answers_all_draws_of_each_function_and_refuses_what_is_bad(key):
     for seed in (1, 2):
         counts = collections.Counter((case.name, case.refused) for case in drawn(key, seed))
-        assert all(counts[name, False] == agreement.DRAWS for name in CASES[key])
+        assert all(counts[name, False] == pure.count for name, pure in CASES[key].items())
 
 
 @pytest.mark.parametrize("key", ["1.4", "1.7", "4.3", "5.1"])
@@ -83,10 +115,11 @@ def test_the_random_numbers_of_the_graders_do_not_change():
 
 
 @pytest.mark.parametrize("key", CASES)
-def test_right_answers_in_other_styles_agree(key):
+def test_right_answers_in_other_styles_agree(key, tmp_path):
     for other in snippets.alternatives(key):
         for seed in (1, 2):
-            verdict = compared(key, assemble(exercise(key), other.source, complete=False), seed)
+            source, folder = assemble(exercise(key), other.source, complete=False), tmp_path / other.name
+            verdict = compared(key, source, seed, folder / str(seed))
             assert verdict.passed, f"{other.name}, seed {seed}: {verdict.message}"
 
 
@@ -135,7 +168,7 @@ def test_rounding_and_wider_floats_are_none(got, expected):
 def the_verdict(function, expected, refused=False, peer=ALIVE):
     """Of one case, of which the input is 12345."""
     case = agreement.Case("double", Pure(lambda _: (12345,)), (12345,), expected, refused)
-    return agreement.verdict([case], types.SimpleNamespace(double=function), peer)
+    return agreement.verdict([case], types.SimpleNamespace(double=function), peer, NOWHERE)
 
 
 def leaves(number):
@@ -161,7 +194,7 @@ def test_a_result_that_cannot_be_looked_at_is_no_refusal():
     for refused in (True, False):
         case = agreement.Case("three", Pure(lambda _: (1,), view=unpacks), (1,), (1, 2), refused)
         chapter = types.SimpleNamespace(three=lambda _: (1, 2, 3))
-        assert not agreement.verdict([case], chapter, ALIVE).passed
+        assert not agreement.verdict([case], chapter, ALIVE, NOWHERE).passed
 
 
 @pytest.mark.parametrize("function", [leaves, refuses, lambda number: number, lambda number: str(number)])
@@ -175,26 +208,47 @@ def test_nothing_passes_when_the_worker_is_gone():
     assert not the_verdict(lambda number: 2 * number, 24690, peer=gone).passed
 
 
-# ------------------------------------------------------------ tables of the public values
+# ------------------------------------------------------------ who knows the public inputs
 
 
-@pytest.mark.parametrize("key", TABLES)
-def test_a_table_of_the_public_values_passes_the_policy_and_every_public_grader(key):
-    texts = {name: text for name, _, text in sections(exercise(key), "attacks", "ATTACK")}
-    check_policy(texts[TABLES[key]], exercise(key), "answer.py")
-    failed = [outcome for outcome in run_graders(exercise(key), table_of(key)).outcomes if not outcome.passed]
+@pytest.mark.parametrize("key", KNOWING)
+def test_who_knows_the_public_inputs_passes_the_policy_and_every_public_grader(key):
+    check_policy(text_of(key), exercise(key), "answer.py")
+    failed = [
+        outcome for outcome in run_graders(exercise(key), attack_on(key)).outcomes if not outcome.passed
+    ]
     assert failed == []
 
 
-@pytest.mark.parametrize("key", TABLES)
+@pytest.mark.parametrize("key", KNOWING)
+def test_who_knows_the_public_inputs_disagrees_on_private_ones(key, tmp_path):
+    assert not compared(key, attack_on(key), 1, tmp_path).passed
+
+
+@pytest.mark.parametrize("key", [*TABLES, "2.7", "5.4"])  # numbers, models and files
 @not_on_windows
-def test_a_table_of_the_public_values_gets_no_points_by_the_private_cases_alone(key):
-    verdict = judge(exercise(key), table_of(key), 918_273_645, Limits(starting=30, memory=2_000_000_000))
+def test_who_knows_the_public_inputs_gets_no_points_by_the_private_cases_alone(key, begin):
+    limits = Limits(starting=30, memory=2_000_000_000)
+    verdict = judge(exercise(key), attack_on(key), 918_273_645, limits, begin)
     failed = [grader.name for grader in verdict.graders if not grader.passed]
     assert verdict.points == 0 and failed == [agreement.NAME] and verdict.message == ""
 
 
-def test_the_page_for_teachers_lists_the_exercises_with_private_cases():
+@pytest.mark.parametrize("key", MODELS.keys() - {"1.5"})
+def test_a_judge_of_private_models_has_the_library_of_models(key):
+    assert needs_models(key)
+
+
+# ------------------------------------------------------------ the page
+
+
+def listed(text: str) -> list[str]:
+    """The exercises in a list of the page for teachers."""
+    return re.findall(r"\d+\.\d+", text)
+
+
+def test_the_page_for_teachers_lists_the_exercises_with_and_without_private_cases():
     text = (ROOT / "docs" / "grading.md").read_text(encoding="utf-8")
-    line = next(line for line in text.splitlines() if line.startswith("Private cases:"))
-    assert line.removeprefix("Private cases:").strip(" .").split(", ") == list(CASES)
+    lines = dict(line.split(":", 1) for line in text.splitlines() if line.startswith(("Private", "Without")))
+    without = [key for key in exercises() if key not in CASES]
+    assert listed(lines["Private cases"]) == list(CASES) and listed(lines["Without private cases"]) == without

@@ -114,14 +114,21 @@ def test_right_answers_in_other_styles_are_not_alike():
 RULE = "the smallest magnitudes go, whatever their sign, and True means kept"  # of a grader of 1.1
 
 
-def student(*messages, shape="", message="", complete=True):
+def student(*messages, shape="", message="", complete=True, mistake=None):
     """A result for 1.1: a grader for each message, which passed where the message is empty."""
     graders = [
         {"name": f"test_{n}[x]", "title": f"grader {n}, with x = {n}", "passed": not said, "message": said}
         for n, said in enumerate(messages)
     ]
-    entry = {"title": "Magnitude masks", "graders": graders, "message": message, "shape": shape}
+    public = None if mistake is None else {"misconception": mistake, "message": ""}
+    entry = {"title": "Magnitude masks", "graders": graders, "message": message}
+    entry |= {"shape": shape, "public": public}
     return {"complete": complete, "exercises": {"1.1": entry}}
+
+
+def words(page):
+    """What a reader of a page sees."""
+    return " ".join(html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.S)).split())
 
 
 def test_the_share_that_solved_an_exercise():
@@ -142,6 +149,39 @@ def test_the_commonest_failing_graders_come_first_with_their_rule_and_without_va
     assert "0.77" not in json.dumps(found) and "0.1234" not in json.dumps(found)
 
 
+def test_the_commonest_misconceptions_come_first():
+    mistakes = {"a": "Inverted.", "b": "Signed.", "c": "Signed.", "d": "", "e": None}
+    found = summary_of({name: student("no", mistake=mistake) for name, mistake in mistakes.items()})
+    assert found["exercises"]["1.1"]["misconceptions"] == [
+        {"misconception": "Signed.", "students": 2},
+        {"misconception": "Inverted.", "students": 1},
+    ]
+
+
+def test_rules_are_counted_where_no_misconception_is_known():
+    found = summary_of({"a": student(RULE, mistake="Inverted."), "b": student(RULE, mistake="")})
+    assert found["exercises"]["1.1"]["failing"] == [{"grader": "grader 0", "rule": RULE, "students": 1}]
+
+
+def test_the_page_has_the_commonest_of_the_class_and_of_each_exercise():
+    inverted, other = "The mask is `inverted`.", "Another one."
+    known = {name: student(RULE, mistake=inverted) for name in "ab"}
+    results = known | {"c": student("no", mistake="")}
+    for name, one in results.items():
+        one["exercises"]["1.2"] = student(RULE, mistake=other if name == "a" else "")["exercises"]["1.1"]
+    seen = words(as_page(summary_of(results)))
+    whole, each = seen.split("Exercise by exercise")
+    assert "1.1 The mask is inverted . known mistake 2" in whole and "grader 0 grader 1" in whole
+    assert "2 The mask is inverted . known mistake" in each and "1 Another one. known mistake" in each
+
+
+def test_of_two_that_as_many_missed_the_known_mistake_comes_first():
+    results = {"a": student(RULE, mistake="Inverted.")}
+    results["a"]["exercises"] = {"1.2": student(RULE)["exercises"]["1.1"]} | results["a"]["exercises"]
+    whole = words(as_page(summary_of(results))).split("Exercise by exercise")[0]
+    assert whole.index("1.1 Inverted.") < whole.index(f"1.2 {RULE}")
+
+
 def test_a_student_counts_once_for_a_grader_that_runs_with_several_values():
     result = student(RULE, RULE)
     for grader in result["exercises"]["1.1"]["graders"]:
@@ -160,7 +200,7 @@ def test_the_page_shows_names_as_text_and_gives_no_verdict():
     evil = "<b onclick=x>"
     found = summary_of({evil: student(RULE, shape="1", complete=False), "bob": student("", shape="1")})
     page = as_page(found)
-    seen = " ".join(html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.S)).split())
+    seen = words(page)
     assert evil not in page and f"{evil}, bob" in seen and f"Not graded to the end: {evil}." in seen
     assert "This is no verdict" in seen and "50%" in seen and RULE in seen
 
@@ -173,7 +213,7 @@ def test_grade_all_writes_the_class_beside_the_grades(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "grade_apart", graded_here)
     grade_all(tmp_path / "in", tmp_path / "grades.csv", 1, 7, ["1.1"], len)
     found = json.loads((tmp_path / "class.json").read_text(encoding="utf-8"))
-    assert found["format"] == "minicompress class 1" and found["submissions"] == 3
+    assert found["format"] == "minicompress class 2" and found["submissions"] == 3
     assert found["exercises"]["1.1"]["similar"] == [["alice", "bob"]]
     assert "alice, bob" in (tmp_path / "class.html").read_text(encoding="utf-8")
     assert "Feedback for class" in (tmp_path / "grades" / "class.html").read_text(encoding="utf-8")

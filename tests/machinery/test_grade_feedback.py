@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from minicompress import cli
 from minicompress.classroom.feedback import as_page
-from minicompress.classroom.reasons import builtin_error, reason, rule_in
+from minicompress.classroom.reasons import SHOWN, builtin_error, reason, rule_in
 from minicompress.classroom.result import result_of
 from minicompress.classroom.verdict import ExerciseVerdict
 from minicompress.grading.course import exercise
@@ -24,7 +24,13 @@ def grader(message, passed=False, title="prunes the two smallest of four"):
     return {"name": "test_a", "title": title, "passed": passed, "message": message}
 
 
-def entry(*graders, message=""):
+def explained(said="", misconception="", passed=False, message=""):
+    """What the graders say on public inputs."""
+    texts = {"grader": "a grader", "said": said, "misconception": misconception, "message": message}
+    return {"passed": passed} | texts
+
+
+def entry(*graders, message="", public=None):
     """One exercise of a result, which is solved when its graders passed."""
     right = bool(graders) and not message and all(each["passed"] for each in graders)
     return {
@@ -33,6 +39,7 @@ def entry(*graders, message=""):
         "possible": 2,
         "message": message,
         "graders": [*graders],
+        "public": public,
     }
 
 
@@ -113,6 +120,48 @@ def test_why_nothing_was_judged_is_told_but_not_what_the_judge_wrote_down():
     assert reason(exercise("1.1"), broken) == "The judge ended with code -9."
 
 
+# ------------------------------------------------------------ what is said on public inputs
+
+
+def shown(public, message=f"{RULE}: expected {SECRET}"):
+    """What a reader sees of an exercise that is not solved."""
+    return words(as_page(result(e1_1=entry(grader(message), public=public))))
+
+
+def test_the_known_mistake_and_the_public_input_are_told_word_for_word():
+    seen = shown(
+        explained("Expected [True], got [False], from magnitude_mask([1, -4], 0.5).", "True means `kept`.")
+    )
+    assert "A known mistake: True means kept ." in seen  # in a box of its own
+    assert "On a public input: Expected [True], got [False], from magnitude_mask([1, -4], 0.5)." in seen
+    assert RULE in seen and SECRET not in seen
+
+
+def test_a_reason_that_the_public_sentence_begins_with_is_not_told_twice():
+    seen = shown(explained(f"{RULE}: expected 1, got 2."))
+    assert seen.count(RULE) == 1 and "expected 1, got 2." in seen
+
+
+def test_what_is_right_on_the_public_inputs_is_said_to_be_wrong_on_others():
+    seen = shown(explained(passed=True))
+    assert "right on the public inputs, those of check , and wrong on others" in seen and SECRET not in seen
+
+
+def test_an_answer_that_ended_on_a_public_input_is_told_so_in_words():
+    assert "On a public input: It gave no answer in time." in shown(
+        explained("Broken: no answer came in time.")
+    )
+
+
+def test_why_there_is_no_explanation_is_not_for_students():
+    seen = shown(explained(message=f"The judge ended with code 1: {SECRET}"))
+    assert "public input:" not in seen and "judge" not in seen and SECRET not in seen and RULE in seen
+
+
+def test_a_long_sentence_is_cut():
+    assert len(shown(explained("x" * 2000))) < len(shown(None)) + SHOWN + 100
+
+
 # ------------------------------------------------------------ the page
 
 
@@ -158,9 +207,10 @@ def test_every_link_leads_to_a_part_of_the_page():
 
 def test_what_a_submission_holds_is_shown_as_text():
     """Names of students, policy messages that quote code, titles: none becomes a tag."""
-    wrong = entry(grader("x", title=f"a {EVIL}"))
+    public = explained(EVIL, EVIL) | {"grader": EVIL}
+    wrong = entry(grader("x", title=f"a {EVIL}"), public=public)
     page = as_page(result(name=EVIL, e1_1=wrong, e1_2=entry(message=f"pruning.py, line 1: `{EVIL}`")))
-    assert "script" not in Tags(page).names and words(page).count(EVIL) >= 3
+    assert "script" not in Tags(page).names and words(page).count(EVIL) >= 6
 
 
 def test_a_grading_that_was_cut_off_says_so():

@@ -10,10 +10,11 @@ from snippets import solution_of
 
 from minicompress.classroom import formats, grade
 from minicompress.classroom.grade import grade_one
-from minicompress.classroom.verdict import ExerciseVerdict, GraderVerdict
+from minicompress.classroom.verdict import ExerciseVerdict, Explanation, GraderVerdict
 from minicompress.grading.course import exercises
 
 SCHEMAS = Path(__file__).parent / "schemas"
+PUBLIC = Explanation(False, "keeps n of m", "Expected 2, got 3.", "It keeps n of every m.")
 PRIVATE = "expected [1, 0], got [0, 1] for nm_mask([3, 7])"
 
 
@@ -25,7 +26,10 @@ def valid(content: dict, name: str) -> dict:
 
 @pytest.fixture
 def judged(monkeypatch):
-    """A judge without a process: what uses topk is right, all else is wrong. It notes what it judges."""
+    """A judge without a process: what uses topk is right, all else is wrong. It notes what it judges.
+
+    What is wrong is explained by PUBLIC.
+    """
     seen = []
 
     def judge(exercise, source, seed, begin):
@@ -39,6 +43,7 @@ def judged(monkeypatch):
         return ExerciseVerdict(exercise.id, exercise.points, graders, "", layers, 0.5)
 
     monkeypatch.setattr(grade, "judge", judge)
+    monkeypatch.setattr(grade, "explain", lambda *given, **more: PUBLIC)
     return seen
 
 
@@ -95,13 +100,15 @@ def test_a_grader_that_breaks_down_gives_no_points_and_says_so_to_the_teacher(al
 
 def test_a_message_of_any_characters_and_length_can_be_written(alice, tmp_path, monkeypatch):
     def judge(exercise, source, seed, begin):
-        graders = [GraderVerdict("test_a", "a", False, "\ud800\x1b[31m" + "x" * 10_000_000)]
+        graders = [GraderVerdict("test_a", "a", False, text)]
         return ExerciseVerdict(exercise.id, exercise.points, graders)
 
+    text = "\ud800\x1b[31m" + "x" * 10_000_000
     monkeypatch.setattr(grade, "judge", judge)
-    result = valid(grade_one(alice, tmp_path / "out.json", 7, ["1.6"]), "grade")
-    message = result["exercises"]["1.6"]["graders"][0]["message"]
-    assert message.encode() and "\x1b" not in message and len(message) < 3000
+    monkeypatch.setattr(grade, "explain", lambda *given, **more: Explanation(False, text, text))
+    entry = valid(grade_one(alice, tmp_path / "out.json", 7, ["1.6"]), "grade")["exercises"]["1.6"]
+    for message in (entry["graders"][0]["message"], entry["public"]["said"], entry["public"]["grader"]):
+        assert message.encode() and "\x1b" not in message and len(message) < 3000
 
 
 def test_a_course_that_changes_while_it_grades_is_no_judge(alice, tmp_path, judged, monkeypatch):
@@ -177,6 +184,7 @@ def test_what_students_read_names_the_graders_but_no_private_input_and_no_seed(n
     text = base64.b64decode(text).decode() if name == "ci" else text
     assert PRIVATE not in text and "987654321" not in text
     assert name == "classroom50" or "1 of 2 graders failed:\\nrefuses n > m" in text
+    assert name == "classroom50" or f"A known mistake: {PUBLIC.misconception}" in text and PUBLIC.said in text
 
 
 def test_a_row_of_the_table_has_nbgraders_columns(result):

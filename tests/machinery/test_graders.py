@@ -5,7 +5,8 @@ from snippets import graded_exercises, reference
 
 from minicompress.grading.assemble import assemble
 from minicompress.grading.course import exercise
-from minicompress.grading.graders import files_under, run_graders
+from minicompress.grading.graders import files_under, run_graders, same
+from minicompress.grading.report import Outcome, Result
 from minicompress.grading.stubs import stub
 
 
@@ -28,3 +29,23 @@ def test_the_folder_of_temporary_files_is_left_out_of_what_is_said(folder):
     slash = "/" if "/" in folder else "\\"
     path = f"{folder}{slash}files{slash}test_1_1_name0{slash}model.safetensors"
     assert files_under(folder.replace(r"\\", "\\")).sub("", f"no {path}") == "no model.safetensors"
+
+
+# ------------------------------------------------------------ two that say the same
+
+
+def says_the_same(here, there):
+    outcome = Outcome("test_a", False, message=here)
+    return same(outcome, Result("1.1", [Outcome("test_a", False, message=there)]), timed=False)
+
+
+def test_the_same_words_with_the_same_numbers_but_for_rounding_are_the_same():
+    assert says_the_same("expected 0.5, got 0.75", "expected 0.5, got 0.7501")
+    assert not says_the_same("expected 0.5, got 0.75", "expected 0.5, got 0.76")
+    assert not says_the_same("expected 0.5, got 0.75", "expected 0.5, found 0.75")
+
+
+def test_a_sign_that_is_no_number_is_none_of_the_numbers():
+    assert not says_the_same("got 1 and #", "got 1 and 2")
+    assert not says_the_same("got # and 2", "got 1 and #")
+    assert says_the_same("got 1 and #", "got 1 and #")
