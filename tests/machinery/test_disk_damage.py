@@ -96,6 +96,14 @@ def test_an_unknown_architecture_is_refused(source, tmp_path):
     refused(source, tmp_path, "cannot build the model of .*nonesuch")
 
 
+def test_a_model_that_brings_its_own_code_is_refused_and_the_code_does_not_run(source, tmp_path):
+    own = {"model_type": "mine", "auto_map": {"AutoConfig": "modeling_mine.MyConfig"}}
+    (source / "config.json").write_text(json.dumps(own))
+    (source / "modeling_mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    refused(source, tmp_path, "cannot build the model of")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_missing_config_is_refused(source, tmp_path):
     (source / "config.json").unlink()
     refused(source, tmp_path, "cannot build the model of")
