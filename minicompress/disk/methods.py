@@ -143,7 +143,7 @@ def check_quantization(model: nn.Module, bits: int, group_size: int | None) -> N
 def say_quantization(model: nn.Module, bits: int, group_size: int | None) -> list[str]:
     group = "each row" if group_size is None else f"each {group_size} neighbouring inputs of a row"
     return [
-        f"Each weight is one of {2**bits - 1} integers times a scale, which {group} shares. The products are "
+        f"Each weight is one of {2**bits - 1} integers times a scale, one for {group}. The products are "
         "stored, in the checkpoint's own type: the file is as large as before."
     ]
 
@@ -166,7 +166,7 @@ def check_packing(model: nn.Module, bits: int, group_size: int | None) -> None:
 def say_packing(model: nn.Module, bits: int, group_size: int | None) -> list[str]:
     group = "each row" if group_size is None else f"each {group_size} neighbouring inputs of a row"
     return [
-        f"Each weight is one of {2**bits - 1} integers times a scale, which {group} shares. They are stored "
+        f"Each weight is one of {2**bits - 1} integers times a scale, one for {group}. They are stored "
         "in compressed-tensors' form pack-quantized: transformers loads it where that package is installed."
     ]
 
