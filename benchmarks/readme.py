@@ -117,7 +117,15 @@ def memory_text() -> str:
     """What compressing from disk to disk takes, beside the sizes of the models."""
     memory = results("memory")
     sizes = [name for name in ("100M", "400M", "1.6B") if name in memory]
-    columns = ("parameters", "file", "a block in fp32", "method", "peak", "without the libraries", "oneshot")
+    columns = (
+        "parameters",
+        "file",
+        "a block in fp32",
+        "method",
+        "peak",
+        "without the libraries",
+        "oneshot, likewise",
+    )
     rows = [memory_row(memory, name, method) for name in sizes for method in memory[name]["minicompress"]]
     alone = memory["alone"]["minicompress"]["wanda"]["peak_bytes"]
     return "\n\n".join([
