@@ -43,8 +43,8 @@ def measure(options: argparse.Namespace) -> None:
     for repeat in range(chosen.repeats):
         for run in COMPRESSING:
             bench.compress(run, repeat)
-    for run in SPEED:
-        bench.speed(run)
+        for run in SPEED:  # once, after the first round: a run that is stopped early has them
+            bench.speed(run)
 
 
 if __name__ == "__main__":
