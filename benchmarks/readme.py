@@ -9,6 +9,7 @@ from minicompress.grading.course import exercises
 from minicompress.lab import ledger as layout
 from minicompress.lab import peer_tables, tables
 from minicompress.lab.files import atomic_write
+from minicompress.lab.memory_figure import beyond_the_libraries, memory_picture
 from minicompress.lab.paths import ROOT, results
 
 
@@ -133,25 +134,23 @@ def memory_text() -> str:
         f"Peak resident memory of a fresh process, bf16 checkpoints with random weights, "
         f"{memory['calibration_tokens']:,} calibration tokens; Python and the libraries alone take "
         f"{megabytes(alone)}. `oneshot` is llmcompressor's, without its libraries; it holds the whole model.",
+        f"![Peak memory against the size of the model](docs/{MEMORY_PICTURE.name})",
     ])  # fmt: skip
 
 
 def memory_row(memory: dict, size: str, method: str) -> list[str]:
     """A model and a method; from each tool's peak its peak on a model of next to no size is taken away."""
     row = memory[size]
-    extra = {
-        tool: row[tool][method]["peak_bytes"] - memory["alone"][tool][method]["peak_bytes"]
-        for tool in ("minicompress", "oneshot")
-        if tool in row
-    }
+    tools = [tool for tool in ("minicompress", "oneshot") if tool in row]
+    extra = {tool: f"{beyond_the_libraries(memory, size, tool, method):,.0f} MB" for tool in tools}
     return [
         f"{row['parameters'] / 1e6:,.0f}M",
         megabytes(row["checkpoint_bytes"]),
         megabytes(row["block_bytes"]),
         method,
         megabytes(row["minicompress"][method]["peak_bytes"]),
-        megabytes(extra["minicompress"]),
-        megabytes(extra["oneshot"]) if "oneshot" in extra else "-",
+        extra["minicompress"],
+        extra.get("oneshot", "-"),
     ]
 
 
@@ -200,7 +199,7 @@ def course_map() -> str:
     return tables.markdown_table(columns, rows)
 
 
-PICTURE = ROOT / "docs" / "peers.svg"
+PICTURE, MEMORY_PICTURE = ROOT / "docs" / "peers.svg", ROOT / "docs" / "memory.svg"
 PARTS = {
     "times": times_text,
     "ledger": ledger_text,
@@ -227,6 +226,7 @@ def main() -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     peer_tables.peers_picture(results("peers"), PICTURE)
+    memory_picture(results("memory"), MEMORY_PICTURE)
 
 
 if __name__ == "__main__":
