@@ -381,10 +381,13 @@ def wanda_mask(
     pruned = int(weight.shape[1] * sparsity)
     if pruned == 0:
         return torch.ones_like(weight, dtype=torch.bool)
-    threshold = scores.kthvalue(pruned, dim=1, keepdim=True).values  # [out, 1], the largest that goes
-    spare = pruned - (scores < threshold).sum(1, keepdim=True)  # so many of the tied ones go, the first ones
-    tied = scores == threshold
-    return (scores > threshold) | (tied & (tied.cumsum(1, dtype=torch.int32) > spare))
+    threshold = scores.kthvalue(pruned, dim=1).values  # [out], the largest score that goes
+    mask = scores > threshold[:, None]
+    missing = weight.shape[1] - pruned - mask.sum(1)  # [out], how many of the tied ones stay: the last
+    for row in missing.nonzero().flatten():
+        tied = (scores[row] == threshold[row]).nonzero().flatten()
+        mask[row, tied[-missing[row] :]] = True
+    return mask
     ### END SOLUTION
 
 
