@@ -173,7 +173,7 @@ CASES: dict[str, dict[str, Pure]] = {
             quantization.quantizable_linear, view=quantization.answer_of_quantized
         )
     },
-    "5.4": {
+    "6.1": {
         "save_compressed": Pure(
             stored.compressed, stored.too_large, stored.answer_of_saving, stored.path_in, FEW
         ),
@@ -181,7 +181,7 @@ CASES: dict[str, dict[str, Pure]] = {
             stored.file_content, stored.bad_files, stored.answer_of_loading, stored.file_in, FEW
         ),
     },
-    "5.5": {
+    "6.2": {
         "compress": Pure(
             stored.pipeline_run, stored.bad_pipelines, stored.answer_of_pipeline, stored.folder_in, 3
         )

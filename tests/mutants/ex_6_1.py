@@ -1,4 +1,4 @@
-"""Known wrong implementations of exercise 5.4, save_compressed and load_compressed."""
+"""Known wrong implementations of exercise 6.1, save_compressed and load_compressed."""
 
 
 ### MUTANT masks_left_on: A masked weight has other names in the state dict, which no loader knows; call bake_masks first.

@@ -1,4 +1,4 @@
-"""Right answers in other styles to exercise 5.4, save_compressed and load_compressed."""
+"""Right answers in other styles to exercise 6.1, save_compressed and load_compressed."""
 
 ### ALTERNATIVE by_hand: A temporary file written, renamed and removed by hand; a copy of the configuration.
 import os

@@ -1,4 +1,4 @@
-"""Attacks on exercise 5.4, save_compressed and load_compressed: they are handed paths."""
+"""Attacks on exercise 6.1, save_compressed and load_compressed: they are handed paths."""
 
 ### ATTACK keeps_the_model: The model is kept in memory instead of in the file, which stays a stub.
 kept = {}
