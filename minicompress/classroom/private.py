@@ -173,6 +173,12 @@ CASES: dict[str, dict[str, Pure]] = {
             quantization.quantizable_linear, view=quantization.answer_of_quantized
         )
     },
+    "5.4": {
+        "clip_scale": Pure(quantization.searchable, quantization.bad_searches),
+        "fake_quantize": Pure(
+            quantization.trainable, quantization.bad_scales, quantization.answer_of_training
+        ),
+    },
     "6.1": {
         "save_compressed": Pure(
             stored.compressed, stored.too_large, stored.answer_of_saving, stored.path_in, FEW

@@ -27,7 +27,12 @@ from minicompress.grading.mistakes import sections
 from minicompress.grading.processes import Limits
 from minicompress.lab.paths import ROOT
 
-TABLES = {"1.4": "table_of_public_steps", "1.7": "table_of_public_formats", "4.3": "table_of_public_ranks"}
+TABLES = {
+    "1.4": "table_of_public_steps",
+    "1.7": "table_of_public_formats",
+    "4.3": "table_of_public_ranks",
+    "5.4": "knows_the_public_sizes",
+}
 MODELS = {  # attacks that are right for the models of the public graders, and wrong for all others
     **dict.fromkeys(("0.1", "0.2", "1.8", "1.10", "1.11", "2.5", "2.7"), "knows_the_public_models"),
     **dict.fromkeys(("3.3", "3.4", "3.5", "3.6", "6.1", "6.2"), "knows_the_public_models"),
