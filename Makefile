@@ -1,5 +1,5 @@
 # make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
-# make llm: SmolLM2-135M for the chapter on a real LLM
+# make llm: SmolLM2-135M for the chapter on a real LLM · make extras: packages for export and for a Dask cluster
 # make parity: beside llmcompressor, Torch-Pruning, TRL, torchao and compressed-tensors, which get their own environment
 PYTHON ?= python3
 WORKERS ?= 2
@@ -13,8 +13,9 @@ run: .venv/ready
 # WORKERS processes, one thread each: two threads in each of two processes would wait for each other.
 # A file stays in one process: its tests share fixtures, and a notebook's cells their kernel.
 # A student's copy has no solutions: it runs the graders of what is written, and no notebook as a whole.
-# Without a network the tests of the real LLM skip themselves; everything else runs.
+# Without a network the tests of the real LLM and of the extras skip themselves; everything else runs.
 test: .venv/ready
+	$(if $(wildcard tests/machinery),$(MAKE) -s extras || echo "The extras are not here: their tests are skipped.")
 	$(BIN)/minicompress llm || echo "No SmolLM2 here: the tests of its chapter are skipped."
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(TESTING)
@@ -41,10 +42,18 @@ parity: .venv/ready .venv-oracles/ready
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
+# What `minicompress export` and `grade-all --scheduler` need. It stands apart from requirements.lock, whose packages
+# are the text that the teacher learned from, and moves none of them: everything is pinned, nothing else installed.
+extras: .venv/extras
+
+.venv/extras: .venv/ready requirements-extras.lock
+	$(BIN)/pip install -qq --no-deps -r requirements-extras.lock
+	touch $@
+
 .venv-oracles/ready: benchmarks/oracles.lock
 	$(PYTHON) -m venv .venv-oracles
 	.venv-oracles/bin/pip install -q torch==2.13.0
 	.venv-oracles/bin/pip install -q -r benchmarks/oracles.lock
 	touch $@
 
-.PHONY: run test lab llm bench parity
+.PHONY: run test lab llm bench extras parity

@@ -5,6 +5,7 @@
     trained  what needs the long trainings of `benchmarks/train_models.sh`
     class    what grading a class costs, and whether it judges right: two hours
     llm      what is measured on SmolLM2-135M: hours on two cores (`minicompress llm` first)
+    memory   what a checkpoint takes from disk to disk, up to 1.6B parameters: an hour, and 7 GB of disk
 
 Then the tables of README.md are written.
 Each benchmark runs in a process of its own, so that none finds another's threads and memory.
@@ -38,7 +39,8 @@ SETS = {
     },
     "trained": {"distillation": ("halves", "distilbert", "speed")},
     "class": {"grading": ()},
-    "llm": {"real_llm": ()},
+    "llm": {"real_llm": (), "interop": ()},
+    "memory": {"memory": ()},
 }
 
 

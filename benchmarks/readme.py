@@ -113,6 +113,44 @@ def smallest_text(kept: str, row: dict) -> str:
     )
 
 
+def memory_text() -> str:
+    """What compressing from disk to disk takes, beside the sizes of the models."""
+    memory = results("memory")
+    sizes = [name for name in ("100M", "400M", "1.6B") if name in memory]
+    columns = ("parameters", "file", "a block in fp32", "method", "peak", "without the libraries", "oneshot")
+    rows = [memory_row(memory, name, method) for name in sizes for method in memory[name]["minicompress"]]
+    alone = memory["alone"]["minicompress"]["wanda"]["peak_bytes"]
+    return "\n\n".join([
+        tables.markdown_table(columns, rows),
+        f"Peak resident memory of a fresh process, bf16 checkpoints with random weights, "
+        f"{memory['calibration_tokens']:,} calibration tokens; Python and the libraries alone take "
+        f"{megabytes(alone)}. `oneshot` is llmcompressor's, without its libraries; it holds the whole model.",
+    ])  # fmt: skip
+
+
+def memory_row(memory: dict, size: str, method: str) -> list[str]:
+    """A model and a method; from each tool's peak its peak on a model of next to no size is taken away."""
+    row = memory[size]
+    extra = {
+        tool: row[tool][method]["peak_bytes"] - memory["alone"][tool][method]["peak_bytes"]
+        for tool in ("minicompress", "oneshot")
+        if tool in row
+    }
+    return [
+        f"{row['parameters'] / 1e6:,.0f}M",
+        megabytes(row["checkpoint_bytes"]),
+        megabytes(row["block_bytes"]),
+        method,
+        megabytes(row["minicompress"][method]["peak_bytes"]),
+        megabytes(extra["minicompress"]),
+        megabytes(extra["oneshot"]) if "oneshot" in extra else "-",
+    ]
+
+
+def megabytes(number: int) -> str:
+    return f"{number / 1e6:,.0f} MB"
+
+
 def course_map() -> str:
     """The syllabus as a table: every exercise, what it asks for, and what it takes."""
     columns = ("id", "exercise", "you write", "in", "points", "minutes", "difficulty", "builds on")
@@ -137,6 +175,7 @@ PARTS = {
     "ledger": ledger_text,
     "models": models_text,
     "frontier": frontier_text,
+    "memory": memory_text,
     "course": course_map,
 }
 

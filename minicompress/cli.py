@@ -1,5 +1,5 @@
 """The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`; `run`, `llm`,
-`complete`, `measure`, `corpus`; for teachers `grade`, `grade-all`, `release`.
+`compress`, `complete`, `export`, `measure`, `corpus`; for teachers `grade`, `grade-all`, `release`.
 """
 
 import io
@@ -7,10 +7,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from minicompress.disk import commands as disk_commands
 from minicompress.lab.paths import WRITE_IT
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -97,6 +98,9 @@ def llm() -> None:
     print(f"SmolLM2-135M is ready in {folder}: use it by the name {smollm2.NAME}.")
 
 
+disk_commands.add_to(app)
+
+
 @app.command()
 def complete(file: Path, prompt: str, tokens: int = 48) -> None:
     """Complete PROMPT with a compressed FILE and the shipped tokenizer, nothing else."""
@@ -113,6 +117,24 @@ def complete(file: Path, prompt: str, tokens: int = 48) -> None:
         sizes = f"{model.config.vocab_size}, the shipped tokenizer {tokenizer.get_vocab_size()}"
         raise ValueError(f"{file} has a vocabulary of {sizes}")
     print(prompt + tokenizer.decode(decode.complete(model, tokenizer.encode(prompt).ids, tokens)))
+
+
+@app.command()
+def export(
+    model: str,
+    out: Annotated[Path, typer.Option(help="New folder for the files.")],
+    to: Annotated[Literal["onnx", "compressed-tensors"], typer.Option(help="The format.")],
+    bits: Annotated[int | None, typer.Option(help="compressed-tensors: 4 or 8. Default: 4.")] = None,
+    group: Annotated[
+        int | None,
+        typer.Option(help="compressed-tensors: inputs that share a scale, 0: a whole row. Default: 32."),
+    ] = None,
+) -> None:
+    """Write MODEL for other libraries: a shipped name, a file of this course, smollm2, a folder, a hub id."""
+    from minicompress.interop import export
+
+    quiet_transformers()
+    export.export(export.Order(model, to, out, bits, group), print)
 
 
 @app.command()

@@ -455,13 +455,13 @@ def sparsegpt_weight(
     ### BEGIN SOLUTION
     weight, hessian = weight.detach().float().clone(), hessian.float().clone()
     weight[:, hessian.diagonal() == 0] = 0.0
-    sweep(weight, inverse_factor(hessian, damping), sparsity, pattern, block_size)
+    _sweep(weight, _inverse_factor(hessian, damping), sparsity, pattern, block_size)
     return weight
     ### END SOLUTION
 
 
 ### BEGIN SOLUTION
-def inverse_factor(hessian: torch.Tensor, damping: float) -> torch.Tensor:
+def _inverse_factor(hessian: torch.Tensor, damping: float) -> torch.Tensor:
     """Turn the fp32 Hessian into U, upper triangular, U^T U = its damped inverse, in the Hessian's memory."""
     diagonal = hessian.diagonal()
     diagonal[diagonal == 0] = 1.0  # inputs that are always zero
@@ -472,7 +472,7 @@ def inverse_factor(hessian: torch.Tensor, damping: float) -> torch.Tensor:
     return torch.linalg.cholesky(U, upper=True, out=U)  # [in, in]
 
 
-def sweep(
+def _sweep(
     weight: torch.Tensor, U: torch.Tensor, sparsity: float, pattern: tuple[int, int] | None, block_size: int
 ) -> None:
     """Prune an fp32 weight [out, in] in place, from the left to the right."""
@@ -535,11 +535,11 @@ def sparsegpt_prune(
             names, gram = grams.popitem()
             hessian = gram.take()  # [in, in]
             dead = hessian.diagonal() == 0
-            U = inverse_factor(hessian, damping)  # in the same memory
+            U = _inverse_factor(hessian, damping)  # in the same memory
             for name in names:
                 weight = matrix(block.layers[name])
                 precise = weight.float()  # the weight itself when it is fp32
                 precise[:, dead] = 0.0
-                sweep(precise, U, sparsity, pattern, block_size)
+                _sweep(precise, U, sparsity, pattern, block_size)
                 weight.copy_(precise)
     ### END SOLUTION

@@ -30,6 +30,8 @@ def without_answers(chapter: str, text: str, allowed: set[str]) -> str:
         key = ids.get((chapter, name))
         return match[0] if key is None or key in allowed else f'{match[1]}{stubs.MARK}{key} {name}")\n'
 
+    hidden = set(ids.values()) - allowed
+    text = stubs.without_helpers(chapter, text, hidden)
     return stubs.BLOCK.sub(stub, text)
 
 

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from minicompress.grading import stubs
 from minicompress.grading.course import Exercise, exercises
 from minicompress.lab.paths import STUDENT_COPY, shown
 
@@ -33,8 +34,11 @@ def assemble(exercise: Exercise, learner: Path | str, name: str | None = None, c
     """
     text = read_answer(learner) if isinstance(learner, Path) else learner
     name = name or (spelt(learner) if isinstance(learner, Path) else f"<your {exercise.module}.py>")
+    mine = Source(text, name)
     source = exercise.solution.read_text(encoding="utf-8")
-    reference, mine = Source(source, shown(exercise.solution)), Source(text, name)
+    if set(exercise.names) <= set(mine.binders):  # nothing of the reference's answer is needed
+        source = stubs.without_helpers(exercise.module, source, [exercise.id])
+    reference = Source(source, shown(exercise.solution))
     missing = [wanted for wanted in exercise.names if complete and wanted not in mine.binders]
     if missing:
         raise ValueError(f"{name} defines no {missing[0]}{mine.similar(missing[0])}")

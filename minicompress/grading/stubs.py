@@ -12,6 +12,7 @@ import io
 import re
 import sys
 import tomllib
+from collections.abc import Collection
 
 from minicompress.lab.files import atomic_write
 from minicompress.lab.paths import ROOT, SOLUTIONS, STUBS, STUDENT_COPY
@@ -44,6 +45,19 @@ def stub(module: str, solution: str) -> str:
         return f'{match[1]}{MARK}{ids[module, name]} {name}")\n'
 
     return BLOCK.sub(replace, solution)
+
+
+def without_helpers(module: str, solution: str, exercises: Collection[str]) -> str:
+    """Blank the helpers that the reference has for these exercises; every line keeps its number.
+
+    Where an answer stands in the reference's place, it must not find them.
+    """
+
+    def blank(match: re.Match) -> str:
+        name = DEFINITION.findall(solution[: match.start()])[-1]
+        return "\n" * match[0].count("\n") if exercise_of()[module, name] in exercises else match[0]
+
+    return HELPERS.sub(blank, solution)
 
 
 def definitions(text: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ What a job consists of is made in `recipes.py`, what a stage does in `stages.py`
 """
 
 import dataclasses
-import hashlib
 import importlib.util
 import json
 import sys
@@ -23,7 +22,7 @@ from minicompress.job.measure import measure_alone
 from minicompress.job.scores import ScoreBook
 from minicompress.job.stages import Account, Training
 from minicompress.lab import ngrams, plots
-from minicompress.lab.digests import tensor_digest, weights_digest
+from minicompress.lab.digests import digest_of_files, tensor_digest, weights_digest
 from minicompress.lab.evaluation import accuracy_kept
 from minicompress.lab.files import write_json
 from minicompress.lab.machine import commit, hardware, versions
@@ -164,14 +163,6 @@ def code_files() -> list[Path]:
     package = ROOT / "minicompress"
     chapters = [Path(importlib.util.find_spec(f"minicompress.{name}").origin) for name in CHAPTERS]
     return [*chapters, *sorted((package / "job").glob("*.py")), *sorted((package / "lab").glob("*.py"))]
-
-
-def digest_of_files(paths: list[Path]) -> str:
-    """sha256 over the names and contents of files, in their order."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def prepare_folder(out: Path, resume: bool, mark: dict) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 
 from minicompress.lab.loops import evaluation_mode
 from minicompress.lab.modules import block_list, linear_layers
+from minicompress.lab.shelf import shelf_of
 
 Batch = Mapping[str, torch.Tensor]
 
@@ -238,16 +239,27 @@ def walk_blocks(model: nn.Module, batches: Sequence[Batch]) -> Iterator[Block]:
     """Go through the model block by block. What the caller does to one block shows in the inputs of the next.
 
     Only the hidden states before the present block are kept. A block runs once to let the text pass, and once
-    each time its inputs are read; the last one need not let it pass.
+    each time its inputs are read; the last one need not let it pass. The blocks may lie on a disk
+    (`lab.shelf`): the layers of one that is not the present one are then without weights.
     """
     check_batches(batches)
-    blocks = layers_by_block(model)
+    blocks, shelf = layers_by_block(model), shelf_of(model)
     passages = [Passage(model, [block for block, _ in blocks], batch) for batch in batches]
-    for number, (block, layers) in enumerate(blocks, start=1):
-        yield Block(block, layers, passages)
-        if number < len(blocks):
-            for passage in passages:
-                passage.advance(block)
+    for number in range(shelf.begin(passages), len(blocks)):
+        block, layers = blocks[number]
+        with shelf.holding(number, passages):
+            yield Block(block, layers, passages)
+            if number + 1 < len(blocks):
+                for passage in passages:
+                    passage.advance(block)
+
+
+def walk_layers(model: nn.Module) -> Iterator[dict[str, nn.Module]]:
+    """Go through the model block by block, without a text: yield name -> Linear layer of each block."""
+    blocks, shelf = layers_by_block(model), shelf_of(model)
+    for number in range(shelf.begin([]), len(blocks)):
+        with shelf.holding(number, []):
+            yield blocks[number][1]
 
 
 def layer_inputs(model: nn.Module, batches: Sequence[Batch]) -> Iterator[tuple[str, torch.Tensor]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -22,3 +23,11 @@ def weights_digest(model: nn.Module) -> str:
     state: Mapping[str, torch.Tensor] = model.state_dict()
     names = sorted(state)
     return hashlib.sha256(f"{names} {tensor_digest(*(state[name] for name in names))}".encode()).hexdigest()
+
+
+def digest_of_files(paths: list[Path]) -> str:
+    """sha256 over the names and contents of files, in their order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -14,6 +14,9 @@ import torch
 
 from minicompress.lab.paths import ROOT
 
+# Names and numbers of <malloc.h>.
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4
+
 
 def keep_freed_memory() -> None:
     """Ask the C library to reuse freed memory instead of returning it to the kernel.
@@ -22,14 +25,26 @@ def keep_freed_memory() -> None:
     is a fresh mapping whose pages must be faulted in. Measured here on two CPU cores: a 10M model trains 1.7x
     faster. Does nothing where the C library is not glibc.
     """
-    M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # names and numbers of <malloc.h>
+    _mallopt({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 256 * 2**20})
+
+
+def return_freed_memory() -> None:
+    """Ask the C library to return freed tensors to the kernel at once; the opposite of `keep_freed_memory`.
+
+    glibc keeps freed memory below a threshold that grows, up to 32 MB, with what is freed. A walk through a
+    large model then holds pieces of many blocks: measured here with Wanda on 110M parameters, a peak of 712
+    MB instead of 489. Does nothing where the C library is not glibc.
+    """
+    _mallopt({M_MMAP_THRESHOLD: 65_536})
+
+
+def _mallopt(settings: dict[int, int]) -> None:
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return
-    mallopt(M_MMAP_MAX, 0)
-    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-    mallopt(M_TOP_PAD, 256 * 2**20)
+    for setting, value in settings.items():
+        mallopt(setting, value)
 
 
 def best_device() -> torch.device:

@@ -1,5 +1,6 @@
 """Given: walking through a model."""
 
+import contextlib
 import copy
 
 import pytest
@@ -11,9 +12,11 @@ from minicompress.lab.calibration import (
     input_covariances,
     layer_inputs,
     walk_blocks,
+    walk_layers,
     watch_inputs,
 )
 from minicompress.lab.modules import linear_layers
+from minicompress.lab.shelf import Shelf
 
 
 class Block(nn.Module):
@@ -225,3 +228,59 @@ def test_covariances_are_sums_over_all_real_tokens(llama, batches):
     sums = input_covariances(llama, batches)
     assert all(torch.allclose(sums[name], expected[name]) for name in expected)
     assert all(total.dtype == torch.float64 for total in sums.values())
+
+
+# ---------------------------------------------------------------- a shelf
+
+
+class Recording(Shelf):
+    """Begins with the second block, and writes down what it is asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def begin(self, travellers):
+        self.asked.append(f"begin {len(travellers)}")
+        for traveller in travellers:
+            traveller.hidden = torch.zeros_like(traveller.hidden)
+        return 1
+
+    @contextlib.contextmanager
+    def holding(self, number, travellers):
+        self.asked.append(f"bring {number}")
+        yield
+        self.asked.append(f"keep {number}")
+
+
+def test_a_walk_asks_the_models_shelf_for_each_block_and_begins_where_it_says(batches):
+    model = Chain()
+    model.shelf = Recording()
+    seen = [list(block.layers) for block in walk_blocks(model, batches)]
+    assert seen == [[f"blocks.{n}.whole", f"blocks.{n}.part"] for n in (1, 2)]
+    assert model.shelf.asked == ["begin 2", "bring 1", "keep 1", "bring 2", "keep 2"]
+
+
+def test_a_walk_goes_on_from_the_shelfs_hidden_states(batches):
+    model = Chain()
+    model.shelf = Recording()
+    _, x = next(next(walk_blocks(model, batches)).inputs())
+    assert not x.any()
+
+
+def test_a_block_that_the_caller_leaves_half_way_is_not_kept(batches):
+    model = Chain()
+    model.shelf = Recording()
+    walk = walk_blocks(model, batches)
+    next(walk)
+    walk.close()
+    assert model.shelf.asked == ["begin 2", "bring 1"]
+
+
+def test_a_walk_without_a_text_gives_the_layers_of_each_block():
+    model = Chain()
+    assert [list(layers) for layers in walk_layers(model)] == [
+        [f"blocks.{n}.whole", f"blocks.{n}.part"] for n in range(3)
+    ]
+    model.shelf = Recording()
+    assert len(list(walk_layers(model))) == 2
+    assert model.shelf.asked == ["begin 0", "bring 1", "keep 1", "bring 2", "keep 2"]

@@ -32,6 +32,12 @@ def test_a_worker_has_no_answer_but_the_learners_and_those_before_it(tmp_path):
     assert left == ["1.1", "1.3"]
 
 
+def test_a_worker_has_the_references_helpers_only_where_it_has_the_exercise():
+    whole = snippets.reference("1.11")
+    assert "def _sweep" in material.without_answers("pruning", whole, {"1.11"})
+    assert "_sweep" not in material.without_answers("pruning", whole, {"1.10"})
+
+
 def test_a_worker_has_no_graders_and_no_grading(tmp_path):
     material.write_package(tmp_path, exercise("1.1"), snippets.reference("1.1"))
     assert {path.stem for path in (tmp_path / "minicompress").iterdir()} == {"__init__", "lab", *CHAPTERS}

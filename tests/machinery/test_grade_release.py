@@ -78,7 +78,8 @@ def test_it_has_nothing_that_grades_a_class(copy):
 
 
 def test_what_is_added_to_the_repository_stays_at_home_until_it_is_named():
-    assert not [path for path in files() if path.parts[0] in (".git", "out", "docs", ".venv", "solutions")]
+    assert not [path for path in files() if path.parts[0] in (".git", "out", ".venv", "solutions")]
+    assert [path.name for path in files() if path.parts[0] == "docs"] == ["export.md"]
 
 
 def test_the_seven_files_are_fresh_stubs(copy):

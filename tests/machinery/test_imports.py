@@ -1,4 +1,4 @@
-"""Who may import whom: cli -> job, train, classroom -> grading -> the seven -> lab -> nothing of ours.
+"""Who may import whom: cli -> job, disk, train, interop, classroom -> grading -> the seven -> lab -> nothing.
 
 And what a notebook may import, so that a mistake in one of the learner's files breaks nothing that does not
 need it.
@@ -23,9 +23,11 @@ from minicompress.lab.paths import ROOT, SOLUTIONS
 # ------------------------------------------------------------ the arrows
 
 MAY_IMPORT = {
-    "cli": {"job", "train", "classroom", "grading", "chapter", "lab"},
+    "cli": {"job", "disk", "train", "interop", "classroom", "grading", "chapter", "lab"},
     "job": {"job", "chapter", "lab"},
+    "disk": {"disk", "interop", "chapter", "lab"},
     "train": {"train", "chapter", "lab"},
+    "interop": {"interop", "chapter", "lab"},
     "classroom": {"classroom", "grading", "chapter", "lab", "switch"},
     "grading": {"grading", "chapter", "lab", "switch"},
     "chapter": {"chapter", "lab"},

@@ -35,6 +35,7 @@ HELPERS = {
     "llm_shipped",
     "map_points",
     "notebooks",
+    "random_llama",
     "readme",
     "recipe_arms",
     "scores",

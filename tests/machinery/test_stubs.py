@@ -50,7 +50,7 @@ def test_every_part_that_learners_write_belongs_to_an_exercise(chapter):
 
 
 def test_helpers_of_the_reference_are_left_out():
-    text = 'def nm_mask(x):\n    ### BEGIN SOLUTION\n    return helper(x)\n    ### END SOLUTION\n\n\n'
+    text = "def nm_mask(x):\n    ### BEGIN SOLUTION\n    return helper(x)\n    ### END SOLUTION\n\n\n"
     helper = "### BEGIN SOLUTION\ndef helper(x):\n    return x\n\n\n### END SOLUTION\n\n\n"
     stub = stubs.stub("pruning", text + helper + "x = 1\n")
     assert stub == f'def nm_mask(x):\n    {stubs.MARK}1.6 nm_mask")\n\n\nx = 1\n'

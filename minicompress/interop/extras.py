@@ -1,0 +1,12 @@
+"""Given: packages that only an export needs, and how to get them."""
+
+import importlib.util
+
+ADVICE = "run `make extras` (or `pip install --no-deps -r requirements-extras.lock`) once"
+
+
+def need(*packages: str) -> None:
+    """Refuse to go on without these packages. ValueError names the missing ones and what installs them."""
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} must be installed for this: {ADVICE}")
