@@ -1,4 +1,4 @@
-"""Diagrams of ideas for the notebooks, in the style of the plots: black and gray, told apart without colour."""
+"""Diagrams of ideas for the notebooks, in the style of the plots: black and gray, clear without colour."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,9 @@ def _draw_stairs(axes: Axes, weights: np.ndarray, largest: int, scale: float) ->
     left[0], right[-1] = -reach, reach
     axes.hlines(levels, left, right, color="black", linewidth=2, label="forward: the value")
     bent = [-edge, -edge, edge, edge]
-    axes.plot([-reach, -edge, edge, reach], bent, "--", color="dimgray", label="backward: the slope of this line")
+    axes.plot(
+        [-reach, -edge, edge, reach], bent, "--", color="dimgray", label="backward: the slope of this line"
+    )
     clipped = weights.clip(-edge, edge)
     values = (clipped / scale).round() * scale
     inside = np.abs(weights) <= edge
