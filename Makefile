@@ -1,4 +1,5 @@
 # make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
+# make peers: SmolLM2 beside llmcompressor, torchao, Torch-Pruning, modelopt, llama.cpp, each in an environment of its own
 # make llm: SmolLM2-135M for the chapter on a real LLM · make extras: packages for export and for a Dask cluster
 # make parity: beside llmcompressor, Torch-Pruning, TRL, torchao and compressed-tensors, which get their own environment
 PYTHON ?= python3
@@ -29,8 +30,13 @@ lab: .venv/ready
 llm: .venv/ready
 	$(BIN)/minicompress llm
 
-bench: .venv/ready
+bench: .venv/ready llm
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks bench
+
+# What the course's functions take and give beside other tools, on SmolLM2 (`make bench` does it, too).
+peers: .venv/ready llm
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.peers
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks.readme
 
 parity: .venv/ready .venv-oracles/ready
 	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m benchmarks parity
@@ -56,4 +62,4 @@ extras: .venv/extras
 	.venv-oracles/bin/pip install -q -r benchmarks/oracles.lock
 	touch $@
 
-.PHONY: run test lab llm bench extras parity
+.PHONY: run test lab llm bench extras peers parity

@@ -30,6 +30,7 @@ SETS = {
         "quantization": ("bits", "int8"),
         "combined": (),
         "cuts": (),
+        "peers": (),
     },
     "parity": {
         "parity": (),

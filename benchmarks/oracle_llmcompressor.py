@@ -5,7 +5,6 @@ command ends with one line of JSON.
 `prune FOLDER TOOL METHOD`   prune a whole model with `minicompress` or `oneshot`, and say what it took
 """
 
-import ctypes
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.oracle_answer import answer
+from benchmarks.resident import forget_peak, resident
 
 BLOCK_SIZE, DAMPING = 128, 0.01  # the defaults of both tools
 LLAMA = {
@@ -127,18 +127,6 @@ def oneshot_pruner(method: str) -> Callable:
         )
 
     return prune
-
-
-def resident(field: str) -> int:
-    """`VmRSS`, what is resident now, or `VmHWM`, the most that was since `forget_peak`, in bytes (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
-
-
-def forget_peak() -> None:
-    """Give freed memory back, so that using it again counts, and start the peak anew."""
-    ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")
 
 
 def prune(folder: Path, tool: str, method: str) -> dict:

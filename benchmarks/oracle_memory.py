@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.oracle_answer import answer
-from benchmarks.oracle_llmcompressor import oneshot_pruner, resident
+from benchmarks.oracle_llmcompressor import oneshot_pruner
+from benchmarks.resident import resident
 
 
 def main(source: Path, method: str, out: Path, samples: int, length: int) -> dict:

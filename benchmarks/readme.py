@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from minicompress.grading.course import exercises
 from minicompress.lab import ledger as layout
-from minicompress.lab import tables
+from minicompress.lab import peer_tables, tables
 from minicompress.lab.files import atomic_write
+from minicompress.lab.memory_figure import beyond_the_libraries, memory_picture
 from minicompress.lab.paths import ROOT, results
 
 
@@ -117,7 +118,15 @@ def memory_text() -> str:
     """What compressing from disk to disk takes, beside the sizes of the models."""
     memory = results("memory")
     sizes = [name for name in ("100M", "400M", "1.6B") if name in memory]
-    columns = ("parameters", "file", "a block in fp32", "method", "peak", "without the libraries", "oneshot")
+    columns = (
+        "parameters",
+        "file",
+        "a block in fp32",
+        "method",
+        "peak",
+        "without the libraries",
+        "oneshot, likewise",
+    )
     rows = [memory_row(memory, name, method) for name in sizes for method in memory[name]["minicompress"]]
     alone = memory["alone"]["minicompress"]["wanda"]["peak_bytes"]
     return "\n\n".join([
@@ -125,30 +134,50 @@ def memory_text() -> str:
         f"Peak resident memory of a fresh process, bf16 checkpoints with random weights, "
         f"{memory['calibration_tokens']:,} calibration tokens; Python and the libraries alone take "
         f"{megabytes(alone)}. `oneshot` is llmcompressor's, without its libraries; it holds the whole model.",
+        f"![Peak memory against the size of the model](docs/{MEMORY_PICTURE.name})",
     ])  # fmt: skip
 
 
 def memory_row(memory: dict, size: str, method: str) -> list[str]:
     """A model and a method; from each tool's peak its peak on a model of next to no size is taken away."""
     row = memory[size]
-    extra = {
-        tool: row[tool][method]["peak_bytes"] - memory["alone"][tool][method]["peak_bytes"]
-        for tool in ("minicompress", "oneshot")
-        if tool in row
-    }
+    tools = [tool for tool in ("minicompress", "oneshot") if tool in row]
+    extra = {tool: f"{beyond_the_libraries(memory, size, tool, method):,.0f} MB" for tool in tools}
     return [
         f"{row['parameters'] / 1e6:,.0f}M",
         megabytes(row["checkpoint_bytes"]),
         megabytes(row["block_bytes"]),
         method,
         megabytes(row["minicompress"][method]["peak_bytes"]),
-        megabytes(extra["minicompress"]),
-        megabytes(extra["oneshot"]) if "oneshot" in extra else "-",
+        extra["minicompress"],
+        extra.get("oneshot", "-"),
     ]
 
 
 def megabytes(number: int) -> str:
     return f"{number / 1e6:,.0f} MB"
+
+
+def peers_text() -> str:
+    """The course's functions beside other tools: both tables, who is ahead of us, where it was measured."""
+    peers = results("peers")
+    how, machine = peers["settings"], peers["hardware"]
+    text = next(iter(peers["dense"]["perplexity"]))
+    behind = peer_tables.losses(peer_tables.summary(peers["rows"]), text)
+    return "\n\n".join([
+        f"SmolLM2-135M on {machine['cores']} cores of an {machine['cpu']}, {how['threads']} threads, median "
+        f"of {how['repeats']} runs that took turns; {how['sequences']} x {how['length']} calibration tokens, "
+        "one sequence at a time, and as many test tokens of each text. A *pass* is one forward pass over the "
+        "calibration tokens through the blocks, timed in the same process before and after each run. Memory "
+        "is the peak above the loaded model. Every tool's weights are judged by the same function; files "
+        "hold fp16 where they hold no integers.",
+        peer_tables.work_table(peers),
+        f"![Time and quality of every tool](docs/{PICTURE.name})",
+        f"Greedy decoding at batch 1, {how['prompt']} tokens of prompt, {how['new_tokens']} new ones, "
+        f"median of {how['speed_repeats']}:",
+        peer_tables.speed_table(peers),
+        "Where another tool is ahead by more than 1%: " + ("; ".join(behind) or "nowhere") + ".",
+    ])  # fmt: skip
 
 
 def course_map() -> str:
@@ -170,12 +199,14 @@ def course_map() -> str:
     return tables.markdown_table(columns, rows)
 
 
+PICTURE, MEMORY_PICTURE = ROOT / "docs" / "peers.svg", ROOT / "docs" / "memory.svg"
 PARTS = {
     "times": times_text,
     "ledger": ledger_text,
     "models": models_text,
     "frontier": frontier_text,
     "memory": memory_text,
+    "peers": peers_text,
     "course": course_map,
 }
 
@@ -194,6 +225,8 @@ def main() -> None:
     text = filled(path.read_text(encoding="utf-8"))
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+    peer_tables.peers_picture(results("peers"), PICTURE)
+    memory_picture(results("memory"), MEMORY_PICTURE)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ OUT = typer.Option(help="Folder for the ledger, the plot and the files of all st
 RESUME = switch("resume", "Do not run finished stages of this very run again.")
 QUICK = switch("quick", "A few steps and sequences: shows that everything works, not how well.")
 FROM_SCRATCH = switch("from-scratch", "Distill the student from random weights (over an hour).")
+KERNELS = switch("kernels", "Compute with the integers themselves, on torch's CPU kernels, in bf16.")
 REMEASURE = switch("remeasure", "Measure the teacher anew instead of reading its shipped scores.")
 
 
@@ -102,11 +103,12 @@ disk_commands.add_to(app)
 
 
 @app.command()
-def complete(file: Path, prompt: str, tokens: int = 48) -> None:
+def complete(file: Path, prompt: str, tokens: int = 48, kernels: Annotated[bool, KERNELS] = False) -> None:
     """Complete PROMPT with a compressed FILE and the shipped tokenizer, nothing else."""
     from minicompress import pipeline
     from minicompress.job import decode
     from minicompress.lab import corpus
+    from minicompress.lab.kernels import with_fast_layers
 
     quiet_transformers()
     tokenizer = corpus.load_tokenizer()
@@ -116,6 +118,8 @@ def complete(file: Path, prompt: str, tokens: int = 48) -> None:
     if model.config.vocab_size != tokenizer.get_vocab_size():
         sizes = f"{model.config.vocab_size}, the shipped tokenizer {tokenizer.get_vocab_size()}"
         raise ValueError(f"{file} has a vocabulary of {sizes}")
+    if kernels:
+        with_fast_layers(model)
     print(prompt + tokenizer.decode(decode.complete(model, tokenizer.encode(prompt).ids, tokens)))
 
 

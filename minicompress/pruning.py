@@ -305,7 +305,8 @@ def wanda_prune(
     of the model changes.
 
     `walk_blocks(model, batches)` gives one block after the other: `block.layers`, name -> layer, and
-    `block.inputs()`, an iterator like `layer_inputs` over the inputs of these layers. `matrix(layer)` is the
+    `block.inputs()`, an iterator like `layer_inputs` over the inputs of these layers; `block.shared_inputs()`
+    gives each input once, (names, x), with the names of all the layers that read it. `matrix(layer)` is the
     weight to change in place.
     Source: Sun et al. 2023, arXiv 2306.11695, section 3.
 

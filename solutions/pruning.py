@@ -410,7 +410,8 @@ def wanda_prune(
     of the model changes.
 
     `walk_blocks(model, batches)` gives one block after the other: `block.layers`, name -> layer, and
-    `block.inputs()`, an iterator like `layer_inputs` over the inputs of these layers. `matrix(layer)` is the
+    `block.inputs()`, an iterator like `layer_inputs` over the inputs of these layers; `block.shared_inputs()`
+    gives each input once, (names, x), with the names of all the layers that read it. `matrix(layer)` is the
     weight to change in place.
     Source: Sun et al. 2023, arXiv 2306.11695, section 3.
 
@@ -421,8 +422,10 @@ def wanda_prune(
     ### BEGIN SOLUTION
     for block in walk_blocks(model, batches):
         squares = dict.fromkeys(block.layers, 0.0)
-        for name, x in block.inputs():
-            squares[name] += x.float().pow(2).sum(0)  # [tokens, in] -> [in]
+        for names, x in block.shared_inputs():
+            square = x.float().pow(2).sum(0)  # [tokens, in] -> [in]
+            for name in names:
+                squares[name] = squares[name] + square
         for name, layer in block.layers.items():
             weight = matrix(layer)
             weight.masked_fill_(~wanda_mask(weight, squares[name].sqrt(), sparsity, pattern), 0)

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 MODEL = typer.Argument(help="smollm2, a folder with safetensors, or a hub id in the hub's cache.")
-METHOD = typer.Option(help="magnitude, wanda, sparsegpt, low-rank, low-rank-whitened or quantize.")
+METHOD = typer.Option(help="magnitude, wanda, sparsegpt, low-rank, low-rank-whitened, round or quantize.")
 OUT = typer.Option(help="A new folder for the compressed checkpoint.")
 SPARSITY = typer.Option(help="Pruning: the share of zeros in each matrix. Default 0.5.")
 PATTERN = typer.Option(help="Pruning: keep n of every m neighbouring inputs, say 2:4.")
-BITS = typer.Option(help="quantize: 2 to 8 bits. Default 8.")
-GROUP_SIZE = typer.Option(help="quantize: inputs that share a scale. Default: a whole row.")
+BITS = typer.Option(help="round: 2 to 8 bits; quantize: 4 or 8. Default 8.")
+GROUP_SIZE = typer.Option(help="round, quantize: inputs that share a scale. Default: a whole row.")
 SHARE = typer.Option(help="low-rank: the factors' share of each matrix's parameters. Default 0.8.")
 TEXT = typer.Option(help="Calibrate on these files, one option each. Default: the course's text.")
 SAMPLES = typer.Option(help="Calibration sequences.")

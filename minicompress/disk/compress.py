@@ -89,7 +89,8 @@ def compress_model(
     work = WorkFolder(request.out, record, len(block_list(model)[1]))
     encode = functools.partial(chosen.encode, **settings) if chosen.encode else as_it_is
     shelf = DiskShelf(model, checkpoint, names, work, batches, encode)
-    run(chosen, model, shelf, batches, settings)
+    with work.removed_unless_begun():
+        run(chosen, model, shelf, batches, settings)
     weights = [names[f"{name}.weight"] for name in linear_layers(model)]
     with finish.space_needed(work):
         finish.write_rest(checkpoint, work, shelf.names_outside())

@@ -12,6 +12,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from minicompress.interop.compressed_tensors import (
+    linears_outside_blocks,
+    pack_layer,
+    packable_layers,
+    quantization_config,
+)
 from minicompress.lab.calibration import Batch, walk_blocks, walk_layers
 from minicompress.lab.checks import check_bits, check_pattern, check_pattern_sparsity, check_sparsity
 from minicompress.lab.modules import as_linear, linear_layers
@@ -137,9 +143,42 @@ def check_quantization(model: nn.Module, bits: int, group_size: int | None) -> N
 def say_quantization(model: nn.Module, bits: int, group_size: int | None) -> list[str]:
     group = "each row" if group_size is None else f"each {group_size} neighbouring inputs of a row"
     return [
-        f"Each weight is one of {2**bits - 1} integers times a scale, which {group} shares. The products are "
+        f"Each weight is one of {2**bits - 1} integers times a scale, one for {group}. The products are "
         "stored, in the checkpoint's own type: the file is as large as before."
     ]
+
+
+# ---------------------------------------------------------------- packed integers
+
+
+def only_walk(model: nn.Module, batches: Sequence[Batch], bits: int, group_size: int | None) -> None:
+    """Go from block to block and change nothing: the weights are rounded where a block is stored."""
+    for _ in walk_layers(model):
+        pass
+
+
+def check_packing(model: nn.Module, bits: int, group_size: int | None) -> None:
+    packable_layers(model)
+    quantization_config(bits, group_size)
+    check_quantization(model, bits, group_size)
+
+
+def say_packing(model: nn.Module, bits: int, group_size: int | None) -> list[str]:
+    group = "each row" if group_size is None else f"each {group_size} neighbouring inputs of a row"
+    return [
+        f"Each weight is one of {2**bits - 1} integers times a scale, one for {group}. They are stored "
+        "in compressed-tensors' form pack-quantized: transformers loads it where that package is installed."
+    ]
+
+
+def pack(layer: nn.Module, bits: int, group_size: int | None) -> dict[str, torch.Tensor]:
+    """What is stored for a layer's weight: the integers, the scales and the shape."""
+    return pack_layer(matrix(layer), bits, group_size)
+
+
+def packed_config(model: nn.Module, bits: int, group_size: int | None) -> dict:
+    """What config.json says of them."""
+    return quantization_config(bits, group_size, linears_outside_blocks(model))
 
 
 # ---------------------------------------------------------------- the table
@@ -187,7 +226,10 @@ METHODS = {
     "sparsegpt": Method(sparsegpt_prune, PRUNING, check_pruning, say_pruning, calibrated=True),
     "low-rank": Method(reduce_rank, LOW_RANK, check_share, say_low_rank),
     "low-rank-whitened": Method(reduce_rank_whitened, LOW_RANK, check_share, say_low_rank, calibrated=True),
-    "quantize": Method(round_weights, QUANTIZATION, check_quantization, say_quantization),
+    "round": Method(round_weights, QUANTIZATION, check_quantization, say_quantization),
+    "quantize": Method(
+        only_walk, QUANTIZATION, check_packing, say_packing, encode=pack, config=packed_config
+    ),
 }
 
 

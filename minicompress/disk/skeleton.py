@@ -21,7 +21,7 @@ def skeleton(checkpoint: Checkpoint) -> nn.Module:
     ValueError: an unknown or another kind of model, one without blocks, one that is quantized already.
     """
     try:
-        config = AutoConfig.from_pretrained(checkpoint.folder)
+        config = AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=False)
         if getattr(config, "quantization_config", None):
             raise ValueError("its matrices are quantized already, and these methods need plain numbers")
         with init_empty_weights(include_buffers=False):

@@ -5,8 +5,10 @@ the hidden states behind the last of them. Each file is written under another na
 before the shard: a run that is killed at any moment goes on with the first block that has no shard.
 """
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -39,6 +41,16 @@ class WorkFolder:
             write_json(self.path / RECORD, record)
         except OSError as error:
             raise ValueError(f"cannot write to the folder {self.path}: {error.strerror}") from error
+
+    @contextlib.contextmanager
+    def removed_unless_begun(self) -> Iterator[None]:
+        """Take the folder away after a failure before the first block was finished: it is of no use."""
+        try:
+            yield
+        except BaseException:
+            if not self.finished():
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def _refuse_another(self, record: Mapping[str, object]) -> None:
         if not self.finished():

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from minicompress.lab.loops import evaluation_mode
-from minicompress.lab.modules import block_list, linear_layers
+from minicompress.lab.modules import block_list, layer_kind, linear_layers
 from minicompress.lab.shelf import shelf_of
 
 Batch = Mapping[str, torch.Tensor]
@@ -208,20 +208,30 @@ class Block:
         for x, names in readers.values():
             yield tuple(names), real_tokens(x, passage.batch)
 
+    def begin_like(self, other: "Block") -> None:
+        """Expect that the layers run in the order in which they ran in a block of the same kind."""
+        kinds = [[layer_kind(name) for name in block.layers] for block in (self, other)]
+        if other._last is not None and kinds[0] == kinds[1]:
+            self._last = list(self.layers)[list(other.layers).index(other._last)]
+
     def _run(self, passage: Passage) -> list[tuple[str, torch.Tensor]]:
-        """Run one batch through the block, from the second on only up to the input of the last layer.
+        """Run one batch through the block, where the order is known only up to the input of the last layer.
 
         That layer's product is a quarter of what a Llama's block computes, and no layer reads it.
         """
-        with watch_inputs(self.layers) as inputs:
-            if self._last is None:
-                passage.run(self._block)
-            else:
-                with up_to(self.layers[self._last]):
-                    passage.run(self._block)
+        inputs = self._watch(passage, self._last)
+        if self._last is not None and sorted(name for name, _ in inputs) != sorted(self.layers):
+            inputs = self._watch(passage, None)  # the order is another one: nothing may be missed
         names = [name for name, _ in inputs]
-        if sorted(names) == sorted(self.layers):  # each of them ran, and once
-            self._last = names[-1]
+        each_once = sorted(names) == sorted(self.layers)
+        self._last = names[-1] if each_once else None
+        return inputs
+
+    def _watch(self, passage: Passage, last: str | None) -> list[tuple[str, torch.Tensor]]:
+        """Run one batch, up to this layer or to the end; (name, input) of every layer that came."""
+        with watch_inputs(self.layers) as inputs:
+            with up_to(self.layers[last]) if last is not None else contextlib.nullcontext():
+                passage.run(self._block)
         return inputs
 
 
@@ -245,13 +255,18 @@ def walk_blocks(model: nn.Module, batches: Sequence[Batch]) -> Iterator[Block]:
     check_batches(batches)
     blocks, shelf = layers_by_block(model), shelf_of(model)
     passages = [Passage(model, [block for block, _ in blocks], batch) for batch in batches]
+    before: Block | None = None
     for number in range(shelf.begin(passages), len(blocks)):
         block, layers = blocks[number]
+        present = Block(block, layers, passages)
+        if before is not None:
+            present.begin_like(before)
         with shelf.holding(number, passages):
-            yield Block(block, layers, passages)
+            yield present
             if number + 1 < len(blocks):
                 for passage in passages:
                     passage.advance(block)
+        before = present
 
 
 def walk_layers(model: nn.Module) -> Iterator[dict[str, nn.Module]]:

@@ -197,6 +197,31 @@ def test_from_the_second_batch_on_a_reading_run_ends_before_the_last_layer(llama
     assert ran == [1]
 
 
+def test_a_block_is_read_like_the_one_before_it(llama, batches):
+    ran = []
+    layer = llama.model.layers[1].mlp.down_proj
+    walk = walk_blocks(llama, batches)
+    list(next(walk).inputs())
+    block = next(walk)
+    handle = layer.register_forward_hook(lambda *_: ran.append(1))
+    assert len(list(block.inputs())) == len(batches) * len(block.layers)
+    handle.remove()
+    assert ran == []
+
+
+def test_a_block_whose_layers_run_in_another_order_is_read_whole(tokens):
+    class Turned(Block):
+        def forward(self, x):
+            part = self.part(x[..., :2])
+            return part + self.whole(x)
+
+    model = Chain()
+    model.blocks = nn.ModuleList([Block(), Turned(), Block()])
+    for block in walk_blocks(model, [{"input_ids": tokens}] * 2):
+        names = [name.rpartition(".")[2] for name, _ in block.inputs()]
+        assert sorted(names) == ["part", "part", "whole", "whole"]
+
+
 def test_a_layer_that_runs_twice_in_a_block_is_read_twice(tokens):
     """So no run of such a block is cut short."""
 

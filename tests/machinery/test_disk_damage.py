@@ -96,6 +96,14 @@ def test_an_unknown_architecture_is_refused(source, tmp_path):
     refused(source, tmp_path, "cannot build the model of .*nonesuch")
 
 
+def test_a_model_that_brings_its_own_code_is_refused_and_the_code_does_not_run(source, tmp_path):
+    own = {"model_type": "mine", "auto_map": {"AutoConfig": "modeling_mine.MyConfig"}}
+    (source / "config.json").write_text(json.dumps(own))
+    (source / "modeling_mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    refused(source, tmp_path, "cannot build the model of")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_missing_config_is_refused(source, tmp_path):
     (source / "config.json").unlink()
     refused(source, tmp_path, "cannot build the model of")
@@ -114,14 +122,22 @@ def test_a_checkpoint_that_is_quantized_already_is_refused(source, tmp_path):
 
 
 def test_weights_that_are_no_numbers_end_the_run(source, tmp_path):
-    name = "model.layers.1.mlp.up_proj.weight"
+    not_a_number(source, "model.layers.1.mlp.up_proj.weight")
+    with pytest.raises(ValueError, match="holds 1 NaN values"):
+        disk_models.compressed(source, tmp_path / "out", "magnitude")
+    assert not (tmp_path / "out").exists() and (tmp_path / ".out.partial").exists()
+
+
+def test_a_run_that_fails_before_its_first_block_leaves_nothing(source, tmp_path):
+    not_a_number(source, "model.layers.0.mlp.up_proj.weight")
+    refused(source, tmp_path, "holds 1 NaN values", "magnitude")
+
+
+def not_a_number(source, name):
     shard = source / json.loads((source / INDEX).read_text())["weight_map"][name]
     tensors = load_file(shard)
     tensors[name][0, 0] = float("nan")
     save_file(tensors, shard, {"format": "pt"})
-    with pytest.raises(ValueError, match="holds 1 NaN values"):
-        disk_models.compressed(source, tmp_path / "out", "magnitude")
-    assert not (tmp_path / "out").exists()
 
 
 # ---------------------------------------------------------------- a disk that is full

@@ -9,6 +9,7 @@ import torch
 
 from minicompress.disk.methods import METHODS, method
 from minicompress.disk.shards import Checkpoint
+from minicompress.interop.compressed_tensors import pack_layer
 from minicompress.lab.calibration import walk_blocks, walk_layers
 from minicompress.lab.modules import linear_layers
 from minicompress.low_rank import low_rank_decompose, whitened_decompose
@@ -50,7 +51,7 @@ RUNS = {
     "sparsegpt": ({"sparsity": 0.7}, lambda model, batches: sparsegpt_prune(model, batches, 0.7)),
     "low-rank": ({}, each_matrix(of_rank)),
     "low-rank-whitened": ({}, whitened),
-    "quantize": (
+    "round": (
         {"bits": 4, "group_size": 8},
         each_matrix(lambda weight: dequantize(quantize_symmetric(weight, 4, 8))),
     ),
@@ -71,7 +72,7 @@ def checkpoints(tmp_path_factory):
 
 
 def test_every_method_is_tested():
-    assert {name.split()[0] for name in RUNS} == set(METHODS)
+    assert {name.split()[0] for name in RUNS} == set(METHODS) - {"quantize"}  # below
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -121,14 +122,14 @@ def test_a_method_can_store_something_else_for_a_weight(checkpoints, tmp_path, m
 
     own = {"quant_method": "ours"}
     packed = dataclasses.replace(
-        METHODS["quantize"],
+        METHODS["round"],
         run=lambda model, batches, **settings: list(walk_layers(model)),  # the weights stay as they are
         encode=encode,
         config=lambda model, bits, group_size: own | {"bits": bits},
     )
-    monkeypatch.setitem(METHODS, "quantize", packed)
+    monkeypatch.setitem(METHODS, "round", packed)
     source = checkpoints("opt")
-    result = disk_models.compressed(source, tmp_path / "out", "quantize", {"bits": 4})
+    result = disk_models.compressed(source, tmp_path / "out", "round", {"bits": 4})
 
     name = "decoder.layers.1.fc1"
     before, after = Checkpoint(source), Checkpoint(tmp_path / "out")
@@ -139,6 +140,44 @@ def test_a_method_can_store_something_else_for_a_weight(checkpoints, tmp_path, m
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["quantization_config"] == {"quant_method": "ours", "bits": 4}
     assert result.zeros is None and result.bytes_after < result.bytes_before
+
+
+# ---------------------------------------------------------------- packed integers
+
+
+@pytest.mark.parametrize("architecture", sorted(set(disk_models.CONFIGS) - {"gpt2"}))
+@pytest.mark.parametrize("bits", [4, 8])
+def test_quantize_stores_the_integers_packed(architecture, bits, checkpoints, tmp_path):
+    disk_models.compressed(checkpoints(architecture), tmp_path / "out", "quantize", {"bits": bits})
+    before, after = Checkpoint(checkpoints(architecture)), Checkpoint(tmp_path / "out")
+    matrices = [
+        name for name in before.places if name.removesuffix("weight") + "weight_packed" in after.places
+    ]
+    assert len(matrices) == len(linear_layers(disk_models.loaded(checkpoints(architecture))))
+    for name in matrices:
+        for part, tensor in pack_layer(before.read(name).float(), bits, None).items():
+            assert torch.equal(after.read(f"{name.removesuffix('weight')}{part}"), tensor)
+        assert name not in after.places
+
+
+def test_quantize_refuses_what_the_form_does_not_hold(checkpoints, tmp_path):
+    with pytest.raises(ValueError, match="is a Conv1D: compressed-tensors packs Linear layers alone"):
+        disk_models.compressed(checkpoints("gpt2"), tmp_path / "out", "quantize", {"bits": 4})
+
+
+@pytest.mark.parametrize("architecture", sorted(set(disk_models.CONFIGS) - {"gpt2"}))
+def test_transformers_loads_the_packed_integers(architecture, checkpoints, tmp_path):
+    """Its logits are those of the weights rounded in memory."""
+    pytest.importorskip("compressed_tensors")
+    source = disk_models.saved(architecture, tmp_path / "source", torch.float32)
+    disk_models.compressed(source, tmp_path / "out", "quantize", {"bits": 4, "group_size": 8})
+    expected, found = disk_models.loaded(source), disk_models.loaded(tmp_path / "out")
+    with torch.no_grad():
+        for layer in linear_layers(expected).values():
+            q = quantize_symmetric(layer.weight, 4, 8)
+            layer.weight.copy_(dequantize(q._replace(scale=q.scale.half())))
+        tokens = disk_models.batches()[0]["input_ids"]
+        assert torch.allclose(found(tokens).logits, expected(tokens).logits, atol=1e-4)
 
 
 # ---------------------------------------------------------------- the table
@@ -160,7 +199,8 @@ def test_an_option_that_was_not_given_has_its_default():
         ("magnitude", {"sparsity": 1.5}, r"sparsity must lie in \[0, 1\], got 1.5"),
         ("wanda", {"pattern": (2, 5)}, "the last dimension, 16, is not divisible by m = 5"),
         ("wanda", {"pattern": (2, 4), "sparsity": 0.7}, "prunes 0.5 of a weight, but sparsity is 0.7"),
-        ("quantize", {"bits": 9}, "bits must be an integer in 2..8, got 9"),
+        ("round", {"bits": 9}, "bits must be an integer in 2..8, got 9"),
+        ("quantize", {"bits": 3}, "3"),
         ("quantize", {"group_size": 12}, "group_size must divide the 16 inputs of model.layers.0.*, got 12"),
         ("low-rank", {"share": 0.0}, r"share must lie in \(0, 1\], got 0.0"),
     ],

@@ -1,5 +1,6 @@
 """Given: a run from disk to disk that is killed, started again, or meets what another run left."""
 
+import contextlib
 import json
 import os
 import signal
@@ -188,7 +189,10 @@ def test_other_code_of_a_chapter_is_refused_and_named(source, tmp_path, monkeypa
 
 
 def test_a_run_without_a_finished_block_is_in_nobodys_way(source, tmp_path, monkeypatch):
-    interrupted(source, tmp_path / "out", monkeypatch, block=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(shelf.WorkFolder, "removed_unless_begun", contextlib.nullcontext)  # as after a kill
+        interrupted(source, tmp_path / "out", monkeypatch, block=0)
+    assert (tmp_path / ".out.partial").exists()
     disk_models.compressed(source, tmp_path / "out", "wanda")
     assert json.loads((tmp_path / "out" / RECORD).read_text())["method"] == "wanda"
 

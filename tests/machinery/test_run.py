@@ -83,6 +83,8 @@ def test_the_compressed_file_runs_alone_in_a_fresh_process(finished, tmp_path):
     words = [sys.executable, "-m", "minicompress.cli", "complete", str(alone), "def close(self):"]
     done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.startswith("def close(self):") and len(done.stdout) > 30
+    on_kernels = subprocess.run([*words, "--kernels"], capture_output=True, text=True, cwd=tmp_path)
+    assert on_kernels.returncode == 0 and on_kernels.stdout.startswith("def close(self):")
     alone.write_bytes(alone.read_bytes()[:-50])
     refused = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
     assert (
