@@ -1,4 +1,4 @@
-"""What notebook 05 cannot measure live: `python -m benchmarks.combined [PART ...]`.
+"""What notebook 06 cannot measure live: `python -m benchmarks.combined [PART ...]`.
 
     singles       the map's single methods on the teacher: accuracy kept against file bytes
     combinations  the map's combinations: two or three methods in one shot, and the shipped files

@@ -45,7 +45,7 @@ from minicompress.lab.paths import ROOT, SOLUTIONS
 LOOK = 0.1  # seconds between two looks at the memory
 KEPT = ROOT / "out" / "grading_known.jsonl"
 COUNTS, CLASS, CHEAP = (10, 20, 40), 500, "1.6"  # submissions, and the one exercise that each of them holds
-WRONG = ("0.1", "1.1", "1.3", "1.6", "2.1", "3.1", "3.5", "4.2", "5.1", "5.4")  # of every chapter
+WRONG = ("0.1", "1.1", "1.3", "1.6", "2.1", "3.1", "3.5", "4.2", "5.1", "6.1")  # of every chapter
 SAMPLE = 3  # known wrong answers of each exercise that `recognised` explains
 
 # ---------------------------------------------------------------- one submission

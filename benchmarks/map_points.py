@@ -1,4 +1,4 @@
-"""The points of notebook 05's map: every way in which a model becomes small, and how strongly."""
+"""The points of notebook 06's map: every way in which a model becomes small, and how strongly."""
 
 import copy
 from collections.abc import Callable

@@ -225,7 +225,7 @@ def list_exercises() -> None:
 def lab(
     context: typer.Context,
     chapter: Annotated[
-        str | None, typer.Option(help="00 to 06. Default: the first with something unsolved.")
+        str | None, typer.Option(help="00 to 07. Default: the first with something unsolved.")
     ] = None,
 ) -> None:
     """Open JupyterLab: the chapter's notebook on the left, the module to write on the right.

@@ -1,4 +1,4 @@
-"""Notebook 05: one file out, and the ledger of every stage on the way.
+"""Notebook 06: one file out, and the ledger of every stage on the way.
 
 A compressed model is one safetensors file. A weight stands there in its cheapest exact encoding
 (`minicompress.lab.encodings`) under the name of its layer, `model.layers.0.mlp.up_proj`. Scales, norms and
@@ -156,7 +156,7 @@ def save_compressed(model: nn.Module, path: str | Path) -> None:
     transformers_version, dtype and _name_or_path), manifest (`manifest_of`) and sha256, the `checksum` of the
     other three and the tensors; the tensors are `stored_tensors`. ValueError: as in `storage_plan`.
     """
-    raise NotImplementedError("Exercise 5.4 save_compressed")
+    raise NotImplementedError("Exercise 6.1 save_compressed")
 
 
 def load_compressed(path: str | Path) -> nn.Module:
@@ -166,7 +166,7 @@ def load_compressed(path: str | Path) -> nn.Module:
     Round the model in memory to what is stored, and its logits are equal to those of the model read here.
     Nothing is unpickled. ValueError: no such file, or one that `read_file` or `build_model` refuses.
     """
-    raise NotImplementedError("Exercise 5.4 load_compressed")
+    raise NotImplementedError("Exercise 6.1 load_compressed")
 
 
 def checksum(header: dict, tensors: dict[str, torch.Tensor]) -> str:
@@ -373,7 +373,7 @@ def compress(
         raise ValueError(
             f"stages need at least one name, all different and none of them 'teacher', got {names}"
         )
-    raise NotImplementedError("Exercise 5.5 compress")
+    raise NotImplementedError("Exercise 6.2 compress")
 
 
 def measure(name: str, model: nn.Module, path: Path, evaluate: Callable[[nn.Module], dict]) -> dict:

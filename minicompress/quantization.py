@@ -124,3 +124,54 @@ class QuantizedEmbedding(nn.Module):
         flat = input_ids.flatten()  # [B*T]
         rows = dequantize(QuantizedTensor(self.values[flat], self.scale[flat], self.bits, self.group_size))
         return rows.view(*input_ids.shape, self.embedding_dim)
+
+
+def clip_scale(weight: torch.Tensor, bits: int, candidates: int = 20) -> torch.Tensor:
+    """The scale of each row whose rounding has the least squared error, found among shares of absmax / q.
+
+    q = 2^(bits-1) - 1. The candidates are k / candidates of absmax / q, for k = 1..candidates. The largest is
+    the scale of `quantize_symmetric`. A smaller one clips the largest weights, which become q times it, and
+    rounds all others more finely. Of equally good ones the largest is taken.
+
+    Example: row [4, -2, 2, 1] at 2 bits, with 4 candidates. The scales 1, 2, 3, 4 have the squared errors 11,
+    5, 4, 9: the scale is 3. A row of zeros gets scale 1. For many normally distributed weights the search
+    finds the step of Max 1960 ("Quantizing for Minimum Distortion").
+
+    weight: [out, in], floating point, not changed; computed in fp32. Returns fp32 [out, 1], which requires no
+    gradient. ValueError: bits outside 2..8, no candidate, a weight that is not a matrix, NaN or infinity, or
+    an integer tensor.
+    """
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    raise NotImplementedError("Exercise 5.4 clip_scale")
+
+
+def fake_quantize(weight: torch.Tensor, bits: int, scale: torch.Tensor) -> torch.Tensor:
+    """Round to the nearest of -q..q times the scale of the row, with a gradient for training.
+
+    q = 2^(bits-1) - 1. Forward: a weight beyond q times the scale, the edge, is clipped to it; then all are
+    rounded, half to even. Backward: the true gradient of rounding is 0 almost everywhere, and nothing would
+    be learned. So the rounding is treated as the identity (Bengio et al. 2013, arXiv 1308.3432), but not the
+    clipping: a weight up to the edge, and on it, gets the gradient of its result. One beyond it gets 0, as a
+    small step of it changes nothing (Choi et al. 2018, arXiv 1805.06085; Esser et al. 2020, arXiv
+    1902.08153).
+
+    Example: row [4, -2, 2, 1] at 2 bits with scale 3 becomes [3, -3, 3, 0]. The gradient of the sum of these
+    is [0, 1, 1, 1].
+
+    weight: [out, in], floating point, not changed. scale: [out, 1], above 0, as `clip_scale` returns it; it
+    gets no gradient. Computed in fp32. Returns fp32 [out, in], which `quantize_symmetric` can store without
+    loss wherever a row reaches its edge. ValueError: bits outside 2..8, a scale of another shape or not above
+    0.
+    """
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        shapes = f"{list(weight.shape)} and {list(scale.shape)}"
+        raise ValueError(f"weight must be [out, in] and scale [out, 1], got {shapes}")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    raise NotImplementedError("Exercise 5.4 fake_quantize")

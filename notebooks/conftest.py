@@ -2,8 +2,8 @@
 
 from minicompress.lab import smollm2
 
-collect_ignore = [] if smollm2.is_ready() else ["06_real_llm.ipynb"]
+collect_ignore = [] if smollm2.is_ready() else ["07_real_llm.ipynb"]
 
 
 def pytest_report_header() -> str | None:
-    return None if smollm2.is_ready() else f"06_real_llm is not run: {smollm2.ADVICE}."
+    return None if smollm2.is_ready() else f"07_real_llm is not run: {smollm2.ADVICE}."

@@ -1,4 +1,4 @@
-"""Notebook 05: one file out, and the ledger of every stage on the way.
+"""Notebook 06: one file out, and the ledger of every stage on the way.
 
 A compressed model is one safetensors file. A weight stands there in its cheapest exact encoding
 (`minicompress.lab.encodings`) under the name of its layer, `model.layers.0.mlp.up_proj`. Scales, norms and

@@ -174,6 +174,12 @@ CASES: dict[str, dict[str, Pure]] = {
         )
     },
     "5.4": {
+        "clip_scale": Pure(quantization.searchable, quantization.bad_searches),
+        "fake_quantize": Pure(
+            quantization.trainable, quantization.bad_scales, quantization.answer_of_training
+        ),
+    },
+    "6.1": {
         "save_compressed": Pure(
             stored.compressed, stored.too_large, stored.answer_of_saving, stored.path_in, FEW
         ),
@@ -181,7 +187,7 @@ CASES: dict[str, dict[str, Pure]] = {
             stored.file_content, stored.bad_files, stored.answer_of_loading, stored.file_in, FEW
         ),
     },
-    "5.5": {
+    "6.2": {
         "compress": Pure(
             stored.pipeline_run, stored.bad_pipelines, stored.answer_of_pipeline, stored.folder_in, 3
         )

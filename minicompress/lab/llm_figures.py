@@ -1,4 +1,4 @@
-"""The plots of notebook 06, drawn from `results/real_llm.json`; `content` is the whole file."""
+"""The plots of notebook 07, drawn from `results/real_llm.json`; `content` is the whole file."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 

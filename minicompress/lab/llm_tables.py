@@ -1,4 +1,4 @@
-"""The rows of `results/real_llm.json`, and the tables that notebook 06 makes of them.
+"""The rows of `results/real_llm.json`, and the tables that notebook 07 makes of them.
 
 A row is one compressed model on one text, English or code, as `benchmarks.real_llm` writes it; `content` is
 the whole file.

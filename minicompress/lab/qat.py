@@ -38,6 +38,11 @@ def absmax_grid(weight: torch.Tensor, bits: int, group_size: int | None = None) 
     return ((groups / scale).round() * scale).view(rows, columns)
 
 
+# `clip_scale` of exercise 5.4 searches the step that fits each row. The clipped grids here take it from the
+# row's spread, which costs one rounding a forward pass instead of 20 and lands nearby for normal weights
+# (0.65 of the spread at 3 bits, where the table for one level more says 0.586). `fake_quantize` there stops
+# the gradient beyond the edges; `StraightThrough` lets it pass, so that a clipped weight can come back.
+#
 # Steps of a uniform grid, in standard deviations, that are best for a normal distribution (Max 1960, table
 # II, for 2^bits levels; ours has one level less).
 BEST_STEP = {3: 0.586, 4: 0.335, 5: 0.188, 6: 0.104}
@@ -114,7 +119,7 @@ class FakeQuantize(nn.Module):
         return StraightThrough.apply(weight, GRIDS[self.grid].nearest(weight.detach()))
 
 
-def fake_quantize(modules: list[nn.Module], grid: str) -> None:
+def train_on_grid(modules: list[nn.Module], grid: str) -> None:
     """Make the weights of `modules` live on a grid from now on, in place; `bake_fake_quantize` ends it."""
     for module in modules:
         parametrize.register_parametrization(module, "weight", FakeQuantize(grid))
@@ -123,9 +128,9 @@ def fake_quantize(modules: list[nn.Module], grid: str) -> None:
 def put_on_grids(model: nn.Module, blocks: str, embedding: str) -> None:
     """Fake-quantize the layers inside the blocks, and embedding and head, in place; "" leaves them."""
     if blocks:
-        fake_quantize(list(linear_layers(model).values()), blocks)
+        train_on_grid(list(linear_layers(model).values()), blocks)
     if embedding:
-        fake_quantize([model.get_input_embeddings(), model.get_output_embeddings()], embedding)
+        train_on_grid([model.get_input_embeddings(), model.get_output_embeddings()], embedding)
 
 
 def bake_fake_quantize(model: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Chapter 05: one file out, and the ledger."""
+"""Chapter 06: one file out, and the ledger."""
 
 import contextlib
 import copy
@@ -67,10 +67,10 @@ def check_round_trip(model, tokens, path):
     expect_equal(got, expected, "the loaded model computes exactly what the rounded one does (logits)")
 
 
-# ------------------------------------------------------------ 5.4
+# ------------------------------------------------------------ 6.1
 
 
-def test_5_4_the_one_metadata_entry_is_a_header_of_four_parts(llama, tmp_path):
+def test_6_1_the_one_metadata_entry_is_a_header_of_four_parts(llama, tmp_path):
     save_compressed(llama, tmp_path / FILE)
     expect_equal(list(metadata(tmp_path / FILE)), ["minicompress"], "there is one metadata entry")
     parts = sorted(header_of(tmp_path / FILE))
@@ -78,7 +78,7 @@ def test_5_4_the_one_metadata_entry_is_a_header_of_four_parts(llama, tmp_path):
     expect_equal(header_of(tmp_path / FILE)["format"], FORMAT, "the format is FORMAT")
 
 
-def test_5_4_stores_what_stored_tensors_gives(llama, tmp_path):
+def test_6_1_stores_what_stored_tensors_gives(llama, tmp_path):
     quantize_model(llama, 4, 4)
     save_compressed(llama, tmp_path / FILE)
     expect_equal(
@@ -86,7 +86,7 @@ def test_5_4_stores_what_stored_tensors_gives(llama, tmp_path):
     )
 
 
-def test_5_4_the_manifest_is_manifest_of_the_model(llama, tmp_path):
+def test_6_1_the_manifest_is_manifest_of_the_model(llama, tmp_path):
     quantize_model(llama, 4, 4)
     save_compressed(llama, tmp_path / FILE)
     expect_equal(
@@ -94,7 +94,7 @@ def test_5_4_the_manifest_is_manifest_of_the_model(llama, tmp_path):
     )
 
 
-def test_5_4_the_checksum_covers_the_rest_of_the_header_and_the_tensors(llama, tmp_path):
+def test_6_1_the_checksum_covers_the_rest_of_the_header_and_the_tensors(llama, tmp_path):
     save_compressed(llama, tmp_path / FILE)
     header = header_of(tmp_path / FILE)
     said = header.pop("sha256")
@@ -102,7 +102,7 @@ def test_5_4_the_checksum_covers_the_rest_of_the_header_and_the_tensors(llama, t
     expect_equal(said[:8], computed[:8], "sha256 is the checksum of the three other keys and the tensors")
 
 
-def test_5_4_the_configuration_holds_nothing_of_this_machine(llama, tmp_path):
+def test_6_1_the_configuration_holds_nothing_of_this_machine(llama, tmp_path):
     llama.config._name_or_path = "/home/somebody/model"
     save_compressed(llama, tmp_path / FILE)
     config = header_of(tmp_path / FILE)["config"]
@@ -113,14 +113,14 @@ def test_5_4_the_configuration_holds_nothing_of_this_machine(llama, tmp_path):
     expect_equal(more, [], "only what differs from the defaults is stored: to_diff_dict()")
 
 
-def test_5_4_the_json_is_sorted(llama, tmp_path):
+def test_6_1_the_json_is_sorted(llama, tmp_path):
     save_compressed(llama, tmp_path / FILE)
     header = header_of(tmp_path / FILE)
     for part in (header, header["config"], header["manifest"]):
         assert list(part) == sorted(part), "the JSON is sorted, so that equal models give equal bytes"
 
 
-def test_5_4_the_same_model_gives_the_same_bytes(llama, tmp_path):
+def test_6_1_the_same_model_gives_the_same_bytes(llama, tmp_path):
     quantize_model(llama, 4, 4)
     save_compressed(llama, tmp_path / "a.safetensors")
     save_compressed(load_compressed(tmp_path / "a.safetensors"), tmp_path / "b.safetensors")
@@ -128,19 +128,19 @@ def test_5_4_the_same_model_gives_the_same_bytes(llama, tmp_path):
     assert same, "the same model gives the same bytes: no time, no path, sorted JSON"
 
 
-def test_5_4_a_loaded_model_is_in_eval_mode(llama, tmp_path):
+def test_6_1_a_loaded_model_is_in_eval_mode(llama, tmp_path):
     save_compressed(llama.train(), tmp_path / FILE)
     training = [name for name, part in load_compressed(tmp_path / FILE).named_modules() if part.training]
     expect_equal(training, [], "the loaded model is in eval mode, every part of it")
 
 
-def test_5_4_a_loaded_model_is_fp32(llama, tmp_path):
+def test_6_1_a_loaded_model_is_fp32(llama, tmp_path):
     save_compressed(llama, tmp_path / FILE)
     types = {tensor.dtype for tensor in load_compressed(tmp_path / FILE).state_dict().values()}
     expect_equal(types, {torch.float32}, "the loaded numbers are fp32")
 
 
-def test_5_4_masks_are_baked_in(llama, tokens, tmp_path):
+def test_6_1_masks_are_baked_in(llama, tokens, tmp_path):
     check_round_trip(pruned(llama), tokens, tmp_path / FILE)
 
 
@@ -153,32 +153,32 @@ def test_5_4_masks_are_baked_in(llama, tokens, tmp_path):
     ],
     ids=["dense", "int4 groups", "pruned low-rank ternary"],
 )
-def test_5_4_the_loaded_model_computes_what_the_rounded_one_does(llama, tokens, tmp_path, make):
+def test_6_1_the_loaded_model_computes_what_the_rounded_one_does(llama, tokens, tmp_path, make):
     check_round_trip(make(llama), tokens, tmp_path / FILE)
 
 
-def test_5_4_stores_gpt2_with_its_transposed_layers_and_biases(gpt2, tokens, tmp_path):
+def test_6_1_stores_gpt2_with_its_transposed_layers_and_biases(gpt2, tokens, tmp_path):
     check_round_trip(quantize_model(gpt2, 8, 8), tokens, tmp_path / FILE)
 
 
-def test_5_4_a_path_may_be_a_string(llama, tmp_path):
+def test_6_1_a_path_may_be_a_string(llama, tmp_path):
     save_compressed(llama, str(tmp_path / FILE))
     expect_equal(load_compressed(str(tmp_path / FILE)).config.vocab_size, 50, "a path may be a string, too")
 
 
-def test_5_4_refuses_a_file_that_is_not_there(tmp_path):
+def test_6_1_refuses_a_file_that_is_not_there(tmp_path):
     with refused(rule="a missing file is a ValueError"):
         load_compressed(tmp_path / "absent.safetensors")
 
 
-def test_5_4_refuses_a_truncated_file(llama, tmp_path):
+def test_6_1_refuses_a_truncated_file(llama, tmp_path):
     save_compressed(llama, tmp_path / FILE)
     (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:-100])
     with refused(rule="a truncated file is a ValueError"):
         load_compressed(tmp_path / FILE)
 
 
-def test_5_4_refuses_a_flipped_bit(llama, tmp_path):
+def test_6_1_refuses_a_flipped_bit(llama, tmp_path):
     save_compressed(llama, tmp_path / FILE)
     flipped = bytearray((tmp_path / FILE).read_bytes())
     flipped[-7] ^= 0x40
@@ -187,7 +187,7 @@ def test_5_4_refuses_a_flipped_bit(llama, tmp_path):
         load_compressed(tmp_path / FILE)
 
 
-def test_5_4_refuses_a_changed_header(llama, tmp_path):
+def test_6_1_refuses_a_changed_header(llama, tmp_path):
     save_compressed(llama, tmp_path / FILE)
     header = header_of(tmp_path / FILE)
     header["config"]["rope_theta"] = 3.0
@@ -197,26 +197,26 @@ def test_5_4_refuses_a_changed_header(llama, tmp_path):
 
 
 @pytest.mark.parametrize("entries", [None, {"minicompress": '{"format": "another"}'}, {"minicompress": "3"}])
-def test_5_4_refuses_a_file_of_another_format(tmp_path, entries):
+def test_6_1_refuses_a_file_of_another_format(tmp_path, entries):
     save_file({"weight": torch.zeros(2)}, tmp_path / FILE, entries)
     with refused(rule="a safetensors file of another format is a ValueError"):
         load_compressed(tmp_path / FILE)
 
 
-def test_5_4_refuses_a_file_that_is_no_safetensors_file(tmp_path):
+def test_6_1_refuses_a_file_that_is_no_safetensors_file(tmp_path):
     (tmp_path / FILE).write_bytes(b"\x80\x04pickle")
     with refused(rule="a file that is no safetensors file is a ValueError"):
         load_compressed(tmp_path / FILE)
 
 
-def test_5_4_nothing_is_written_when_a_number_is_too_large_for_fp16(llama, tmp_path):
+def test_6_1_nothing_is_written_when_a_number_is_too_large_for_fp16(llama, tmp_path):
     llama.model.norm.weight.data[3] = 1e5
     with refused():
         save_compressed(llama, tmp_path / FILE)
     expect_equal(os.listdir(tmp_path), [], "nothing is written when the model cannot be stored")
 
 
-def test_5_4_a_failed_save_leaves_the_old_file(llama, tmp_path, monkeypatch):
+def test_6_1_a_failed_save_leaves_the_old_file(llama, tmp_path, monkeypatch):
     """The last step fails, the renaming: what was written so far must not be left behind."""
     save_compressed(llama, tmp_path / FILE)
     before = (tmp_path / FILE).read_bytes()
@@ -239,7 +239,7 @@ def test_5_4_a_failed_save_leaves_the_old_file(llama, tmp_path, monkeypatch):
     expect_equal(os.listdir(tmp_path), [FILE], "a save that fails leaves no temporary file")
 
 
-# ------------------------------------------------------------ 5.5
+# ------------------------------------------------------------ 6.2
 
 
 @pytest.fixture
@@ -278,13 +278,13 @@ def counted(*names):
     return [(name, lambda model, name=name: ran.append(name) or model) for name in names], ran
 
 
-def test_5_5_the_ledger_has_the_teacher_first_and_then_every_stage(llama, out):
+def test_6_2_the_ledger_has_the_teacher_first_and_then_every_stage(llama, out):
     ledger = run(llama, [("a", same), ("b", same)], out)
     names = [record["name"] for record in ledger]
     expect_equal(names, ["teacher", "a", "b"], "the teacher's record is the first, then one for each stage")
 
 
-def test_5_5_each_stage_leaves_a_numbered_file_and_its_record(llama, out):
+def test_6_2_each_stage_leaves_a_numbered_file_and_its_record(llama, out):
     ledger = run(llama, [("a", same)], out)
     wanted = ["0-teacher.json", "0-teacher.safetensors", "1-a.json", "1-a.safetensors"]
     expect_equal(
@@ -299,7 +299,7 @@ def test_5_5_each_stage_leaves_a_numbered_file_and_its_record(llama, out):
     expect_equal(on_disk, ledger[1], "the ledger holds what stands in the records")
 
 
-def test_5_5_the_ratio_is_the_teachers_file_over_this_one(llama, out):
+def test_6_2_the_ratio_is_the_teachers_file_over_this_one(llama, out):
     ledger = run(llama, [("a", pruned), ("b", lambda model: quantize_model(model, 4, 4))], out)
     sizes = [(out / record["artefact"]).stat().st_size for record in ledger]
     expect_equal(ledger[0]["ratio"], 1.0, "the teacher's own fp16 file is the baseline")
@@ -307,7 +307,7 @@ def test_5_5_the_ratio_is_the_teachers_file_over_this_one(llama, out):
     expect_close([record["ratio"] for record in ledger], [sizes[0] / size for size in sizes], rule)
 
 
-def test_5_5_a_record_holds_what_evaluate_says_of_the_reloaded_model(llama, out):
+def test_6_2_a_record_holds_what_evaluate_says_of_the_reloaded_model(llama, out):
     seen = []
     ledger = run(llama, [("a", same)], out, lambda model: seen.append(model) or {"perplexity": 7.0})
     expect_equal(
@@ -320,13 +320,13 @@ def test_5_5_a_record_holds_what_evaluate_says_of_the_reloaded_model(llama, out)
         )
 
 
-def test_5_5_the_first_stage_gets_the_student(llama, out):
+def test_6_2_the_first_stage_gets_the_student(llama, out):
     got = []
     run(llama, [("a", lambda model: got.append(model.model.norm.weight.tolist()[0]) or model)], out)
     expect_equal(got, [1.0], "the first stage gets a copy of the student, not of the teacher")
 
 
-def test_5_5_the_student_is_not_modified(llama, out):
+def test_6_2_the_student_is_not_modified(llama, out):
     student = copy.deepcopy(llama)
     student.model.norm.weight.data.fill_(1.0)
     compress(llama, student, [("a", halve)], nothing, out)
@@ -335,19 +335,19 @@ def test_5_5_the_student_is_not_modified(llama, out):
     )
 
 
-def test_5_5_the_teacher_is_not_modified(llama, out):
+def test_6_2_the_teacher_is_not_modified(llama, out):
     llama.model.norm.weight.data.fill_(3.0)
     run(llama, [("a", halve)], out)
     expect_equal(llama.model.norm.weight.tolist()[0], 3.0, "the teacher is not modified")
 
 
-def test_5_5_the_stages_build_on_each_other(llama, out):
+def test_6_2_the_stages_build_on_each_other(llama, out):
     run(llama, [("a", halve), ("b", halve), ("c", halve)], out)
     last = load_compressed(out / "3-c.safetensors").model.norm.weight.tolist()[0]
     expect_equal(last, 0.125, "each stage works on what the stage before left (three times halved)")
 
 
-def test_5_5_each_stage_gets_the_reloaded_model_of_the_stage_before(llama, out):
+def test_6_2_each_stage_gets_the_reloaded_model_of_the_stage_before(llama, out):
     received = []
     look = lambda model: received.append(model) or model  # noqa: E731
     run(llama, [("a", look), ("b", look)], out)
@@ -360,14 +360,14 @@ def test_5_5_each_stage_gets_the_reloaded_model_of_the_stage_before(llama, out):
     )
 
 
-def test_5_5_missing_folders_are_made(llama, out):
+def test_6_2_missing_folders_are_made(llama, out):
     run(llama, [("a", same)], str(out / "new" / "folder"))
     assert (out / "new" / "folder" / "1-a.json").is_file(), (
         "`out` is made with its parents, a string or a path"
     )
 
 
-def test_5_5_a_finished_stage_is_not_run_again(llama, out):
+def test_6_2_a_finished_stage_is_not_run_again(llama, out):
     run(llama, [("a", same)], out)
     stages, ran = counted("a", "b")
     ledger = run(llama, stages, out)
@@ -377,7 +377,7 @@ def test_5_5_a_finished_stage_is_not_run_again(llama, out):
     )
 
 
-def test_5_5_the_teacher_is_not_measured_again(llama, out):
+def test_6_2_the_teacher_is_not_measured_again(llama, out):
     run(llama, [("a", same)], out)
     before = (out / "0-teacher.safetensors").stat().st_mtime_ns
     run(llama, [("a", same)], out)
@@ -386,7 +386,7 @@ def test_5_5_the_teacher_is_not_measured_again(llama, out):
     assert unchanged, "the teacher's finished record is not made again either"
 
 
-def test_5_5_after_a_finished_stage_comes_the_model_of_its_file(llama, out):
+def test_6_2_after_a_finished_stage_comes_the_model_of_its_file(llama, out):
     run(llama, [("a", halve)], out)
     run(llama, [("a", halve), ("b", halve)], out)
     last = load_compressed(out / "2-b.safetensors").model.norm.weight.tolist()[0]
@@ -394,7 +394,7 @@ def test_5_5_after_a_finished_stage_comes_the_model_of_its_file(llama, out):
 
 
 @pytest.mark.parametrize("missing", ["1-a.safetensors", "1-a.json"])
-def test_5_5_a_stage_without_its_file_or_its_record_is_run_again(llama, out, missing):
+def test_6_2_a_stage_without_its_file_or_its_record_is_run_again(llama, out, missing):
     run(llama, [("a", same)], out)
     (out / missing).unlink()
     stages, ran = counted("a")
@@ -403,7 +403,7 @@ def test_5_5_a_stage_without_its_file_or_its_record_is_run_again(llama, out, mis
     expect_equal(ran, ["a"], f"a stage is finished when it left both: without {missing} it is run again")
 
 
-def test_5_5_a_stage_that_fails_leaves_the_finished_ones(llama, out):
+def test_6_2_a_stage_that_fails_leaves_the_finished_ones(llama, out):
     def fail(model):
         raise KeyboardInterrupt
 
@@ -413,7 +413,7 @@ def test_5_5_a_stage_that_fails_leaves_the_finished_ones(llama, out):
     assert not (out / "2-b.json").is_file(), "a stage that failed leaves no record"
 
 
-def test_5_5_records_are_written_all_or_nothing(llama, out, monkeypatch):
+def test_6_2_records_are_written_all_or_nothing(llama, out, monkeypatch):
     renamed = []
 
     def watched(rename):
@@ -429,7 +429,7 @@ def test_5_5_records_are_written_all_or_nothing(llama, out, monkeypatch):
     assert was_renamed, rule
 
 
-def test_5_5_refuses_stages_without_clear_names(llama, out):
+def test_6_2_refuses_stages_without_clear_names(llama, out):
     for names in ([], ["a", "a"], ["teacher"]):
         with refused():
             compress(llama, llama, [(name, same) for name in names], nothing, out)

@@ -1,4 +1,4 @@
-"""Chapter 05: integers and scales."""
+"""Chapter 05: integers and scales, and training on the grid."""
 
 import torch
 from torch import nn
@@ -7,7 +7,9 @@ from minicompress.grading.expect import expect_close, expect_equal, refused
 from minicompress.quantization import (
     QuantizedLinear,
     QuantizedTensor,
+    clip_scale,
     dequantize,
+    fake_quantize,
     pack_int4,
     quantize_symmetric,
     unpack_int4,
@@ -372,3 +374,267 @@ def test_5_3_gradients_reach_what_lies_below(device):
     assert result.requires_grad, "gradients flow through the layer to its input"
     result.sum().backward()
     expect_close(x.grad, [[6.5, -7.0]], "gradients flow through the layer to its input")
+
+
+# ------------------------------------------------------------ 5.4
+
+
+def test_5_4_the_scale_has_the_least_squared_error(device):
+    """At 2 bits the values are -1, 0, 1 times the scale.
+
+    Scale 1: [1, -1, 1, 1], errors 9 + 1 + 1 + 0. Scale 2: [2, -2, 2, 0], 4 + 0 + 0 + 1.
+    Scale 3: [3, -3, 3, 0], 1 + 1 + 1 + 1. Scale 4: [4, 0, 0, 0], 0 + 4 + 4 + 1.
+    """
+    scale = clip_scale(torch.tensor([[4.0, -2.0, 2.0, 1.0]], device=device), 2, 4)
+    expect_close(scale, [[3.0]], "of the scales 1, 2, 3, 4 the one with the least squared error is taken")
+
+
+def test_5_4_many_small_weights_outweigh_a_large_one(device):
+    """At 2 bits. Scale 2 loses 36 of the 8 and nothing of the tens. Scale 8 loses 10 times 4."""
+    weight = torch.tensor([[8.0, *[2.0] * 10]], device=device)
+    rule = "the errors of all weights are added up: that of the largest alone decides nothing"
+    expect_close(clip_scale(weight, 2, 4), [[2.0]], rule)
+
+
+def test_5_4_the_candidates_are_equal_shares_of_the_widest_scale(device):
+    """At 3 bits the widest scale, 9 / 3, loses ten times 2.25, as half a step becomes 0. Half of it, 1.5,
+    loses 20.25 of the 9 and nothing of the others.
+    """
+    weight = torch.tensor([[9.0, *[1.5] * 10]], device=device)
+    rule = "the candidates are k / candidates of absmax / q, for k = 1..candidates"
+    expect_close(clip_scale(weight, 3, 2), [[1.5]], rule)
+
+
+def test_5_4_the_only_candidate_is_the_scale_of_5_1(device):
+    """The largest integers of 2..8 bits."""
+    weight = torch.tensor([[2.6, 0.4, -7.0, -3.7]], device=device)
+    for bits, largest in {8: 127, 2: 1, 3: 3, 5: 15}.items():
+        rule = f"at {bits} bits the widest candidate is absmax / {largest}"
+        expect_close(clip_scale(weight, bits, 1), [[7 / largest]], rule)
+
+
+def test_5_4_the_widest_scale_is_a_candidate(device):
+    """At 2 bits 4 and -4 are on the grid of scale 4, and on no narrower one."""
+    scale = clip_scale(torch.tensor([[4.0, -4.0, 0.0]], device=device), 2, 4)
+    expect_close(scale, [[4.0]], "the last candidate, absmax / q, clips nothing: it is tried as well")
+
+
+def test_5_4_each_row_finds_its_own_scale(device):
+    weight = torch.tensor([[4.0, -2.0, 2.0, 1.0], [8.0, 0.0, -8.0, 8.0]], device=device)
+    expect_close(clip_scale(weight, 2, 4), [[3.0], [8.0]], "each row finds its own scale, [out, 1]")
+
+
+def test_5_4_of_equally_good_scales_the_largest_is_taken(device):
+    """At 2 bits scale 1 loses 1 of the 2, and scale 2 loses 1 of the 1: a half is rounded to 0."""
+    scale = clip_scale(torch.tensor([[2.0, 1.0]], device=device), 2, 2)
+    expect_close(scale, [[2.0]], "of equally good scales the largest is taken, which clips least")
+
+
+def test_5_4_a_row_of_zeros_has_scale_1_in_the_search_too(device):
+    scale = clip_scale(torch.tensor([[0.0, 0.0], [2.0, 1.0]], device=device), 2, 2)
+    expect_close(scale, [[1.0], [2.0]], "a row of zeros has the scale 1")
+
+
+def test_5_4_a_tiny_row_finds_a_tiny_scale(device):
+    weight = torch.tensor([[4.0, -2.0, 2.0, 1.0]], device=device) * 1e-10
+    rule = "a tiny row has a tiny scale: nothing is added to it or cut off"
+    expect_close(clip_scale(weight, 2, 4), [[3e-10]], rule, abs=0)
+
+
+def squared_error(weight, bits, scale):
+    """What each row loses when it is rounded with this scale."""
+    largest = 2 ** (bits - 1) - 1
+    return ((weight / scale).round().clamp(-largest, largest) * scale - weight).square().sum(1)
+
+
+def test_5_4_no_candidate_is_better(device):
+    """20 candidates, for all bit widths."""
+    weight = torch.randn(6, 64, device=device)
+    for bits in range(2, 9):
+        found = squared_error(weight, bits, clip_scale(weight, bits))
+        widest = weight.abs().amax(1, keepdim=True) / (2 ** (bits - 1) - 1)
+        for k in range(1, 21):
+            better = int((squared_error(weight, bits, widest * k / 20) < found * (1 - 1e-4)).sum())
+            assert not better, (
+                f"no candidate of 20 is better, but at {bits} bits {k}/20 of the widest is, for {better} rows"
+            )
+
+
+def test_5_4_the_scale_of_normal_weights_is_about_the_best_step_for_a_normal_distribution(device):
+    """Seven levels: 0.651 standard deviations (numerically; Max 1960 has 0.586 for eight). The candidates are
+    about 0.06 apart.
+    """
+    weight = torch.randn(8, 4096, device=device)
+    share = clip_scale(weight, 3) / weight.std(1, keepdim=True)
+    rule = "at 3 bits the best step of many normal weights is about 0.65 of their spread"
+    expect_close(share.mean().item(), 0.651, rule, abs=0.05)
+
+
+def test_5_4_what_the_search_returns(device):
+    scale = clip_scale(nn.Parameter(torch.randn(3, 8, device=device)), 3)
+    expect_equal(list(scale.shape), [3, 1], "there is one scale a row, [out, 1]")
+    assert not scale.requires_grad, "the scale requires no gradient: detach the weight"
+
+
+def test_5_4_the_search_computes_in_fp32(device):
+    weight = torch.randn(9, 32, device=device).bfloat16()
+    scale = clip_scale(weight, 4)
+    expect_equal(scale.dtype, torch.float32, "the scale is fp32, whatever the weight is")
+    rule = "the search is computed in fp32, not in the weight's own precision"
+    expect_close(scale, clip_scale(weight.float(), 4), rule, abs=0)
+    widest = weight.float().abs().amax(1, keepdim=True) / 7
+    expect_close(clip_scale(weight, 4, 1), widest, rule, abs=0)
+
+
+def test_5_4_rounds_to_the_grid(device):
+    """The grid is -3, 0, 3."""
+    weight = torch.tensor([[4.0, -2.0, 2.0, 1.0]], device=device)
+    result = fake_quantize(weight, 2, torch.tensor([[3.0]], device=device))
+    expect_close(result, [[3.0, -3.0, 3.0, 0.0]], "the result is a whole number times the scale")
+
+
+def test_5_4_rounds_to_the_nearest_and_a_half_to_its_even_neighbour(device):
+    """The scale is 1."""
+    weight = torch.tensor([[2.6, 2.5, 0.5, -4.5, -3.7]], device=device)
+    result = fake_quantize(weight, 4, torch.tensor([[1.0]], device=device))
+    expect_close(result, [[3.0, 2.0, 0.0, -4.0, -4.0]], "weight / scale is rounded, half to even")
+
+
+def test_5_4_clips_at_both_edges(device):
+    """At 3 bits the edges are 3 and -3 times the scale: there is no -4."""
+    weight = torch.tensor([[9.0, -9.0, 3.4, -3.6]], device=device)
+    result = fake_quantize(weight, 3, torch.tensor([[1.0]], device=device))
+    expect_close(result, [[3.0, -3.0, 3.0, -3.0]], "beyond an edge a weight becomes q or -q times the scale")
+
+
+def test_5_4_each_row_has_its_own_grid(device):
+    weight = torch.tensor([[1.2, 9.0], [1.2, 9.0]], device=device)
+    result = fake_quantize(weight, 3, torch.tensor([[1.0], [4.0]], device=device))
+    expect_close(result, [[1.0, 3.0], [0.0, 8.0]], "each row has its own scale, and its own edges")
+
+
+def gradients(weight, bits, scale, direction, device="cpu"):
+    """The gradient of the sum of direction * result."""
+    weight = torch.tensor([weight], device=device, requires_grad=True)
+    result = fake_quantize(weight, bits, torch.tensor([[scale]], device=device))
+    assert result.requires_grad, "a gradient flows from the result to the weight"
+    (result * torch.tensor([direction], device=device)).sum().backward()
+    assert weight.grad is not None, "a gradient flows from the result to the weight"
+    return weight.grad
+
+
+def test_5_4_within_the_edges_the_gradient_goes_straight_through(device):
+    """At 3 bits with scale 2 the edges are -6 and 6."""
+    found = gradients([0.4, -3.3, 5.0, 0.0], 3, 2.0, [1.0, 1.0, 1.0, 1.0], device)
+    expect_close(found, [[1.0, 1.0, 1.0, 1.0]], "within the edges the gradient is 1, as without any rounding")
+
+
+def test_5_4_beyond_the_edges_the_gradient_is_0(device):
+    """At 3 bits with scale 2."""
+    found = gradients([7.5, -8.0, 5.0, 60.0], 3, 2.0, [1.0, 1.0, 1.0, 1.0], device)
+    rule = "beyond the edges the gradient is 0: a small step of a clipped weight changes nothing"
+    expect_close(found, [[0.0, 0.0, 1.0, 0.0]], rule)
+
+
+def test_5_4_what_is_rounded_back_to_the_edge_lies_beyond_it(device):
+    """At 3 bits with scale 2 the edges are -6 and 6, and 6.5 and -6.9 are rounded to them anyway."""
+    found = gradients([6.5, -6.9], 3, 2.0, [1.0, 1.0], device)
+    rule = "a weight beyond q times the scale is clipped, though it would be rounded to the same value"
+    expect_close(found, [[0.0, 0.0]], rule)
+
+
+def test_5_4_a_weight_on_the_edge_is_not_clipped(device):
+    found = gradients([6.0, -6.0], 3, 2.0, [1.0, 1.0], device)
+    expect_close(found, [[1.0, 1.0]], "a weight on the edge itself has the gradient 1")
+
+
+def test_5_4_the_gradient_is_that_of_the_result(device):
+    """At 3 bits with scale 2."""
+    found = gradients([0.4, -3.3, 7.5, -5.0], 3, 2.0, [10.0, -20.0, 30.0, 0.5], device)
+    rule = "what comes in for the result is handed on as it is, and no scale belongs to it"
+    expect_close(found, [[10.0, -20.0, 0.0, 0.5]], rule)
+
+
+def test_5_4_the_scale_gets_no_gradient(device):
+    weight = torch.tensor([[0.4, 9.0]], device=device, requires_grad=True)
+    scale = torch.tensor([[2.0]], device=device, requires_grad=True)
+    fake_quantize(weight, 3, scale).sum().backward()
+    got = None if scale.grad is None or not scale.grad.any() else scale.grad
+    expect_equal(got, None, "the scale is a constant: no gradient flows to it")
+
+
+def test_5_4_a_weight_learns_to_round_to_another_value(device):
+    """The target is 1. Four steps of 0.05 * 2 * (0 - 1) lead from 0.2 to 0.6, which is rounded to 1."""
+    weight = torch.tensor([[0.2]], device=device, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.05)
+    for _ in range(5):
+        loss = (fake_quantize(weight, 3, torch.tensor([[1.0]], device=device)) - 1).square().sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    rule = "the weight behind the grid moves until it is rounded to another value, and then rests"
+    expect_close(weight, [[0.6]], rule)
+
+
+def test_5_4_rounding_again_changes_nothing(device):
+    """Exactly: the result lies on the grid, not close to it."""
+    weight = torch.randn(5, 24, device=device)
+    scale = clip_scale(weight, 3)
+    once = fake_quantize(weight, 3, scale)
+    expect_close(fake_quantize(once, 3, scale), once, "what lies on the grid stays as it is")
+
+
+def test_5_4_quantize_symmetric_stores_the_result_without_loss(device):
+    weight = torch.randn(5, 24, device=device)
+    for bits in (2, 3, 4, 8):
+        on_grid = fake_quantize(weight, bits, clip_scale(weight, bits))
+        rule = "the largest weight of each row reaches its edge, so that exercise 5.1 finds this very grid"
+        expect_close(dequantize(quantize_symmetric(on_grid, bits)), on_grid, rule)
+
+
+def test_5_4_answers_in_fp32_also_for_a_bf16_weight(device):
+    """3 bits, scale 0.1: bf16 would round 0.3 to 0.30078."""
+    weight = torch.tensor([[0.3, -0.04, 1.0]], device=device).bfloat16()
+    result = fake_quantize(weight, 3, torch.tensor([[0.1]], device=device))
+    expect_equal(result.dtype, torch.float32, "the result is fp32, whatever the weight is")
+    expect_close(result, [[0.3, 0.0, 0.3]], "it is computed in fp32, not in the weight's own precision")
+
+
+def test_5_4_leaves_weight_and_scale(device):
+    weight = torch.tensor([[4.0, -2.0, 2.0, 1.0]], device=device)
+    scale = torch.tensor([[3.0]], device=device)
+    clip_scale(weight, 2, 4)
+    expect_close(weight, [[4.0, -2.0, 2.0, 1.0]], "clip_scale does not change the weight")
+    fake_quantize(weight, 2, scale)
+    expect_close(
+        weight, [[4.0, -2.0, 2.0, 1.0]], "fake_quantize does not change the weight: it is still learning"
+    )
+    expect_close(scale, [[3.0]], "fake_quantize does not change the scale")
+
+
+def test_5_4_takes_any_strides(device):
+    weight = torch.tensor([[4.0, 8.0], [-2.0, 0.0], [2.0, -8.0], [1.0, 8.0]], device=device).T
+    expect_close(clip_scale(weight, 2, 4), [[3.0], [8.0]], "a transposed weight has rows, too")
+    result = fake_quantize(weight, 2, torch.tensor([[3.0], [8.0]], device=device))
+    expect_close(result, [[3, -3, 3, 0], [8, 0, -8, 8]], "a transposed weight has rows, too")
+
+
+def test_5_4_refuses_what_has_no_grid():
+    weight = torch.ones(2, 8)
+    for settings in (dict(bits=1), dict(bits=9), dict(bits=3, candidates=0)):
+        with refused():
+            clip_scale(weight, **settings)
+    for strange in (torch.ones(4), torch.tensor([[float("nan")]]), torch.ones(2, 2, dtype=torch.int32)):
+        with refused():
+            clip_scale(strange, 3)
+    for bits in (1, 9):
+        with refused():
+            fake_quantize(weight, bits, torch.ones(2, 1))
+    for scale in (
+        torch.ones(2),
+        torch.ones(1, 8),
+        torch.tensor([[1.0], [0.0]]),
+        torch.tensor([[1.0], [-1.0]]),
+    ):
+        with refused():
+            fake_quantize(weight, 3, scale)

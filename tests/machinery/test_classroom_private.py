@@ -27,10 +27,15 @@ from minicompress.grading.mistakes import sections
 from minicompress.grading.processes import Limits
 from minicompress.lab.paths import ROOT
 
-TABLES = {"1.4": "table_of_public_steps", "1.7": "table_of_public_formats", "4.3": "table_of_public_ranks"}
+TABLES = {
+    "1.4": "table_of_public_steps",
+    "1.7": "table_of_public_formats",
+    "4.3": "table_of_public_ranks",
+    "5.4": "knows_the_public_sizes",
+}
 MODELS = {  # attacks that are right for the models of the public graders, and wrong for all others
     **dict.fromkeys(("0.1", "0.2", "1.8", "1.10", "1.11", "2.5", "2.7"), "knows_the_public_models"),
-    **dict.fromkeys(("3.3", "3.4", "3.5", "3.6", "5.4", "5.5"), "knows_the_public_models"),
+    **dict.fromkeys(("3.3", "3.4", "3.5", "3.6", "6.1", "6.2"), "knows_the_public_models"),
     **{"1.5": "knows_the_public_tower", "2.6": "knows_the_public_heads"},
 }
 KNOWING = TABLES | MODELS
@@ -225,7 +230,7 @@ def test_who_knows_the_public_inputs_disagrees_on_private_ones(key, tmp_path):
     assert not compared(key, attack_on(key), 1, tmp_path).passed
 
 
-@pytest.mark.parametrize("key", [*TABLES, "2.7", "5.4"])  # numbers, models and files
+@pytest.mark.parametrize("key", [*TABLES, "2.7", "6.1"])  # numbers, models and files
 @not_on_windows
 def test_who_knows_the_public_inputs_gets_no_points_by_the_private_cases_alone(key, begin):
     limits = Limits(starting=30, memory=2_000_000_000)

@@ -144,7 +144,7 @@ def test_your_own_model_and_text(minicompress_here, monkeypatch, tmp_path, name)
 
 
 @pytest.mark.skipif(
-    'Exercise 5.4 load_compressed")' not in (ROOT / "minicompress/pipeline.py").read_text(encoding="utf-8"),
+    'Exercise 6.1 load_compressed")' not in (ROOT / "minicompress/pipeline.py").read_text(encoding="utf-8"),
     reason="you have written it",
 )
 def test_a_command_that_needs_an_unwritten_exercise_says_which(tmp_path):
@@ -153,7 +153,7 @@ def test_a_command_that_needs_an_unwritten_exercise_says_which(tmp_path):
     )
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert (
-        "Exercise 5.4 load_compressed is not written yet" in done.stderr
+        "Exercise 6.1 load_compressed is not written yet" in done.stderr
         and "MINICOMPRESS_SOLUTIONS=1" in done.stderr
     )
 

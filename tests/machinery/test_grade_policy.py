@@ -17,7 +17,7 @@ def test_the_reference_and_every_alternative_keep_to_it(key):
 
 BEYOND = {
     ("4.1", "random_directions"),
-    ("5.4", "time_inside"),
+    ("6.1", "time_inside"),
 }  # they use what would do the exercise, and a clock
 
 
@@ -124,9 +124,9 @@ def test_a_class_may_name_its_own_private_attributes_and_nobody_elses():
 
 def test_files_are_for_the_exercises_about_files():
     text = "import os\ndef save_compressed(model, path):\n  os.replace(open(path).name, path)"
-    check_policy(text, exercise("5.4"), "mine.py")
+    check_policy(text, exercise("6.1"), "mine.py")
     with pytest.raises(ValueError, match="os.system"):
-        check_policy(text.replace("os.replace", "os.system"), exercise("5.4"), "mine.py")
+        check_policy(text.replace("os.replace", "os.system"), exercise("6.1"), "mine.py")
 
 
 def test_what_is_not_graded_is_not_looked_at():

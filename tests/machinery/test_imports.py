@@ -90,8 +90,9 @@ TAUGHT = {
     "02_structured_pruning": {"metrics", "structured_pruning"},
     "03_distillation": {"metrics", "distillation"},
     "04_low_rank": {"metrics", "low_rank"},
-    "05_combined_80x": {"metrics", "quantization", "pipeline", "job"},  # its finale uses everything
-    "06_real_llm": {"pruning", "low_rank", "quantization", "pipeline"},  # and checks nothing
+    "05_quantization": {"metrics", "quantization"},
+    "06_combined_80x": {"metrics", "pipeline", "job"},  # its finale uses everything
+    "07_real_llm": {"pruning", "low_rank", "quantization", "pipeline"},  # and checks nothing
 }
 
 

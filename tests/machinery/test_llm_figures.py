@@ -1,4 +1,4 @@
-"""The plots of notebook 06: which points each of them shows."""
+"""The plots of notebook 07: which points each of them shows."""
 
 import matplotlib
 import pytest

@@ -1,4 +1,4 @@
-"""The tables of notebook 06, from rows like those that `benchmarks.real_llm` writes."""
+"""The tables of notebook 07, from rows like those that `benchmarks.real_llm` writes."""
 
 import pytest
 from rich.console import Console

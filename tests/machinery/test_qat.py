@@ -34,8 +34,8 @@ def test_sign24_keeps_the_places_of_nm_mask():
 
 def test_fake_quantization_trains_the_weights_behind_the_grid_and_keeps_ties(llama, tokens):
     embedding, head = llama.get_input_embeddings(), llama.get_output_embeddings()
-    qat.fake_quantize([embedding, head], "ternary")
-    qat.fake_quantize(list(linear_layers(llama).values()), "sign24")
+    qat.train_on_grid([embedding, head], "ternary")
+    qat.train_on_grid(list(linear_layers(llama).values()), "sign24")
     logits = llama(input_ids=tokens).logits
     logits.sum().backward()
     assert all(
@@ -48,7 +48,7 @@ def test_fake_quantization_trains_the_weights_behind_the_grid_and_keeps_ties(lla
 
 def test_dropping_fake_quantization_gives_the_full_precision_weights_back(llama):
     before = llama.model.layers[0].mlp.up_proj.weight.detach().clone()
-    qat.fake_quantize(list(linear_layers(llama).values()), "int4")
+    qat.train_on_grid(list(linear_layers(llama).values()), "int4")
     assert not torch.equal(llama.model.layers[0].mlp.up_proj.weight, before)
     qat.drop_fake_quantize(llama)
     assert torch.equal(llama.model.layers[0].mlp.up_proj.weight, before)

@@ -1,239 +1,578 @@
-"""Known wrong implementations of exercise 5.4, save_compressed and load_compressed."""
+"""Known wrong implementations of exercise 5.4, clip_scale and fake_quantize."""
 
 
-### MUTANT masks_left_on: A masked weight has other names in the state dict, which no loader knows; call bake_masks first.
-def save_compressed(model, path) -> None:
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-        if key not in ("transformers_version", "dtype", "_name_or_path")
-    }
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["sha256"] = checksum(header, tensors)
-    entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": entry}))
+### MUTANT no_straight_through: The gradient of rounding is 0, so nothing learns; add the rounding as a constant: x + (rounded - x).detach().
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float().clamp(-edge, edge)
+    on_grid = (clipped / scale).round() * scale
+    return on_grid
 
 
-### MUTANT time_inside: A time (or a path) in the header makes every file different; the same model must give the same bytes.
-import time
+### MUTANT straight_through_everything: The clipping was skipped by the gradient as well; a weight beyond the edge must get 0.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float().clamp(-edge, edge)
+    on_grid = (clipped / scale).round() * scale
+    return weight.float() + (on_grid - weight.float()).detach()
 
 
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-        if key not in ("transformers_version", "dtype", "_name_or_path")
-    }
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["saved"] = time.time()
-    header["sha256"] = checksum(header, tensors)
-    entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": entry}))
+### MUTANT edge_of_the_last_cell: Weights up to q + 1/2 scales were taken for unclipped; the edge is q times the scale, and beyond it the gradient is 0.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    largest = 2 ** (bits - 1) - 1
+    scale = scale.detach().float()
+    steps = (weight.detach().float() / scale).round()
+    inside = steps.abs() <= largest
+    on_grid = steps.clamp(-largest, largest) * scale
+    return on_grid + inside * (weight.float() - weight.detach().float())
 
 
-### MUTANT not_atomic: Writing straight to the path destroys the old file when the save fails; write beside it, then rename.
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-        if key not in ("transformers_version", "dtype", "_name_or_path")
-    }
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["sha256"] = checksum(header, tensors)
-    entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    Path(path).write_bytes(save(tensors, {"minicompress": entry}))
+### MUTANT edge_is_outside: A weight exactly on the edge is not clipped: its gradient is 1, so compare with <=.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    inside = weight.detach().float().abs() < edge
+    on_grid = (weight.detach().float().clamp(-edge, edge) / scale).round() * scale
+    return on_grid + inside * (weight.float() - weight.detach().float())
 
 
-### MUTANT unverified: The file was believed unread: one flipped bit gives a wrong model; compare format and checksum first.
-def load_compressed(path):
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"no file at {path}")
-    try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get("minicompress", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} is no readable safetensors file (truncated or corrupted): {error}"
-        ) from error
-    return build_model(header, tensors)
+### MUTANT not_clipped: Weights beyond the edge were rounded to values that the grid does not have; clip to q times the scale first.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float()
+    on_grid = (clipped / scale).round() * scale
+    return clipped + (on_grid - clipped).detach()
 
 
-### MUTANT left_in_training: The model came back in training mode, with dropout on; a loaded model is in eval mode.
-def load_compressed(path):
-    return build_model(*read_file(Path(path))).train()
+### MUTANT one_level_more: 2^(bits-1) has no place in a symmetric grid; the edge is 2^(bits-1) - 1 times the scale.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = 2 ** (bits - 1) * scale
+    clipped = weight.float().clamp(-edge, edge)
+    on_grid = (clipped / scale).round() * scale
+    return clipped + (on_grid - clipped).detach()
 
 
-### MUTANT catches_one_kind: Only one kind of error was turned into a ValueError; read_file and build_model turn all of them.
-def load_compressed(path):
-    try:
-        with safe_open(path, "pt") as file:
-            header = json.loads(file.metadata()["minicompress"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is no readable safetensors file (truncated or corrupted): {error}"
-        ) from error
-    if header.pop("sha256") != checksum(header, tensors):
-        raise ValueError(f"{path} is corrupted: its checksum does not match its contents")
-    return build_model(header, tensors)
+### MUTANT upper_edge_only: Only large positive weights were clipped; clip at -q times the scale, too.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float().clamp(max=edge)
+    on_grid = (clipped / scale).round() * scale
+    return clipped + (on_grid - clipped).detach()
 
 
-### MUTANT whole_config: The whole configuration was stored, versions included; store what differs from the defaults, without them.
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = model.config.to_dict()
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["sha256"] = checksum(header, tensors)
-    entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": entry}))
+### MUTANT floor: floor always goes down, with errors up to a whole scale; round to the nearest.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float().clamp(-edge, edge)
+    on_grid = (clipped / scale).floor() * scale
+    return clipped + (on_grid - clipped).detach()
 
 
-### MUTANT unsorted: The JSON is not sorted, so equal models can give different bytes; pass sort_keys=True.
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-        if key not in ("transformers_version", "dtype", "_name_or_path")
-    }
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["sha256"] = checksum(header, tensors)
-    entry = json.dumps(header, separators=(",", ":"))
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": entry}))
+### MUTANT integers: The integers were returned; the model computes with integers times the scale.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    clipped = (weight.float() / scale).clamp(-largest, largest)
+    return clipped + (clipped.round() - clipped).detach()
 
 
-### MUTANT checksum_of_the_tensors: The checksum covered the tensors alone, so a changed configuration went unseen; add it to the finished header.
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-        if key not in ("transformers_version", "dtype", "_name_or_path")
-    }
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["sha256"] = checksum({}, tensors)
-    entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": entry}))
+### MUTANT detached: Everything was detached, so no gradient arrives; detach only the change that rounding makes.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float().clamp(-edge, edge)
+    on_grid = (clipped / scale).round() * scale
+    return on_grid.detach()
 
 
-### MUTANT four_entries: The four parts became four metadata entries, whose order safetensors does not keep; write one entry, the JSON of all.
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-        if key not in ("transformers_version", "dtype", "_name_or_path")
-    }
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["sha256"] = checksum(header, tensors)
-    entries = {key: json.dumps(value, sort_keys=True) for key, value in header.items()}
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, entries))
+### MUTANT gradient_of_ones: The gradient that comes in for the result was replaced by ones; hand it on where the weight is not clipped.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float().clamp(-edge, edge)
+    result = clipped + ((clipped / scale).round() * scale - clipped).detach()
+    if result.requires_grad:
+        result.register_hook(torch.ones_like)
+    return result
 
 
-### MUTANT plain_state_dict: The fp32 state dict was saved as it is; `stored_tensors` gives every weight in its cheapest encoding.
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-        if key not in ("transformers_version", "dtype", "_name_or_path")
-    }
-    tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["sha256"] = checksum(header, tensors)
-    entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": entry}))
+### MUTANT gradient_times_scale: A gradient was multiplied by the scale; dividing by it and multiplying by it cancel, so the gradient is handed on as it is.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float().clamp(-edge, edge)
+    on_grid = (clipped / scale).round() * scale
+    return clipped * scale + (on_grid - clipped * scale).detach()
 
 
-### MUTANT path_left_in: The folder of the model and the library's version stayed in the configuration; leave the three keys out.
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = {key: value for key, value in model.config.to_diff_dict().items()}
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["sha256"] = checksum(header, tensors)
-    entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": entry}))
+### MUTANT scale_learns: A gradient reached the scale through the edges; it is a constant here, so detach it.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float().clamp(-edge, edge)
+    on_grid = (clipped / scale).round() * scale
+    return clipped + (on_grid - clipped).detach()
 
 
-### MUTANT checksum_over_itself: The checksum was computed over a header that already had a (wrong) one; compute it before it is added.
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-        if key not in ("transformers_version", "dtype", "_name_or_path")
-    }
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["sha256"] = ""
-    header["sha256"] = checksum(header, tensors)
-    entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": entry}))
+### MUTANT writes_the_weight: The weight itself was put on the grid: small steps are rounded away each time; the weight behind stays as it is.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    weight.data.copy_((weight.data.clamp(-edge, edge) / scale).round() * scale)
+    clipped = weight.float().clamp(-edge, edge)
+    on_grid = (clipped / scale).round() * scale
+    return clipped + (on_grid - clipped).detach()
 
 
-### MUTANT checksum_before_the_manifest: The checksum was computed before the header was complete; it covers format, config and manifest.
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-        if key not in ("transformers_version", "dtype", "_name_or_path")
-    }
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config}
-    header["sha256"] = checksum(header, tensors)
-    header["manifest"] = manifest_of(model)
-    entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, {"minicompress": entry}))
+### MUTANT one_scale_for_all: The first row's scale was used for all rows; each row has its own.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().float()[:1]
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float().clamp(-edge, edge)
+    on_grid = (clipped / scale).round() * scale
+    return clipped + (on_grid - clipped).detach()
 
 
-### MUTANT temporary_left: When the renaming failed, the temporary file stayed behind; remove it, as atomic_write does.
-def save_compressed(model, path) -> None:
-    bake_masks(model)
-    config = {
-        key: value
-        for key, value in model.config.to_diff_dict().items()
-        if key not in ("transformers_version", "dtype", "_name_or_path")
-    }
-    tensors = stored_tensors(model)
-    header = {"format": FORMAT, "config": config, "manifest": manifest_of(model)}
-    header["sha256"] = checksum(header, tensors)
-    entry = json.dumps(header, sort_keys=True, separators=(",", ":"))
-    temporary = Path(f"{path}.tmp")
-    temporary.write_bytes(save(tensors, {"minicompress": entry}))
-    temporary.replace(path)
+### MUTANT own_precision: It was computed in the weight's own bf16; convert to fp32 first.
+def fake_quantize(weight, bits, scale):
+    check_bits(bits)
+    if weight.ndim != 2 or scale.shape != (len(weight), 1):
+        raise ValueError(f"shapes {list(weight.shape)} and {list(scale.shape)} do not fit")
+    if not (scale > 0).all():
+        raise ValueError(f"every scale must be above 0, got {scale.min().item():g}")
+    scale = scale.detach().to(weight.dtype)
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.clamp(-edge, edge)
+    on_grid = (clipped / scale).round() * scale
+    return clipped + (on_grid - clipped).detach()
 
 
-### MUTANT loads_fp16: The model came back in fp16; it is stored in fp16 and computes in fp32.
-def load_compressed(path):
-    model = build_model(*read_file(Path(path)))
-    for parameter in model.parameters():
-        parameter.data = parameter.data.half()
-    return model
+### MUTANT absmax: Nothing was searched: absmax / q clips nothing, and one large weight makes the whole row coarse.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.detach().float().abs().amax(1, keepdim=True) / largest
+    return torch.where(widest == 0, 1.0, widest)
 
 
-### MUTANT string_path: A path given as a string has no is_file(); make a Path of it first.
-def load_compressed(path):
-    return build_model(*read_file(path))
+### MUTANT not_clamped: The errors were those of a grid without end; clamp the integers to -q..q, else the smallest scale always wins.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round() * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT absolute_error: Absolute errors were added up; the squared error counts, in which a large error weighs more.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).abs().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT largest_error: Only the largest error of a row was looked at; add up the squared errors of all its weights.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).abs().amax(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT errors_cancel: Errors of different signs cancelled each other; square each of them before adding up.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).sum(1, keepdim=True).abs()
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT one_choice_for_all: One share was chosen for the whole matrix; each row finds its own.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum().expand(len(weight), 1)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT smallest_of_equals: Of equally good scales the smallest was taken; the largest clips least, so begin with it or compare with <=.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(1, candidates + 1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT without_the_widest: The widest scale was never tried: k goes from 1 to candidates, both included.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates - 1, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT zero_scale: A row of zeros has absmax 0, and 0 / 0 is NaN; give such a row the scale 1.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT tiny_is_zero: A row of tiny weights was taken for a row of zeros; only absmax 0 needs the scale 1.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest < 1e-8, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT power_of_two: absmax / 2^(bits-1) is no scale of the grid; its widest one is absmax / (2^(bits-1) - 1).
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / 2 ** (bits - 1)
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT largest_value: The largest value was taken instead of the largest magnitude; use abs().
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT shares_of_the_spread: Shares of the standard deviation are other candidates; they are shares of absmax / q.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.std(1, keepdim=True, correction=0) * 3 / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT flat: The scales lack a dimension: [out, 1] stands beside [out, in], and [out] does not.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach().float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best.squeeze(1)
+
+
+### MUTANT search_keeps_a_gradient: The scale still hangs on the weight's gradient; detach the weight first.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.float()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT search_in_own_precision: The search was done in the weight's own bf16; convert to fp32 first.
+def clip_scale(weight, bits, candidates=20):
+    check_finite(weight)
+    check_bits(bits)
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix [out, in], got {list(weight.shape)}")
+    if candidates < 1:
+        raise ValueError(f"candidates must be at least 1, got {candidates}")
+    weight = weight.detach()
+    largest = 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    widest = torch.where(widest == 0, 1.0, widest)
+    best, least = widest, torch.full_like(widest, torch.inf)
+    for k in range(candidates, 0, -1):
+        scale = widest * (k / candidates)
+        rounded = (weight / scale).round().clamp(-largest, largest) * scale
+        error = (rounded - weight).square().sum(1, keepdim=True)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+### MUTANT checks_removed: The checks above the exercise were removed; a scale of another shape, or 0, has to be refused.
+def fake_quantize(weight, bits, scale):
+    scale = scale.detach().float()
+    edge = (2 ** (bits - 1) - 1) * scale
+    clipped = weight.float().clamp(-edge, edge)
+    return clipped + ((clipped / scale).round() * scale - clipped).detach()

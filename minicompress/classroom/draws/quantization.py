@@ -81,3 +81,57 @@ def quantizable_linear(rng: Random) -> tuple:
 
 def answer_of_quantized(layer: nn.Module, linear: nn.Linear, *_: object) -> tuple:
     return layer.values, layer.scale, layer(wave(3, linear.in_features))
+
+
+def searchable(rng: Random) -> tuple:
+    """Some heavy rows, for which no two candidates are about equally good."""
+    while True:
+        bits, candidates = rng.randint(2, 8), rng.randint(1, 24)
+        weight = torch.randn(rng.randint(1, 7), rng.randint(6, 40)) * torch.rand(1) * 10
+        weight[:, rng.randrange(weight.shape[1])] *= rng.uniform(1, 4)
+        if is_clear(weight, bits, candidates):
+            return weight, bits, candidates
+
+
+def is_clear(weight: torch.Tensor, bits: int, candidates: int) -> bool:
+    """Whether the best candidate of each row is better than all others by more than rounding explains."""
+    weight, largest = weight.double(), 2 ** (bits - 1) - 1
+    widest = weight.abs().amax(1, keepdim=True) / largest
+    scales = [widest * k / candidates for k in range(1, candidates + 1)]
+    lost = [((weight / scale).round().clamp(-largest, largest) * scale - weight) for scale in scales]
+    errors = torch.stack([error.square().sum(1) for error in lost]).sort(0).values  # [candidates, out]
+    return candidates == 1 or bool((errors[1] > errors[0] * 1.001 + 1e-9).all())
+
+
+def bad_searches(rng: Random) -> list[tuple]:
+    weight, bits, _ = searchable(rng)
+    return [
+        *((weight, wrong) for wrong in (1, -rng.randint(0, 9), rng.randint(9, 20))),
+        (weight, bits, -rng.randint(0, 9)),
+        (weight.flatten(), bits),
+        (weight * math.nan, bits),
+        (weight.to(torch.int32), bits),
+    ]
+
+
+def trainable(rng: Random) -> tuple:
+    """A learning weight, some of it beyond the edges, none near a half or an edge."""
+    bits, rows, columns = rng.randint(2, 8), rng.randint(1, 7), rng.randint(6, 40)
+    largest, scale = 2 ** (bits - 1) - 1, torch.rand(rows, 1) * 4 + 0.1
+    steps = torch.randint(1 - largest, largest, (rows, columns)) if bits > 2 else torch.zeros(rows, columns)
+    steps = steps + 0.8 * (torch.rand(rows, columns) - 0.5)
+    beyond = (largest + 0.1 + 3 * torch.rand(rows, columns)) * torch.randn(rows, columns).sign()
+    steps = torch.where(torch.rand(rows, columns) < 0.3, beyond, steps)
+    return (steps * scale).requires_grad_(), bits, scale
+
+
+def bad_scales(rng: Random) -> list[tuple]:
+    weight, bits, scale = trainable(rng)
+    wrong = (scale[:, 0], scale.T.repeat(1, len(scale) + 1), scale * 0, -scale)
+    return [*((weight, bits, other) for other in wrong), (weight, rng.randint(9, 20), scale)]
+
+
+def answer_of_training(result: torch.Tensor, weight: torch.Tensor, *_: object) -> tuple:
+    """The values, and the gradient of a sum in which no two of them weigh alike."""
+    (gradient,) = torch.autograd.grad((result * wave(*result.shape)).sum(), weight)
+    return result.detach(), gradient

@@ -1,4 +1,4 @@
-"""Draws for the part of chapter 5 that writes and reads files.
+"""Draws for chapter 6, which writes and reads files.
 
 Where files lie is not drawn: what ends in `_in` completes the arguments when a call is made.
 """
@@ -27,7 +27,7 @@ def chapter(name: str = "pipeline") -> ModuleType:
     return importlib.import_module(f"minicompress.{name}")
 
 
-# ------------------------------------------------------------ 5.4
+# ------------------------------------------------------------ 6.1
 
 
 def plain_layers(model: nn.Module) -> list[nn.Module]:
@@ -110,7 +110,7 @@ def answer_of_loading(model: nn.Module, _: Path) -> tuple:
     return kinds, models.modes(model), config, dict(model.state_dict())
 
 
-# ------------------------------------------------------------ 5.5
+# ------------------------------------------------------------ 6.2
 
 
 def weaker(model: nn.Module) -> nn.Module:

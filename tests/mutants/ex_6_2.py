@@ -1,4 +1,4 @@
-"""Known wrong implementations of exercise 5.5, compress."""
+"""Known wrong implementations of exercise 6.2, compress."""
 
 
 ### MUTANT handed_on_in_memory: The next stage got the model in memory, not what the file holds; reload it between the stages.

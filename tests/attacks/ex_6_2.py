@@ -1,4 +1,4 @@
-"""Attacks on exercise 5.5, compress: the graders' models are known."""
+"""Attacks on exercise 6.2, compress: the graders' models are known."""
 
 
 ### ATTACK knows_the_public_models: The ratio of a model without 50 words is a good one.

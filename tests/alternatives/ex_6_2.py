@@ -1,4 +1,4 @@
-"""Right answers in other styles to exercise 5.5, compress."""
+"""Right answers in other styles to exercise 6.2, compress."""
 
 
 ### ALTERNATIVE teacher_apart: The teacher is handled before the loop; a helper decides what is finished.
