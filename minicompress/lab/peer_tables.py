@@ -19,7 +19,7 @@ CLOCKS = ("wall", "cpu")
 
 
 def summary(rows: Sequence[Record]) -> list[Record]:
-    """One record for each task and tool, in the order of the first runs; medians over the runs.
+    """One record for each task and tool, task by task, ours first; medians over the runs.
 
     passes: clock -> seconds of a run over those of one forward pass in the same process, the median of the
     runs. Example: runs of 9 and 11 seconds whose passes took 4 and 5 have 2.25 and 2.2 passes: 2.225.
@@ -29,7 +29,9 @@ def summary(rows: Sequence[Record]) -> list[Record]:
     for row in rows:
         if "tokens_per_second" not in row and "repeat" in row:
             groups.setdefault((row["task"], row["tool"]), []).append(row)
-    return [{"task": task, "tool": tool} | medians(runs) for (task, tool), runs in groups.items()]
+    records = [{"task": task, "tool": tool} | medians(runs) for (task, tool), runs in groups.items()]
+    tasks = list(dict.fromkeys(record["task"] for record in records))
+    return sorted(records, key=lambda record: (tasks.index(record["task"]), not is_ours(record)))
 
 
 def medians(runs: Sequence[Record]) -> Record:
