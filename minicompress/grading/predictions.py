@@ -123,7 +123,7 @@ def same_word(guess: object, actual: object) -> bool:
 def agreement(guess: list, actual: list) -> str:
     """Of numbers, how far each is off; of words, how many stand in their place."""
     if len(guess) != len(actual):
-        return f"{len(guess)} entries beside {len(actual)}"
+        return f"{len(guess)} and {len(actual)} entries"
     pairs = list(zip(guess, actual, strict=True))
     if all(map(is_number, itertools.chain(guess, actual))):
         return ", ".join(offset(*pair) for pair in pairs)

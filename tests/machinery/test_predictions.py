@@ -95,7 +95,7 @@ CHOICES = {
     "in a ranking": ("v", ["q", "v", "k"], "place 2 of 3"),
     "in no ranking": ("x", ["q", "v"], "measured [q, v]"),
     "rankings": (["q", "v", "k"], ["v", "q", "k"], "1 of 3 in their place"),
-    "lists of different lengths": (["q"], ["v", "q"], "1 entries beside 2"),
+    "lists of different lengths": (["q"], ["v", "q"], "1 and 2 entries"),
     "lists of numbers": ([1, 2], [1, 8], "exactly, too low by a factor of 4"),
     "yes and no": (True, False, "measured False"),
     "a word beside a number": ("many", 3, "measured 3"),
