@@ -77,7 +77,7 @@ def reveal(exercise_id: str) -> None:
     except NotYet as refused:
         if not in_notebook():
             raise
-        print(str(refused))
+        print(f"{str(refused)[:1].upper()}{str(refused)[1:]}")
         return
     coloured = Syntax(code, "python", theme="ansi_dark", background_color="default").highlight(code)
     coloured.rstrip()
