@@ -158,6 +158,13 @@ def megabytes(number: int) -> str:
     return f"{number / 1e6:,.0f} MB"
 
 
+def runs_of(content: dict) -> str:
+    """How often a tool did a task: the file may have been stopped before the last round."""
+    counts = [record["runs"] for record in peer_tables.summary(content["rows"]) if "runs" in record]
+    least, most = min(counts), max(counts)
+    return f"{least} to {most} runs" if least < most else f"{most} run{'s' * (most > 1)}"
+
+
 def peers_text() -> str:
     """The course's functions beside other tools: both tables, who is ahead of us, where it was measured."""
     peers = results("peers")
@@ -166,7 +173,7 @@ def peers_text() -> str:
     behind = peer_tables.losses(peer_tables.summary(peers["rows"]), text)
     return "\n\n".join([
         f"SmolLM2-135M on {machine['cores']} cores of an {machine['cpu']}, {how['threads']} threads, median "
-        f"of {how['repeats']} runs that took turns; {how['sequences']} x {how['length']} calibration tokens, "
+        f"of {runs_of(peers)} that took turns; {how['sequences']} x {how['length']} calibration tokens, "
         "one sequence at a time, and as many test tokens of each text. A *pass* is one forward pass over the "
         "calibration tokens through the blocks, timed in the same process before and after each run. Memory "
         "is the peak above the loaded model. Every tool's weights are judged by the same function; files "

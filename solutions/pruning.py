@@ -381,7 +381,8 @@ def wanda_mask(
     pruned = int(weight.shape[1] * sparsity)
     if pruned == 0:
         return torch.ones_like(weight, dtype=torch.bool)
-    threshold = scores.kthvalue(pruned, dim=1).values  # [out], the largest score that goes
+    lowest = scores.topk(pruned, dim=1, largest=False, sorted=False).values  # [out, pruned]
+    threshold = lowest.amax(1)  # [out]
     mask = scores > threshold[:, None]
     missing = weight.shape[1] - pruned - mask.sum(1)  # [out], how many of the tied ones stay: the last
     for row in missing.nonzero().flatten():
@@ -431,7 +432,7 @@ def wanda_prune(
                 squares[name] = squares[name] + square
         for name, layer in block.layers.items():
             weight = matrix(layer)
-            weight.masked_fill_(~wanda_mask(weight, squares[name].sqrt(), sparsity, pattern), 0)
+            weight *= wanda_mask(weight, squares[name].sqrt(), sparsity, pattern)
     ### END SOLUTION
 
 
