@@ -1,6 +1,6 @@
 # make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
 # make peers: SmolLM2 beside llmcompressor, torchao, Torch-Pruning, modelopt, llama.cpp, each in an environment of its own
-# make llm: SmolLM2-135M for the chapter on a real LLM · make extras: packages for export and for a Dask cluster
+# make llm: SmolLM2-135M for the chapter on a real LLM · make extras: packages for export, sliders, a Dask cluster
 # make parity: beside llmcompressor, Torch-Pruning, TRL, torchao and compressed-tensors, which get their own environment
 PYTHON ?= python3
 WORKERS ?= 2
@@ -48,7 +48,7 @@ parity: .venv/ready .venv-oracles/ready
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
-# What `minicompress export` and `grade-all --scheduler` need. It stands apart from requirements.lock, whose packages
+# What `minicompress export`, sliders in notebooks and `grade-all --scheduler` need. It stands apart from requirements.lock, whose packages
 # are the text that the teacher learned from, and moves none of them: everything is pinned, nothing else installed.
 extras: .venv/extras
 

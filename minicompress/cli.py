@@ -1,4 +1,4 @@
-"""The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`; `run`, `llm`,
+"""The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`, `more`; `run`, `llm`,
 `compress`, `complete`, `export`, `measure`, `corpus`; for teachers `grade`, `grade-all`, `release`.
 """
 
@@ -199,10 +199,18 @@ def hint(exercise: str) -> None:
 
 @app.command()
 def reveal(exercise: str) -> None:
-    """Show the reference solution of an EXERCISE."""
+    """Show the reference solution of an EXERCISE, after two failed checks or when it is solved."""
     from minicompress.grading import guide
 
     guide.reveal(exercise)
+
+
+@app.command()
+def more(exercise: str) -> None:
+    """Show harder variants of an EXERCISE that is solved."""
+    from minicompress.grading import guide
+
+    guide.more(exercise)
 
 
 @app.command()

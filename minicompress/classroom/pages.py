@@ -4,10 +4,10 @@ Every text goes through `text` or `prose`: what a student wrote may hold HTML.
 """
 
 import html
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from minicompress.grading.folded import prose as prose
 from minicompress.lab.files import atomic_write
 
 # No script, no picture and no address is loaded, whatever a page holds.
@@ -31,11 +31,6 @@ td, th { border-bottom: 1px solid var(--line); padding: .3rem .5rem; text-align:
 def text(value: object) -> str:
     """Any text as HTML that shows it as it is."""
     return html.escape(str(value))
-
-
-def prose(value: str) -> str:
-    """A text as HTML; what stands between backticks is shown as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text(value))
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]], numbers: Iterable[int] = ()) -> str:

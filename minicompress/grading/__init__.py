@@ -12,6 +12,9 @@ HOME = {
     "require_llm": "needs",
     "Unsolved": "checking",
     "hint": "guide",
+    "measured": "predictions",
+    "more": "guide",
+    "predict": "predictions",
     "progress": "guide",
     "reveal": "guide",
 }

@@ -14,7 +14,7 @@ from minicompress.lab.paths import shown
 
 FRESH = 10_000  # milliseconds in which a box comes into view; a saved one stays where it is
 DELAYS = [300, 800, 1500, 2500]  # milliseconds
-STYLE = "border: 1px solid firebrick; border-left-width: 6px; padding: 6px 10px; white-space: normal"
+STYLE = "border: 1px solid #d64545; border-left-width: 6px; padding: 6px 10px; white-space: normal"
 
 # Jupyter moves on to the last cell for a second or two: come back, until the reader does something.
 INTO_VIEW = """<script>(() => {{
@@ -67,6 +67,7 @@ class Box:
     text: str
     page: str  # the same as HTML
     places: list[Place] = field(default_factory=list)
+    below: str = ""  # HTML alone, under the links
 
     def __repr__(self) -> str:
         return self.text
@@ -77,7 +78,7 @@ class Box:
         ]
         go = f"<div>Open {', '.join(links)}</div>" if links else ""
         script = INTO_VIEW.format(now=round(1000 * time.time()), fresh=FRESH, delays=DELAYS)
-        return f'<div style="{STYLE}">{self.page}{go}{script}</div>'
+        return f'<div style="{STYLE}">{self.page}{go}{self.below}{script}</div>'
 
 
 def sentence(text: str, places: list[Place]) -> Box:

@@ -2,10 +2,10 @@
 the caller.
 """
 
+import contextlib
 import datetime
 import importlib.util
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +18,7 @@ from minicompress.grading.assemble import assemble, read_answer, spelt
 from minicompress.grading.box import Box, place_of, sentence
 from minicompress.grading.course import Exercise, exercise, unwritten
 from minicompress.grading.events import Told, read_events, tail
+from minicompress.grading.folded import fold, in_notebook, prose
 from minicompress.grading.processes import LIMITS, WALL, Ending, Limit, run_module
 from minicompress.grading.report import Report, ended
 from minicompress.lab.paths import shown
@@ -56,7 +57,13 @@ def check(exercise_id: str, device: str = "cpu", seed: int = 0, traceback: bool 
         display(report)
     if not report.solved:
         unsolved = Unsolved(f"Exercise {task.id} is not solved yet: see above.")
-        stop(unsolved, Box(str(report), report._repr_html_(), places))
+        stop(unsolved, Box(str(report), report._repr_html_(), places, first_hint(task)))
+
+
+def first_hint(task: Exercise) -> str:
+    """A hint, folded, and how to come to the next."""
+    summary = f'A hint (1 of {len(task.hints)}; hint("{task.id}") shows the others)'
+    return fold(summary, f"<div>{prose(task.hints[0])}</div>")
 
 
 def answer(task: Exercise, device: str = "cpu", seed: int = 0, again: str = "run this cell again") -> Report:
@@ -100,9 +107,27 @@ def examine(
     """Grade a file, by default the one that `minicompress.<module>` is imported from. Raises Unsolved when
     nothing is written yet.
 
-    A success is noted in the learner's progress, unless it is the reference that passed.
+    What came of it is noted in the learner's progress, unless it was the reference that was graded.
     """
     file = file or module_file(task)
+    report = grade(task, file, device, seed, again)
+    if not file.exists() or not file.samefile(task.solution):
+        note(report)
+    return report
+
+
+def note(report: Report) -> None:
+    """A success with its time; of failures, how many there were."""
+    key = report.exercise.id
+    if report.solved:
+        journal.write("passed", key, datetime.datetime.now().isoformat(timespec="seconds"))
+    else:
+        with contextlib.suppress(OSError):  # a folder that cannot be written must not hide the report
+            journal.write("failed", key, journal.failed_checks(key) + 1)
+
+
+def grade(task: Exercise, file: Path, device: str, seed: int, again: str) -> Report:
+    """The report on a file. Raises Unsolved when nothing is written yet."""
     report = Report(task, spelt(file), saved(file))
     try:
         text = read_answer(file)
@@ -114,8 +139,6 @@ def examine(
         todo = f"fill in {' and '.join(task.names)} in {report.file}, save, and {again}"
         raise Unsolved(f"Exercise {task.id} is not written yet: {todo}.")
     run_child(report, file, device, seed)
-    if report.solved and not file.samefile(task.solution):
-        journal.write("passed", task.id, datetime.datetime.now().isoformat(timespec="seconds"))
     return report
 
 
@@ -192,8 +215,3 @@ def exit_in_words(code: int, file: str) -> str:
     if code > 255:
         return f"{file} was ended by Windows with status {code:#x}, perhaps for want of memory"
     return f"The grading process ended with exit code {code}"
-
-
-def in_notebook() -> bool:
-    """Whether IPython runs this code."""
-    return "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None

@@ -7,7 +7,7 @@ import functools
 import re
 import tomllib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from minicompress.grading import stubs
@@ -29,6 +29,7 @@ class Exercise:
     hints: list[str]  # three, from a nudge to nearly there
     seconds: float = 10  # of computing, for each of its graders
     stretch: bool = False
+    variants: list[str] = field(default_factory=list)  # harder ones, for who has solved it
     timed: bool = False  # its graders quote measured seconds, which differ a little from run to run
 
     @property

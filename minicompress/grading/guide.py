@@ -1,5 +1,6 @@
-"""What a learner can ask for: a hint, the progress so far, the reference."""
+"""What a learner can ask for: a hint, the progress so far, the reference, harder variants."""
 
+import html
 import re
 
 from rich import box
@@ -10,22 +11,38 @@ from rich.text import Text
 
 from minicompress.grading import journal, stubs
 from minicompress.grading.course import Exercise, exercise, exercises, written
+from minicompress.grading.folded import Folded, in_notebook, prose, show
 from minicompress.lab.paths import STUDENT_COPY, shown
+
+ENOUGH = 2  # failed checks, after which the reference may be seen
+
+
+class NotYet(ValueError):
+    """The reference is not shown, or there is none."""
 
 
 def hint(exercise_id: str) -> None:
-    """Show the next hint for an exercise. When all are known, show the last one again, and ways to go on."""
+    """Show the next hint for an exercise; in a notebook those before it as well, each folded. When all are
+    known, show the last one again, and ways to go on.
+    """
     task = exercise(exercise_id)
     known, last = journal.hints_told(task.id), len(task.hints)
     number = min(known + 1, last)
     journal.write("hints", task.id, number)
-    console = Console()
-    console.print(Text(f"Hint {number} of {last} for exercise {task.id}, {task.title}", "bold"))
-    console.print(Text(task.hints[number - 1]))
+    more_help = ""
     if known >= last:
-        console.print(Text(f"You have seen all hints: this was the last one.\n{ways_on(task)}"))
+        more_help = f"You have seen all hints: this was the last one.\n{ways_on(task)}"
     elif number == last:
-        console.print(Text(f"This was the last hint. {reference_of(task)}", "dim"))
+        more_help = f"This was the last hint. {reference_of(task)}"
+    heading = f"Hint {number} of {last} for exercise {task.id}, {task.title}"
+    texts = [Text(heading, "bold"), Text(task.hints[number - 1]), *([Text(more_help)] if more_help else [])]
+    parts = [
+        (f"Hint {place} of {last}, {task.title}", f"<div>{prose(told)}</div>")
+        for place, told in enumerate(task.hints[:number], 1)
+    ]
+    if more_help:
+        parts.append(("How to go on", f'<div style="white-space: pre-line">{prose(more_help)}</div>'))
+    show(Folded(Text("\n").join(texts), parts))
 
 
 def ways_on(task: Exercise) -> str:
@@ -44,23 +61,57 @@ def reference_of(task: Exercise) -> str:
     """How to see the reference."""
     if STUDENT_COPY:
         return "Ask your teacher."
-    return f'`minicompress reveal {task.id}`, or reveal("{task.id}"), shows the reference.'
+    when = f"after {ENOUGH} failed checks, or when it is solved"
+    return f'`minicompress reveal {task.id}`, or reveal("{task.id}"), shows the reference {when}.'
 
 
 def reveal(exercise_id: str) -> None:
-    """Show the reference's source of an exercise. ValueError in a student's copy, which has none."""
+    """Show the reference's source of an exercise, folded in a notebook.
+
+    NotYet, a ValueError, before two failed checks of it, and in a student's copy, which has no reference; a
+    notebook shows the sentence and goes on.
+    """
     task = exercise(exercise_id)
-    if STUDENT_COPY:
-        raise ValueError(f"this copy of the course has no solutions: ask your teacher about {task.id}")
-    sources = stubs.definitions(task.solution.read_text(encoding="utf-8"))
-    code = re.sub(
-        r"^ *### (?:BEGIN|END) SOLUTION\n?",
-        "",
-        "\n\n\n".join(sources[name] for name in task.names),
-        flags=re.M,
-    )
+    try:
+        code = reference(task)
+    except NotYet as refused:
+        if not in_notebook():
+            raise
+        print(f"{str(refused)[:1].upper()}{str(refused)[1:]}")
+        return
     coloured = Syntax(code, "python", theme="ansi_dark", background_color="default").highlight(code)
-    Console().print(coloured, soft_wrap=True, end="")  # whole lines, which can be copied and redirected
+    coloured.rstrip()
+    coloured.no_wrap = True  # whole lines, which can be copied and redirected
+    summary = f"The reference of {task.id}, {task.title}"
+    show(Folded(coloured, [(summary, f"<pre>{html.escape(code)}</pre>")]))
+
+
+def reference(task: Exercise) -> str:
+    """The reference's source of an exercise, without its marks. NotYet as `reveal`."""
+    if STUDENT_COPY:
+        raise NotYet(f"this copy of the course has no solutions: ask your teacher about {task.id}")
+    failed = journal.failed_checks(task.id)
+    if failed < ENOUGH and task.id not in journal.read()["passed"]:
+        when = f"after {ENOUGH} failed checks, or when it is solved; so far {failed} failed"
+        hints = f'`minicompress hint {task.id}`, or hint("{task.id}"), shows a hint'
+        raise NotYet(f"the reference of {task.id} is shown {when}. {hints}.")
+    sources = stubs.definitions(task.solution.read_text(encoding="utf-8"))
+    code = "\n\n\n".join(sources[name] for name in task.names)
+    return re.sub(r"^ *### (?:BEGIN|END) SOLUTION\n?", "", code, flags=re.M)
+
+
+def more(exercise_id: str) -> None:
+    """Show harder variants of an exercise that is solved, folded in a notebook. Nothing grades them."""
+    task = exercise(exercise_id)
+    if not task.variants:
+        print(f"Exercise {task.id} has no harder variants.")
+    elif task.id not in journal.read()["passed"]:
+        print(f"Exercise {task.id} has harder variants: they are shown when it is solved.")
+    else:
+        heading = f"Harder variants of {task.id}, {task.title}"
+        texts = [Text(heading, "bold"), *(Text(f"- {variant}") for variant in task.variants)]
+        items = "".join(f"<li>{prose(variant)}</li>" for variant in task.variants)
+        show(Folded(Text("\n").join(texts), [(heading, f"<ul>{items}</ul>")]))
 
 
 def progress() -> None:
@@ -79,11 +130,17 @@ def progress() -> None:
         table.add_row(module, f"{len(done)} of {len(tasks)}", points, bar)
     console = Console()
     console.print(table)
+    console.print(f"Predictions noted: {predictions_noted()}.")
     ahead = next_exercise()
     if ahead is None:
         console.print("Everything is solved.")
     else:
         console.print(f"Next: {ahead.id}, {ahead.title}, about {ahead.minutes} minutes.")
+
+
+def predictions_noted() -> int:
+    """How many guesses there are, right or wrong."""
+    return sum(len(journal.predictions(key)) for key in exercises())
 
 
 def next_exercise() -> Exercise | None:

@@ -1,4 +1,5 @@
-"""What the learner has passed and been told, in .minicompress/progress.json at the repository's root.
+"""What the learner has passed, tried, predicted and been told, in .minicompress/progress.json at the
+repository's root.
 
 Another version of the course may have written the file, or a person: what is not understood there does no
 harm, and stays.
@@ -11,12 +12,15 @@ from minicompress.lab.files import write_json
 from minicompress.lab.paths import ROOT
 
 FILE = ROOT / ".minicompress" / "progress.json"
+KEYS = ("passed", "hints", "failed", "predictions")
 
 
 def read() -> dict[str, dict]:
-    """{"passed": {id: when}, "hints": {id: how many}}; what cannot be read counts as nothing."""
+    """{"passed": {id: when}, "hints": {id: how many}, "failed": {id: how many checks}, "predictions":
+    {id: {name: guess}}}; what cannot be read counts as nothing.
+    """
     facts = _facts()
-    return {key: facts[key] if isinstance(facts.get(key), dict) else {} for key in ("passed", "hints")}
+    return {key: facts[key] if isinstance(facts.get(key), dict) else {} for key in KEYS}
 
 
 def _facts() -> dict:
@@ -28,18 +32,34 @@ def _facts() -> dict:
     return facts if isinstance(facts, dict) else {}
 
 
-def write(key: str, exercise_id: str, value: str | int) -> None:
+def write(key: str, exercise_id: str, value: str | int | dict) -> None:
     """Note one fact. The file is replaced as a whole, so that an interruption leaves the old one."""
-    facts = _facts() | read()
-    facts[key][exercise_id] = value
+    facts = _facts()
+    facts[key] = read()[key] | {exercise_id: value}
     FILE.parent.mkdir(exist_ok=True)
     write_json(FILE, facts)
 
 
 def hints_told(exercise_id: str) -> int:
     """How many hints for an exercise were shown, 0 or more."""
-    told = read()["hints"].get(exercise_id)
-    return max(told, 0) if isinstance(told, int) else 0
+    return _count("hints", exercise_id)
+
+
+def failed_checks(exercise_id: str) -> int:
+    """How many checks of an exercise failed, 0 or more."""
+    return _count("failed", exercise_id)
+
+
+def _count(key: str, exercise_id: str) -> int:
+    """A noted number; 0 for what is none."""
+    counted = read()[key].get(exercise_id)
+    return max(counted, 0) if isinstance(counted, int) else 0
+
+
+def predictions(exercise_id: str) -> dict[str, object]:
+    """Name -> guess of an exercise. The prediction without a name has the name ""."""
+    noted = read()["predictions"].get(exercise_id)
+    return noted if isinstance(noted, dict) else {}
 
 
 def passed_in_order() -> list[str]:

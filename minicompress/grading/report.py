@@ -9,6 +9,13 @@ from rich.text import Text
 
 from minicompress.grading.course import Exercise
 
+# In a notebook: readable on white and on black, where one colour has at most a contrast of 4.5 with both.
+COLOURS = {
+    "bold green": "#198a3c; font-weight: bold",
+    "bold red": "#d64545; font-weight: bold",
+    "yellow": "#a06f00",
+    "dim": "#7a7a7a",
+}
 PRINTED = 20  # lines of the learner's own output, at most
 
 
@@ -127,10 +134,15 @@ class Report:
         """(rich style, text), the reason first."""
         exercise = f"Exercise {self.exercise.id}, {self.exercise.title}"
         if self.solved and self.reference:
-            return [("yellow", f"{exercise}: {self.reference}"), ("dim", self.checked)]
+            return [("yellow", f"{exercise}: {self.reference}")]
         if self.solved:
             note = [("yellow", self.note)] if self.note else []
-            return [("bold green", f"✓ {exercise}: solved. {self.score}."), *note, ("dim", self.checked)]
+            return [
+                ("bold green", f"✓ {exercise}: solved. {self.score}."),
+                *note,
+                *[("", f'Harder variants: more("{self.exercise.id}").')] * bool(self.exercise.variants),
+                ("dim", self.checked),
+            ]
         mistake = [("yellow", f"A known mistake: {self.mistake}")] if self.mistake else []
         printed = [("", self.printed)] if self.printed else []
         later = [("bold red", f"Later: {self.trouble}")] if self.failed and self.trouble else []
@@ -159,8 +171,11 @@ class Report:
             console.print(Text(f"{trace}\n"))
         for style, text in self.lines():
             console.print(Text(text, style))
-        if self.details() and not traceback:
-            console.print(Text(f"Tracebacks: minicompress check {self.exercise.id} --traceback", "dim"))
+        key = self.exercise.id
+        further = [f"Tracebacks: minicompress check {key} --traceback"] if self.details() else []
+        further += [] if self.solved else [f"A hint: minicompress hint {key}"]
+        for line in [] if traceback else further:
+            console.print(Text(line, "dim"))
 
     def __str__(self) -> str:
         return "\n".join(text for _, text in self.lines())
@@ -168,12 +183,8 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        # each with a contrast of about 4 on white and on black
-        colours = {"bold green": "green", "bold red": "#d64545", "yellow": "#a87200", "dim": "gray"}
-        lines = [(colours.get(style, "inherit"), html.escape(text)) for style, text in self.lines()]
-        shown = [
-            f'<div style="white-space: pre-wrap; color: {colour}">{text}</div>' for colour, text in lines
-        ]
+        lines = [(COLOURS.get(style, "inherit"), html.escape(text)) for style, text in self.lines()]
+        shown = [f'<div style="white-space: pre-wrap; color: {look}">{text}</div>' for look, text in lines]
         opening = f"<details{' open' * self.unfolded}><summary>"
         folded = [
             f"{opening}{html.escape(heading)}</summary><pre>{html.escape(trace)}</pre></details>"

@@ -43,5 +43,10 @@ def test_where_there_is_no_html_a_box_is_its_text():
     assert repr(sentence("write it", [])) == "write it"
 
 
+def test_what_stands_below_is_html_alone():
+    box = Box("text", "<div>text</div>", below="<details>a hint</details>")
+    assert "<details>a hint</details>" in box._repr_html_() and repr(box) == "text"
+
+
 def test_a_box_comes_into_view():
     assert "scrollIntoView" in sentence("write it", [])._repr_html_()

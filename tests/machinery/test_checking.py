@@ -12,7 +12,9 @@ import pytest
 from snippets import mistake_of, solution_of
 
 from minicompress.grading import checking, journal, processes
+from minicompress.grading.assemble import assemble
 from minicompress.grading.course import exercise
+from minicompress.grading.graders import run_graders
 from minicompress.grading.processes import Ending, Limit
 from minicompress.grading.report import Report
 from minicompress.lab.paths import ROOT
@@ -195,6 +197,26 @@ def test_the_reference_passes_and_is_not_noted(in_this_process):
     assert report.solved and not journal.FILE.exists()
 
 
+def test_failed_checks_are_counted_and_the_time_of_a_success_is_noted(work, in_this_process):
+    task, wrong = exercise("1.6"), work("1.6", THRESHOLD)
+    checking.examine(task, wrong)
+    checking.examine(task, work("1.6", "\ndef nm_mask(:"))
+    assert journal.failed_checks("1.6") == 2 and not journal.read()["passed"]
+    checking.examine(task, work("1.6", solution_of("1.6", "nm_mask")))
+    assert journal.failed_checks("1.6") == 2 and list(journal.read()["passed"]) == ["1.6"]
+
+
+def test_an_exercise_that_is_not_begun_is_no_failed_check(work):
+    with pytest.raises(checking.Unsolved):
+        checking.examine(exercise("1.6"), work("1.6"))
+    assert not journal.FILE.exists()
+
+
+def test_a_report_is_shown_although_nothing_can_be_noted(work, in_this_process):
+    journal.FILE.parent.write_text("a file in the folder's place", encoding="utf-8")
+    assert not checking.examine(exercise("1.6"), work("1.6", THRESHOLD)).solved
+
+
 def test_errors_in_the_learners_code_show_its_own_line(work, in_this_process):
     file = work("1.6", "\ndef nm_mask(scores, n=2, m=4):\n    return scores.nothing\n")
     line = len(file.read_text(encoding="utf-8").splitlines())
@@ -255,7 +277,8 @@ def test_an_exercise_not_begun_says_what_to_do(work):
 def test_in_a_notebook_a_check_shows_tracebacks_and_ends_in_one_line(work):
     wrong, unwritten = work("1.6", THRESHOLD), work("0.1")
     cells = [
-        "from pathlib import Path\nfrom minicompress.grading import check, checking\nimport sys\n"
+        "from pathlib import Path\nfrom minicompress.grading import check, checking, journal\nimport sys\n"
+        f"journal.FILE = Path({str(journal.FILE)!r})\n"
         f"checking.module_file = lambda task: Path({str(wrong)!r})\n"
         'try:\n    check("1.6", traceback=True)\nexcept checking.Unsolved as error: print(error)\n'
         'assert not {"torch", "minicompress.pruning", "pytest"} & set(sys.modules)',
@@ -269,6 +292,9 @@ def test_in_a_notebook_a_check_shows_tracebacks_and_ends_in_one_line(work):
     printed = [output.text for output in first if "text" in output]
     assert printed == ["Exercise 1.6 is not solved yet: see above.\n"]
     assert "<details open>" in shown["text/html"] and shown["text/plain"].startswith("✗ ")
+    offered = "<details><summary>A hint (1 of 3; hint(&quot;1.6&quot;) shows the others)</summary>"
+    assert f"{offered}<div>{exercise('1.6').hints[0]}</div>" in shown["text/html"]
+    assert journal.failed_checks("1.6") == 1
     box, error = second
     assert error.ename == "Unsolved" and error.traceback == ["Unsolved: see above."]
     assert "fill in perplexity" in box.data["text/plain"]
@@ -280,3 +306,19 @@ def test_checking_does_not_import_what_only_the_grading_process_needs():
     )
     done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, encoding="utf-8")
     assert done.stdout == "set()\n"
+
+
+def test_with_the_switch_off_the_box_names_the_learners_file_and_never_the_reference(monkeypatch, work):
+    text, boxes = work("1.6", THRESHOLD).read_text(encoding="utf-8"), []
+
+    def run_here(report, file, device, seed):
+        report.outcomes = run_graders(report.exercise, assemble(report.exercise, text, report.file)).outcomes
+
+    monkeypatch.setattr(checking, "run_child", run_here)
+    monkeypatch.setattr(checking, "read_answer", lambda file: text)  # in the place of what you have written
+    monkeypatch.setattr(checking, "module_file", lambda task: task.file)  # as with the switch off
+    monkeypatch.setattr(checking, "in_notebook", lambda: True)
+    monkeypatch.setattr(checking, "stop", lambda unsolved, box: boxes.append(box))
+    checking.check("1.6")
+    page = boxes[0]._repr_html_()
+    assert "checked minicompress/pruning.py" in page and "solutions/" not in page

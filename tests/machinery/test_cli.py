@@ -105,8 +105,8 @@ def test_lab_opens_the_first_unsolved_chapter_by_itself(command, monkeypatch):
 
 
 def test_lab_refuses_an_unknown_chapter_in_one_sentence(command):
-    code, _, error = command("lab", "--chapter", "7")
-    assert code == 2 and "no chapter '7'" in error and len(error.splitlines()) == 1
+    code, _, error = command("lab", "--chapter", "9")
+    assert code == 2 and "no chapter '9'" in error and len(error.splitlines()) == 1
 
 
 def test_a_missing_word_is_asked_for(command):
@@ -119,7 +119,19 @@ def test_no_word_at_all_shows_the_help_alone(command):
     assert code == 2 and "Usage" in out and error == ""
 
 
-@pytest.mark.parametrize("name", ["check", "hint", "reveal"])
+def test_the_reference_asked_for_too_early_ends_in_one_sentence_and_exit_code_2(command):
+    code, out, error = command("reveal", "1.6")
+    assert code == 2 and "after 2 failed checks" in error and len(error.splitlines()) == 1 and not out
+
+
+def test_the_reference_after_two_failed_checks(check, command):
+    for _ in range(2):
+        check(mistake_of("1.6", "prunes_n").source)
+    code, out, _ = command("reveal", "1.6")
+    assert not code and "def nm_mask" in out
+
+
+@pytest.mark.parametrize("name", ["check", "hint", "reveal", "more"])
 def test_an_unknown_exercise_ends_in_one_sentence_and_exit_code_2(command, name):
     code, _, error = command(name, "7.7")
     assert code == 2 and "'7.7'" in error and len(error.strip().splitlines()) == 1

@@ -29,6 +29,7 @@ def test_the_last_hint_says_that_it_is_and_at_a_further_call_how_to_go_on(capsys
 
 
 def test_a_hint_and_the_reference_can_be_asked_for_by_function(capsys):
+    fail("1.6", 2)
     guide.hint("nm_mask")
     guide.reveal("nm_mask")
     said = capsys.readouterr().out
@@ -62,7 +63,7 @@ NEXT = {
     "the latest counts, not the last of the course": (["5.1", "2.1"], "2.2"),
     "a stretch waits for the other chapters": (of_chapter("0", "1"), "2.1"),
     "stretches come last, that of the chapter at hand first": (
-        [*of_chapter(*"01345"), *of_chapter("2")],
+        [*of_chapter(*"013456"), *of_chapter("2")],
         "2.7",
     ),
     "everything is solved": (list(exercises()), None),
@@ -115,7 +116,28 @@ def test_a_damaged_journal_is_not_fatal(damage, capsys):
     assert "Hint 1 of 3" in capsys.readouterr().out
 
 
+def fail(key: str, times: int) -> None:
+    """Note failed checks."""
+    journal.write("failed", key, times)
+
+
+@pytest.mark.parametrize("failed", [0, 1])
+def test_the_reference_is_not_shown_before_two_failed_checks(failed, capsys):
+    fail("1.6", failed)
+    fail("1.7", 5)
+    with pytest.raises(guide.NotYet, match=f"after 2 failed checks, or when it is solved; so far {failed}"):
+        guide.reveal("1.6")
+    assert capsys.readouterr().out == ""
+
+
+def test_who_has_solved_it_sees_the_reference_at_once(capsys):
+    solve("1.6")
+    guide.reveal("1.6")
+    assert "def nm_mask" in capsys.readouterr().out
+
+
 def test_reveal_shows_the_reference_without_its_marks(capsys):
+    fail("1.2", 2)
     guide.reveal("1.2")
     said = capsys.readouterr().out
     assert "def apply_mask" in said and "def bake_masks" in said
@@ -124,9 +146,77 @@ def test_reveal_shows_the_reference_without_its_marks(capsys):
 
 def test_reveal_never_breaks_a_line(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "40")
+    fail("1.9", 2)
     guide.reveal("1.9")
     said = capsys.readouterr().out
     assert ast.dump(ast.parse(said)) == ast.dump(ast.parse(solution_of("1.9", "wanda_mask")))
+
+
+# ------------------------------------------------------------ in a notebook
+
+
+@pytest.fixture
+def displayed(monkeypatch) -> list:
+    """What a notebook shows."""
+    shown = []
+    monkeypatch.setattr("IPython.get_ipython", object)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    return shown
+
+
+def test_in_a_notebook_the_hints_told_so_far_are_folded_one_by_one(displayed, capsys):
+    guide.hint("1.6")
+    guide.hint("1.6")
+    first, second = (shown._repr_html_() for shown in displayed)
+    assert first.count("<details><summary>Hint ") == 1 and second.count("<details><summary>Hint ") == 2
+    assert "becomes a row of its own" in first and "A stable sort" in second and "A stable sort" not in first
+    assert capsys.readouterr().out == ""
+
+
+def test_in_a_notebook_code_in_a_hint_is_code_and_the_last_says_how_to_go_on(displayed):
+    for _ in range(3):
+        guide.hint("1.6")
+    page = displayed[-1]._repr_html_()
+    assert "<code>reshape(-1, m)</code>" in page and "<summary>How to go on</summary>" in page
+    assert "<code>minicompress reveal 1.6</code>" in page and "after 2 failed checks" in page
+
+
+def test_in_a_notebook_the_reference_is_folded(displayed):
+    fail("1.4", 2)
+    guide.reveal("1.4")
+    page = displayed[0]._repr_html_()
+    assert page.startswith("<details><summary>The reference of 1.4") and "def sparsity_schedule" in page
+    assert "def sparsity_schedule" in repr(displayed[0]) and "SOLUTION" not in page
+
+
+def test_in_a_notebook_a_reference_asked_for_too_early_is_one_line_and_no_error(displayed, capsys):
+    guide.reveal("1.6")
+    said = capsys.readouterr().out
+    assert "after 2 failed checks" in said and said.count("\n") == 1 and not displayed
+
+
+def test_harder_variants_are_shown_when_it_is_solved(displayed, capsys):
+    guide.more("1.4")
+    assert "when it is solved" in capsys.readouterr().out and not displayed
+    solve("1.4")
+    guide.more("1.4")
+    page = displayed[0]._repr_html_()
+    assert page.startswith("<details>") and page.count("<li>") == len(exercise("1.4").variants)
+
+
+def test_in_a_terminal_harder_variants_are_a_list(capsys):
+    solve("1.4")
+    guide.more("sparsity_schedule")
+    said = " ".join(capsys.readouterr().out.split())
+    assert all(" ".join(f"- {variant}".split()) in said for variant in exercise("1.4").variants)
+
+
+def test_an_exercise_without_harder_variants_says_so(capsys):
+    guide.more("0.4")
+    assert capsys.readouterr().out == "Exercise 0.4 has no harder variants.\n"
+
+
+# ------------------------------------------------------------ the list
 
 
 def test_the_list_holds_every_exercise(capsys):

@@ -11,7 +11,7 @@ from minicompress.grading import journal
 def test_a_damaged_journal_counts_as_empty_and_is_replaced(damage):
     journal.FILE.parent.mkdir()
     journal.FILE.write_text(damage, encoding="utf-8")
-    assert journal.read() == {"passed": {}, "hints": {}}
+    assert journal.read() == {"passed": {}, "hints": {}, "failed": {}, "predictions": {}}
     journal.write("hints", "0.1", 1)
     assert json.loads(journal.FILE.read_text(encoding="utf-8"))["hints"] == {"0.1": 1}
     assert list(journal.FILE.parent.iterdir()) == [journal.FILE]

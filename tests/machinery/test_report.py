@@ -1,9 +1,12 @@
 """How the answer to a check is shown."""
 
+import re
+
 import pytest
 from rich.console import Console
 
 from minicompress.grading import checking
+from minicompress.grading import report as report_module
 from minicompress.grading.course import exercise
 from minicompress.grading.report import Outcome, Report
 
@@ -32,6 +35,33 @@ def test_the_summary_comes_last(report, capsys):
     report.print(Console(), traceback=True)
     words = " ".join(capsys.readouterr().out.split())
     assert words.endswith(" ".join(report.lines()[-1][1].split()))
+
+
+def test_a_shell_is_told_how_to_see_a_hint(report, capsys):
+    report.print(Console(), traceback=False)
+    assert capsys.readouterr().out.endswith("A hint: minicompress hint 1.6\n")
+
+
+@pytest.mark.parametrize(("key", "offered"), [("1.4", True), ("1.6", False)])
+def test_a_solved_exercise_offers_its_harder_variants(key, offered):
+    report = Report(exercise(key), "pruning.py", 0.0, 1, [Outcome("a")])
+    assert report.solved and (f'Harder variants: more("{key}").' in str(report)) == offered
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#111111"], ids=["white", "dark"])
+@pytest.mark.parametrize("style", report_module.COLOURS)
+def test_every_colour_is_readable_on_white_and_on_jupyters_dark(style, ground):
+    """The contrast of WCAG 2.2; for one colour on both grounds the most is 4.35."""
+    colour = re.match(r"#\w{6}", report_module.COLOURS[style])[0]
+    darker, lighter = sorted([luminance(colour), luminance(ground)])
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.2
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb, 0 to 1."""
+    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 @pytest.mark.parametrize(

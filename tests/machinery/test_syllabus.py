@@ -1,5 +1,7 @@
 """course.toml: complete, in an order that can be followed, and mapped in the README."""
 
+import re
+
 import pytest
 
 from benchmarks import readme
@@ -20,6 +22,18 @@ def test_an_exercise_has_three_hints_a_title_points_minutes_and_a_difficulty(key
 @pytest.mark.parametrize("key", ORDER)
 def test_an_exercise_needs_only_what_comes_before_it(key):
     assert set(exercise(key).prerequisites) <= set(ORDER[: ORDER.index(key)])
+
+
+@pytest.mark.parametrize("key", ORDER)
+def test_a_harder_variant_is_one_or_two_sentences(key):
+    for variant in exercise(key).variants:
+        sentences = re.split(r"(?<=[.?!])\s+", variant)
+        assert len(sentences) <= 2 and variant == variant.strip() and "\n" not in variant
+        assert variant[0].isupper() and variant[-1] in ".?" and 20 <= len(variant) <= 300, variant
+
+
+def test_ten_exercises_have_harder_variants():
+    assert sum(bool(task.variants) for task in exercises().values()) >= 10
 
 
 def test_a_name_belongs_to_one_exercise():
