@@ -5,7 +5,7 @@ Every function draws, shows and returns nothing. The defaults are the numbers of
 
 from minicompress.lab.diagrams.course import course_map
 from minicompress.lab.diagrams.distillation import label_shift, prompt_and_answer, teacher_and_student
-from minicompress.lab.diagrams.low_rank import low_rank
+from minicompress.lab.diagrams.low_rank import low_rank_product
 from minicompress.lab.diagrams.pipeline import bytes_waterfall, file_bytes
 from minicompress.lab.diagrams.pruning import magnitude_and_wanda, two_of_four
 from minicompress.lab.diagrams.quantization import rounding_grid
@@ -17,7 +17,7 @@ __all__ = [
     "file_bytes",
     "flattened_channels",
     "label_shift",
-    "low_rank",
+    "low_rank_product",
     "magnitude_and_wanda",
     "prompt_and_answer",
     "query_heads",

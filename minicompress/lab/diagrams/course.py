@@ -10,7 +10,7 @@ CHAPTERS = {
     1: ("Pruning", "weights that become zero"),
     2: ("Structured pruning", "channels, heads, blocks cut out"),
     3: ("Distillation", "a small model learns from a large one"),
-    4: ("Low rank", "a matrix as two thin ones"),
+    4: ("Low rank", "a matrix as two thin ones (used in 07)"),
     5: ("Quantization", "fewer bits for each weight"),
     6: ("Combined", "all together, 80 times smaller"),
     7: ("A real LLM", "the same functions on SmolLM2-135M"),

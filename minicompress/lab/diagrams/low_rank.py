@@ -11,7 +11,7 @@ from minicompress.lab.diagrams.shapes import KEPT, OTHER, PLAIN, Look, canvas, n
 HEIGHT = 0.38  # inches of a cell
 
 
-def low_rank(weight: Sequence[Sequence[float]] = ((15, 20, 0), (0, 0, 5)), rank: int = 1) -> None:
+def low_rank_product(weight: Sequence[Sequence[float]] = ((15, 20, 0), (0, 0, 5)), rank: int = 1) -> None:
     """Show a matrix beside the product of its two factors, which stand left of the product and above it.
 
     weight: a matrix of up to 4 x 4. The signs of the factors are free: the largest entry of each row of

@@ -13,7 +13,7 @@ from minicompress.lab.diagrams.shapes import KEPT, LINE, OTHER, PLAIN, QUIET, Lo
 
 COLUMNS = 24  # characters in a line
 WIDTH, HEIGHT = 0.275, 0.26  # inches of a character; a number takes 1.6 of its width
-STEP = 0.72  # inches from one stage to the next
+STEP = 0.78  # inches from one stage to the next
 Region = tuple[str, bytes, bool, Look]  # what it is, its bytes, shown as characters or as numbers, its look
 
 
@@ -99,5 +99,5 @@ def _draw_stage(axes: Axes, y: float, name: str, sizes: Sequence[int], places: S
     write(axes, 0.15, y, f"{name}: {change} bytes, {before / after:.2f} times smaller")
     corner, size = (min(start, end), y + 0.16), (abs(start - end), 0.24)
     cell(axes, corner, size, "", KEPT if after <= before else OTHER)
-    arrow(axes, (start, y + 0.1), (start, y + 0.16), LINE)
-    arrow(axes, (end, y + 0.4), (end, y + 0.52), LINE)
+    arrow(axes, (start, y + 0.12), (start, y + 0.16), LINE)
+    arrow(axes, (end, y + 0.4), (end, y + 0.54), LINE)
