@@ -61,22 +61,23 @@ def curves(
 
 
 def label_ends(axes: Axes) -> None:
-    """Write each labelled line's label at its right end, in its colour, instead of a legend.
+    """Write each labelled line's label at its right end instead of a legend, tied to it in the line's colour.
 
     Labels that would overlap are moved apart. Call it last in a `panels` block, after `axes.set`: scales and
     limits decide where the lines end.
     """
     axes.figure.tight_layout()  # from here on only the width changes, by what the labels need
     lines = [line for line in axes.lines if not line.get_label().startswith("_") and len(line.get_xdata())]
-    height = 1.25 * plt.rcParams["font.size"] * axes.figure.dpi / 72  # pixels of a label
-    ends = {line: axes.transData.transform(line.get_xydata()[-1]) for line in lines}
-    right = max((end[0] for end in ends.values()), default=0)
-    free = -np.inf  # the lowest height in pixels that no label takes
-    for line, end in sorted(ends.items(), key=lambda item: item[1][1]):
-        free = max(end[1], free + height)
-        place = axes.transData.inverted().transform((right, free))
-        beside = {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "color": line.get_color()}
-        axes.annotate(line.get_label(), place, annotation_clip=False, **beside)
+    point = axes.figure.dpi / 72  # pixels
+    ends = {line: axes.transData.transform(line.get_xydata()[-1]) / point for line in lines}
+    right = max((x for x, _ in ends.values()), default=0)
+    lowest = -np.inf  # points: where the next label may stand
+    for line, (x, y) in sorted(ends.items(), key=lambda item: item[1][1]):
+        height = max(y, lowest)
+        lowest = height + 1.25 * plt.rcParams["font.size"]
+        tie = {"arrowstyle": "-", "color": line.get_color(), "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 2}
+        place = {"xytext": (right - x + 14, height - y), "textcoords": "offset points", "va": "center"}
+        axes.annotate(line.get_label(), line.get_xydata()[-1], annotation_clip=False, arrowprops=tie, **place)
         line.set_label("_" + line.get_label())
 
 

@@ -1,4 +1,4 @@
-"""One style for all pictures: two widths, 110 dots an inch, 10 points, and a palette for the colour-blind.
+"""One style for all pictures: two widths, 100 dots an inch, 10 points, and a palette for the colour-blind.
 
 A picture brings its own light ground, so it reads the same on a white page and on a dark one. Colour never
 stands alone: a marker, a dash or a word says the same.

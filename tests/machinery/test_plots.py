@@ -5,6 +5,7 @@ import importlib
 import matplotlib
 import pictures
 import pytest
+from matplotlib.text import Text
 
 from minicompress.lab import plots, style
 
@@ -46,7 +47,7 @@ def test_more_curves_than_styles_are_all_drawn():
 
 
 @pytest.mark.parametrize("yscale", ["linear", "log"])
-def test_labels_at_the_ends_replace_the_legend_in_the_lines_colours_and_do_not_overlap(yscale):
+def test_labels_at_the_ends_replace_the_legend_are_tied_in_the_lines_colours_and_do_not_overlap(yscale):
     named = {"lowest": [9, 1], "same": [2, 10], "again": [1, 10], "highest": [1, 10.1]}
     with plots.panels(1, 1, size=(style.NARROW, 2.5)) as (axes,):
         plots.curves(axes, [1, 2], named)
@@ -55,7 +56,8 @@ def test_labels_at_the_ends_replace_the_legend_in_the_lines_colours_and_do_not_o
     assert pictures.problems(axes.figure) == []
     assert sorted(pictures.words()) == sorted(named) and not axes.get_legend_handles_labels()[1]
     colours = {line.get_label().strip("_"): line.get_color() for line in axes.lines}
-    assert {text.get_text(): text.get_color() for text in axes.texts} == colours
+    tied = {text.get_text(): text.arrow_patch.get_edgecolor() for text in axes.texts}
+    assert tied == {name: matplotlib.colors.to_rgba(colour) for name, colour in colours.items()}
     assert len(set(colours.values())) == 4
 
 
@@ -63,7 +65,8 @@ def test_labels_at_the_ends_stand_in_the_order_of_the_ends():
     with plots.panels(1, 1, size=(style.NARROW, 2.5)) as (axes,):
         plots.curves(axes, [1, 2], {"high": [1, 3], "low": [1, 1], "middle": [1, 2]})
         plots.label_ends(axes)
-    heights = {text.get_text(): text.xy[1] for text in axes.texts}
+    axes.figure.canvas.draw()
+    heights = {text.get_text(): Text.get_window_extent(text).y0 for text in axes.texts}
     assert sorted(heights, key=heights.get) == ["low", "middle", "high"]
 
 
