@@ -1,4 +1,4 @@
-"""Plots for the command line and the notebooks: one size of dots, labelled, readable without colour."""
+"""Plots for the command line and the notebooks: labelled, in one style, readable without colour."""
 
 import contextlib
 import itertools
@@ -10,24 +10,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from minicompress.lab import style
 from minicompress.lab.files import atomic_write
 
-DOTS_PER_INCH = 80  # small enough that a notebook with all its pictures stays below 300 kB
-BARS = {"color": "lightgray", "edgecolor": "black"}
-DASHED = {"color": "black", "linestyle": "--", "linewidth": 0.8}
-STYLES = ("k-o", "k--s", "k:^", "k-.D", "k-x", "k--v", "k:P")  # told apart by marker and dashes
+BARS = {"color": "#cfe4f3", "edgecolor": style.BLUE}
+DASHED = {"color": style.INK, "linestyle": "--", "linewidth": 0.8}
+STYLES = ("C0-o", "C1--s", "C2:^", "C3-.D", "C4-X", "C5--v", "C6:P")  # colour, dashes and marker say the same
 
 
 @contextlib.contextmanager
 def panels(rows: int, columns: int, size: tuple[float, float], sharey: bool = False) -> Iterator[np.ndarray]:
     """Yield `rows` x `columns` axes, row by row, to draw on; show the figure afterwards.
 
-    size: width and height in inches.
+    size: width and height in inches; `style.WIDE` and `style.NARROW` are the two widths of the course.
     """
-    figure, grid = plt.subplots(rows, columns, figsize=size, dpi=DOTS_PER_INCH, sharey=sharey, squeeze=False)
-    yield grid.flatten()  # [rows * columns]
-    figure.tight_layout()
-    plt.show()
+    with style.applied():
+        figure, grid = plt.subplots(rows, columns, figsize=size, sharey=sharey, squeeze=False)
+        yield grid.flatten()  # [rows * columns]
+        figure.tight_layout()
+        style.show()
 
 
 @contextlib.contextmanager
@@ -35,7 +36,7 @@ def chart(
     title: str,
     xlabel: str,
     ylabel: str,
-    size: tuple[float, float] = (7, 3.4),
+    size: tuple[float, float] = (style.WIDE, 3.4),
     legend: Mapping[str, object] | None = None,
     **settings: object,
 ) -> Iterator[Axes]:
@@ -55,8 +56,29 @@ def curves(
     axes: Axes, x: Sequence[float], named: Mapping[str, Sequence[float]], styles: Iterable[str] = STYLES
 ) -> None:
     """Draw one labelled line a name over the same `x`; the styles are used in turn."""
-    for (name, values), style in zip(named.items(), itertools.cycle(styles), strict=False):
-        axes.plot(x, values, style, markersize=5, linewidth=1, label=name)
+    for (name, values), look in zip(named.items(), itertools.cycle(styles), strict=False):
+        axes.plot(x, values, look, markersize=5, linewidth=1, label=name)
+
+
+def label_ends(axes: Axes) -> None:
+    """Write each labelled line's label at its right end instead of a legend, tied to it in the line's colour.
+
+    Labels that would overlap are moved apart. Call it last in a `panels` block, after `axes.set`: scales and
+    limits decide where the lines end.
+    """
+    axes.figure.tight_layout()  # from here on only the width changes, by what the labels need
+    lines = [line for line in axes.lines if not line.get_label().startswith("_") and len(line.get_xdata())]
+    point = axes.figure.dpi / 72  # pixels
+    ends = {line: axes.transData.transform(line.get_xydata()[-1]) / point for line in lines}
+    right = max((x for x, _ in ends.values()), default=0)
+    lowest = -np.inf  # points: where the next label may stand
+    for line, (x, y) in sorted(ends.items(), key=lambda item: item[1][1]):
+        height = max(y, lowest)
+        lowest = height + 1.25 * plt.rcParams["font.size"]
+        tie = {"arrowstyle": "-", "color": line.get_color(), "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 2}
+        place = {"xytext": (right - x + 14, height - y), "textcoords": "offset points", "va": "center"}
+        axes.annotate(line.get_label(), line.get_xydata()[-1], annotation_clip=False, arrowprops=tie, **place)
+        line.set_label("_" + line.get_label())
 
 
 def level(axes: Axes, value: float, text: str, x: float) -> None:
@@ -67,9 +89,9 @@ def level(axes: Axes, value: float, text: str, x: float) -> None:
 
 def gray_arrow(axes: Axes, text: str, point: tuple[float, float], up: float) -> None:
     """Point in gray at somebody else's figure, from `up` points above it, or below it when negative."""
-    arrow = {"arrowstyle": "-|>", "color": "gray", "linewidth": 0.6}
-    style = {"color": "gray", "fontsize": 7, "ha": "center", "arrowprops": arrow}
-    axes.annotate(text, point, xytext=(0, up), textcoords="offset points", **style)
+    arrow = {"arrowstyle": "-|>", "color": style.FAINT, "linewidth": 0.6}
+    words = {"color": style.FAINT, "fontsize": 8, "ha": "center", "arrowprops": arrow}
+    axes.annotate(text, point, xytext=(0, up), textcoords="offset points", **words)
 
 
 def log_ticks(axes: Axes, places: Sequence[float]) -> None:
@@ -88,7 +110,7 @@ def short_name(name: str) -> str:
 def layer_ticks(axes: Axes, names: Iterable[str]) -> None:
     """Name the places 0, 1, 2, ... of the x axis after layers."""
     shorter = [short_name(name) for name in names]
-    axes.set_xticks(range(len(shorter)), shorter, rotation=60, ha="right", fontsize=8)
+    axes.set_xticks(range(len(shorter)), shorter, rotation=60, ha="right")
 
 
 def matrix(axes: Axes, shades: np.ndarray, texts: Sequence[Sequence[str]], darkest: float) -> None:
@@ -99,28 +121,29 @@ def matrix(axes: Axes, shades: np.ndarray, texts: Sequence[Sequence[str]], darke
     axes.imshow(shades, cmap="Greys", vmin=0, vmax=darkest)
     for row, line in enumerate(texts):
         for column, text in enumerate(line):
-            axes.text(column, row, text, ha="center", va="center", fontsize=9)
+            axes.text(column, row, text, ha="center", va="center")
 
 
 def plot_ledger(ledger: list[dict], path: Path) -> None:
     """Write a picture of a ledger: accuracy kept, with its 95% interval, against file bytes; the goal is a
     dashed cross.
     """
-    figure = Figure(figsize=(8, 4.6))
-    axes = figure.subplots()
-    _draw_stages(axes, ledger)
-    goal = {"linestyle": "--", "color": "gray", "linewidth": 0.8}
-    axes.axhline(90, **goal)
-    axes.axvline(ledger[0]["file_bytes"] / 80_000, **goal, label="goal: 80x smaller, 90% kept")
-    axes.set_xscale("log")
-    axes.set_xlabel("file size in kB (log scale)")
-    axes.set_ylabel("share of the teacher's top-1 accuracy, %")
-    axes.set_title("Accuracy kept against bytes on disk")
-    axes.margins(x=0.15, y=0.15)
-    axes.legend(loc="lower right")
-    figure.tight_layout()
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+    with style.applied():
+        figure = Figure(figsize=(8, 4.6))
+        axes = figure.subplots()
+        _draw_stages(axes, ledger)
+        goal = {"linestyle": "--", "color": style.FAINT, "linewidth": 0.8}
+        axes.axhline(90, **goal)
+        axes.axvline(ledger[0]["file_bytes"] / 80_000, **goal, label="goal: 80x smaller, 90% kept")
+        axes.set(xscale="log", xlabel="file size in kB (log scale)")
+        axes.set(
+            ylabel="share of the teacher's top-1 accuracy, %", title="Accuracy kept against bytes on disk"
+        )
+        axes.margins(x=0.15, y=0.15)
+        axes.legend(loc="lower right")
+        figure.tight_layout()
+        with atomic_write(path) as temporary:
+            figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def _draw_stages(axes: Axes, ledger: list[dict]) -> None:
@@ -129,8 +152,8 @@ def _draw_stages(axes: Axes, ledger: list[dict]) -> None:
     kept = [100 * record["accuracy_kept"] for record in ledger]
     low = [k - 100 * record["accuracy_kept_interval"][0] for k, record in zip(kept, ledger, strict=True)]
     high = [100 * record["accuracy_kept_interval"][1] - k for k, record in zip(kept, ledger, strict=True)]
-    style = {"fmt": "o-", "color": "black", "capsize": 3, "linewidth": 0.8}
-    axes.errorbar(kilobytes, kept, yerr=[low, high], label="stages, 95% interval over files", **style)
+    bars = {"fmt": "o-", "color": style.BLUE, "capsize": 3, "linewidth": 0.8}
+    axes.errorbar(kilobytes, kept, yerr=[low, high], label="stages, 95% interval over files", **bars)
     for number, record in enumerate(ledger):
         beside = (6, 8 if number % 2 == 0 else -16)  # above and below in turns: neighbours do not collide
         label = f"{record['name']} ({record['ratio']:.0f}x)"

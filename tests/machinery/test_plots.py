@@ -3,9 +3,11 @@
 import importlib
 
 import matplotlib
+import pictures
 import pytest
+from matplotlib.text import Text
 
-from minicompress.lab import plots
+from minicompress.lab import plots, style
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,45 @@ def test_more_curves_than_styles_are_all_drawn():
     with plots.chart("title", "x", "y") as axes:
         plots.curves(axes, [0, 1], {str(number): [number, number] for number in range(5)}, ("k-o", "k--s"))
     assert len(axes.lines) == 5
+
+
+@pytest.mark.parametrize("yscale", ["linear", "log"])
+def test_labels_at_the_ends_replace_the_legend_are_tied_in_the_lines_colours_and_do_not_overlap(yscale):
+    named = {"lowest": [9, 1], "same": [2, 10], "again": [1, 10], "highest": [1, 10.1]}
+    with plots.panels(1, 1, size=(style.NARROW, 2.5)) as (axes,):
+        plots.curves(axes, [1, 2], named)
+        axes.set(yscale=yscale)
+        plots.label_ends(axes)
+    assert pictures.problems(axes.figure) == []
+    assert sorted(pictures.words()) == sorted(named) and not axes.get_legend_handles_labels()[1]
+    colours = {line.get_label().strip("_"): line.get_color() for line in axes.lines}
+    tied = {text.get_text(): text.arrow_patch.get_edgecolor() for text in axes.texts}
+    assert tied == {name: matplotlib.colors.to_rgba(colour) for name, colour in colours.items()}
+    assert len(set(colours.values())) == 4
+
+
+def test_labels_at_the_ends_stand_in_the_order_of_the_ends():
+    with plots.panels(1, 1, size=(style.NARROW, 2.5)) as (axes,):
+        plots.curves(axes, [1, 2], {"high": [1, 3], "low": [1, 1], "middle": [1, 2]})
+        plots.label_ends(axes)
+    axes.figure.canvas.draw()
+    heights = {text.get_text(): Text.get_window_extent(text).y0 for text in axes.texts}
+    assert sorted(heights, key=heights.get) == ["low", "middle", "high"]
+
+
+def test_a_chart_is_drawn_in_the_style_of_the_diagrams():
+    with plots.chart("title", "x", "y") as axes:
+        plots.curves(axes, [1, 2], {"a": [1, 2], "b": [2, 1]})
+    assert axes.figure.dpi == style.DOTS_PER_INCH and axes.figure.get_figwidth() == style.WIDE
+    assert axes.get_facecolor() == matplotlib.colors.to_rgba(style.GROUND)
+    colours = [matplotlib.colors.to_hex(line.get_color(), keep_alpha=False) for line in axes.lines]
+    assert colours == [colour.lower() for colour in style.PALETTE[:2]]
+
+
+def test_each_default_curve_has_a_marker_of_its_own():
+    with plots.chart("title", "x", "y") as axes:
+        plots.curves(axes, [1, 2], {str(number): [1, number] for number in range(len(plots.STYLES))})
+    assert len({line.get_marker() for line in axes.lines}) == len(style.PALETTE) == len(plots.STYLES)
 
 
 def test_panels_come_row_by_row():
