@@ -26,7 +26,7 @@ def valid(content: dict, name: str) -> dict:
 
 @pytest.fixture
 def judged(monkeypatch):
-    """A judge without a process: what uses topk is right, all else is wrong. It notes what it judges.
+    """A judge without a process, which notes what it judges: what says scores.topk(n) is right, all else wrong.
 
     What is wrong is explained by PUBLIC.
     """
@@ -34,7 +34,7 @@ def judged(monkeypatch):
 
     def judge(exercise, source, seed, begin):
         seen.append(exercise.id)
-        right = "topk" in source.split("#line 1 ")[-1]
+        right = "scores.topk(n)" in source.split("#line 1 ")[-1]
         graders = [
             GraderVerdict("test_a", "keeps n of m", True),
             GraderVerdict("test_b", "refuses n > m", right, "" if right else PRIVATE),

@@ -29,6 +29,7 @@ HELPERS = {
     "__main__",
     "clocks",
     "common",
+    "resident",
     "lessons",
     "llm_recipes",
     "llm_rows",
