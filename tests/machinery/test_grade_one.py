@@ -26,7 +26,7 @@ def valid(content: dict, name: str) -> dict:
 
 @pytest.fixture
 def judged(monkeypatch):
-    """A judge without a process, which notes what it judges: what says scores.topk(n) is right, all else wrong.
+    """A judge without a process that notes what it judges: what says scores.topk(n) is right, all else wrong.
 
     What is wrong is explained by PUBLIC.
     """
