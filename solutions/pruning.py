@@ -381,8 +381,9 @@ def wanda_mask(
     pruned = int(weight.shape[1] * sparsity)
     if pruned == 0:
         return torch.ones_like(weight, dtype=torch.bool)
-    lowest = scores.topk(pruned, dim=1, largest=False, sorted=False).values  # [out, pruned]
-    threshold = lowest.amax(1)  # [out]
+    # 256 rows at a time: `topk` also returns places, which for all rows would be larger than the scores
+    lowest = (rows.topk(pruned, largest=False, sorted=False).values for rows in scores.split(256))
+    threshold = torch.cat([values.amax(1) for values in lowest])  # [out], the largest score that goes
     mask = scores > threshold[:, None]
     missing = weight.shape[1] - pruned - mask.sum(1)  # [out], how many of the tied ones stay: the last
     for row in missing.nonzero().flatten():
@@ -488,11 +489,11 @@ def _sweep(
         U_block = U[start : start + block_size, start : start + block_size]
         cost = U_block.diagonal().square().reciprocal()  # of a weight's square
         moves = U_block / U_block.diagonal()[:, None]  # what pruning a weight of 1 takes from those after it
-        columns = block.T.contiguous()  # [block, out]: a column at a time, so it shall lie in one piece
+        columns = block.T.contiguous()  # [block, out]: the loop takes one column after the other
         gone = torch.zeros_like(columns)  # 1 where a weight is pruned
         if pattern is None:
             gone.copy_(~magnitude_mask(block**2 * cost, sparsity).T)
-        removed = torch.zeros_like(columns)  # the pruned weights, as they were by then
+        removed = torch.zeros_like(columns)  # the pruned weights, with the value that each had when it went
         for j in range(len(columns)):
             if pattern is not None and j % pattern[1] == 0:
                 group = slice(j, j + pattern[1])

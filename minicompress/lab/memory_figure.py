@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from minicompress.lab.files import atomic_write
 
 NAMES = {"minicompress": "minicompress compress", "oneshot": "llmcompressor, oneshot"}
 STYLES = {
@@ -43,8 +40,7 @@ def memory_picture(content: Mapping, path: Path) -> None:
     )
     finish(axes)
     figure.tight_layout()
-    with atomic_write(path) as temporary, rc_context({"svg.hashsalt": "memory"}):  # the same file each time
-        figure.savefig(temporary, format="svg", facecolor="white", metadata={"Date": None})
+    save_svg(figure, path)
 
 
 def finish(axes: Axes) -> None:

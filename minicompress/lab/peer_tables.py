@@ -8,10 +8,9 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from minicompress.lab.files import atomic_write
+from minicompress.lab.style import save_svg
 from minicompress.lab.tables import markdown_table
 
 Record = dict
@@ -174,5 +173,4 @@ def peers_picture(content: Record, path: Path) -> None:
     left.set(title="time, in forward passes (log)", xscale="log")
     right.set(title=f"times the dense perplexity, {text} (log)", xscale="log")
     figure.tight_layout()
-    with atomic_write(path) as temporary, rc_context({"svg.hashsalt": "peers"}):  # the same file each time
-        figure.savefig(temporary, format="svg", facecolor="white", metadata={"Date": None})
+    save_svg(figure, path)

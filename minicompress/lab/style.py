@@ -7,6 +7,7 @@ stands alone: a marker, a dash or a word says the same.
 import contextlib
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -14,6 +15,8 @@ import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
 from PIL import Image
+
+from minicompress.lab.files import atomic_write
 
 WIDE, NARROW = 7.0, 4.6  # inches: a page's width, and what a phone still shows at a readable size
 DOTS_PER_INCH = 100
@@ -62,6 +65,12 @@ def small_png(figure: Figure) -> bytes:
     small = io.BytesIO()
     few.save(small, format="png", optimize=True)
     return small.getvalue()
+
+
+def save_svg(figure: Figure, path: Path) -> None:
+    """Write the figure on a white ground, all or nothing; the same figure gives the same bytes."""
+    with atomic_write(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "minicompress"}):
+        figure.savefig(temporary, format="svg", facecolor="white", metadata={"Date": None})
 
 
 def show() -> None:

@@ -16,6 +16,7 @@ from benchmarks import (
     grading,
     lessons,
     low_rank,
+    memory,
     parity,
     pruning,
     quantization,
@@ -41,7 +42,17 @@ HELPERS = {
     "recipe_arms",
     "scores",
 }
-IN_PARTS = (combined, distillation, grading, low_rank, parity, pruning, quantization, structured_pruning)
+IN_PARTS = (
+    combined,
+    distillation,
+    grading,
+    low_rank,
+    memory,
+    parity,
+    pruning,
+    quantization,
+    structured_pruning,
+)
 RESULTS = sorted(path.stem for path in paths.RESULTS.glob("*.json"))
 
 
