@@ -6,6 +6,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from minicompress.lab.style import save_svg
+
 NAMES = {"minicompress": "minicompress compress", "oneshot": "llmcompressor, oneshot"}
 STYLES = {
     ("minicompress", "wanda"): "k-o",
