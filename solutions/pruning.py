@@ -381,14 +381,14 @@ def wanda_mask(
     pruned = int(weight.shape[1] * sparsity)
     if pruned == 0:
         return torch.ones_like(weight, dtype=torch.bool)
-    # 256 rows at a time: `topk` also returns places, which for all rows would be larger than the scores
-    lowest = (rows.topk(pruned, largest=False, sorted=False).values for rows in scores.split(256))
-    threshold = torch.cat([values.amax(1) for values in lowest])  # [out], the largest score that goes
-    mask = scores > threshold[:, None]
-    missing = weight.shape[1] - pruned - mask.sum(1)  # [out], how many of the tied ones stay: the last
-    for row in missing.nonzero().flatten():
-        tied = (scores[row] == threshold[row]).nonzero().flatten()
-        mask[row, tied[-missing[row] :]] = True
+    mask = torch.ones_like(weight, dtype=torch.bool)
+    for rows, part in zip(scores.split(256), mask.split(256), strict=True):  # all at once takes more memory
+        threshold = rows.topk(pruned, largest=False, sorted=False).values.amax(1)  # the largest that goes
+        part.copy_(rows > threshold[:, None])
+        missing = weight.shape[1] - pruned - part.sum(1)  # how many of the tied ones stay: the last
+        for row in missing.nonzero().flatten():
+            tied = (rows[row] == threshold[row]).nonzero().flatten()
+            part[row, tied[-missing[row] :]] = True
     return mask
     ### END SOLUTION
 
