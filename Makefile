@@ -5,7 +5,8 @@
 PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
-TESTING := OMP_NUM_THREADS=1 MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# What tests do to a learner's progress stays in a file of their own.
+TESTING := OMP_NUM_THREADS=1 MINICOMPRESS_SOLUTIONS=1 MINICOMPRESS_PROGRESS=$(CURDIR)/.minicompress/tests.json $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 NOTEBOOKS := $(TESTING) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
 
 run: .venv/ready

@@ -10,6 +10,7 @@ import base64
 import io
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -61,8 +62,10 @@ def main(wanted: list[str]) -> None:
     os.environ["MINICOMPRESS_SOLUTIONS"] = "1"
     every = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))}
     chosen = [common.choose(every, number, "notebook") for number in wanted or every]
-    for path in tqdm(chosen, desc="notebooks"):
-        run(path)
+    with tempfile.TemporaryDirectory() as folder:
+        for path in tqdm(chosen, desc="notebooks"):
+            os.environ["MINICOMPRESS_PROGRESS"] = str(Path(folder) / f"{path.stem}.json")  # of a new learner
+            run(path)
 
 
 if __name__ == "__main__":

@@ -23,12 +23,16 @@ class NotYet(ValueError):
 
 def hint(exercise_id: str) -> None:
     """Show the next hint for an exercise; in a notebook those before it as well, each folded. When all are
-    known, show the last one again, and ways to go on.
+    known, show the last one again, and ways to go on. Of a solved exercise no further hint is told: a
+    notebook that is run as a whole asks for one below each check.
     """
     task = exercise(exercise_id)
     known, last = journal.hints_told(task.id), len(task.hints)
-    number = min(known + 1, last)
-    journal.write("hints", task.id, number)
+    if task.id in journal.read()["passed"]:
+        number = min(max(known, 1), last)
+    else:
+        number = min(known + 1, last)
+        journal.write("hints", task.id, number)
     more_help = ""
     if known >= last:
         more_help = f"You have seen all hints: this was the last one.\n{ways_on(task)}"

@@ -1,5 +1,5 @@
 """What the learner has passed, tried, predicted and been told, in .minicompress/progress.json at the
-repository's root.
+repository's root, or in the file that MINICOMPRESS_PROGRESS names.
 
 Another version of the course may have written the file, or a person: what is not understood there does no
 harm, and stays.
@@ -7,11 +7,13 @@ harm, and stays.
 
 import datetime
 import json
+import os
+from pathlib import Path
 
 from minicompress.lab.files import write_json
 from minicompress.lab.paths import ROOT
 
-FILE = ROOT / ".minicompress" / "progress.json"
+FILE = Path(os.environ.get("MINICOMPRESS_PROGRESS") or ROOT / ".minicompress" / "progress.json")
 KEYS = ("passed", "hints", "failed", "predictions")
 
 
@@ -36,7 +38,7 @@ def write(key: str, exercise_id: str, value: str | int | dict) -> None:
     """Note one fact. The file is replaced as a whole, so that an interruption leaves the old one."""
     facts = _facts()
     facts[key] = read()[key] | {exercise_id: value}
-    FILE.parent.mkdir(exist_ok=True)
+    FILE.parent.mkdir(parents=True, exist_ok=True)
     write_json(FILE, facts)
 
 

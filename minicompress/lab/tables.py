@@ -1,6 +1,7 @@
 """Tables for the terminal, for the notebooks, and as Markdown for the README."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from rich import box
 from rich.table import Table
@@ -39,3 +40,30 @@ def markdown_table(columns: tuple[str, ...], rows: list[list[str]]) -> str:
     """The same table for a README."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+@dataclass(frozen=True)
+class Claims:
+    """A table of sentences: a notebook shows it as a table, whose cells may hold Markdown."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def _repr_markdown_(self) -> str:
+        return markdown_table(tuple(self.columns), [list(row) for row in self.rows])
+
+    __repr__ = _repr_markdown_
+
+
+def claims(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Claims:
+    """What is claimed, and what was measured, side by side; measured numbers come in through f-strings.
+
+    columns: the headings. rows: a claim each, one text a column. ValueError: a row of another length, or a
+    text with a line break or a bar, which would break the table.
+    """
+    for row in rows:
+        if len(row) != len(columns):
+            raise ValueError(f"{len(columns)} columns need {len(columns)} texts, got {len(row)}: {row}")
+        if broken := [text for text in row if "\n" in text or "|" in text]:
+            raise ValueError(f"a text of a table has no line break and no bar, got {broken[0]!r}")
+    return Claims(columns, rows)

@@ -28,6 +28,14 @@ def test_the_last_hint_says_that_it_is_and_at_a_further_call_how_to_go_on(capsys
     assert "check 1.6 --traceback" in further and "tests/graders/test_pruning.py" in further
 
 
+def test_a_solved_exercise_tells_no_further_hint_so_a_notebook_can_be_run_as_a_whole(capsys):
+    guide.hint("1.6")
+    journal.write("passed", "1.6", "today")
+    for _ in range(2):
+        guide.hint("1.6")
+    assert capsys.readouterr().out.count("Hint 1 of 3") == 3 and journal.read()["hints"] == {"1.6": 1}
+
+
 def test_a_hint_and_the_reference_can_be_asked_for_by_function(capsys):
     fail("1.6", 2)
     guide.hint("nm_mask")

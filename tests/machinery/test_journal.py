@@ -1,6 +1,9 @@
 """The journal of what was passed and told survives damage."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -29,3 +32,11 @@ def test_facts_are_added_to_those_there_are():
     journal.write("passed", "0.1", "today")
     journal.write("passed", "0.2", "later")
     assert journal.read()["passed"] == {"0.1": "today", "0.2": "later"}
+
+
+def test_the_progress_of_several_people_on_one_machine_stands_in_files_that_they_name(tmp_path):
+    named = tmp_path / "mine" / "progress.json"
+    code = "from minicompress.grading import journal; journal.write('hints', '0.1', 2)"
+    environment = os.environ | {"MINICOMPRESS_PROGRESS": str(named)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert json.loads(named.read_text(encoding="utf-8"))["hints"] == {"0.1": 2}

@@ -1,5 +1,6 @@
 """The tables of the notebooks."""
 
+import pytest
 from rich.console import Console
 
 from minicompress.lab import tables
@@ -25,3 +26,15 @@ def test_further_columns_of_words_can_stand_left():
 
 def test_the_title_stands_above():
     assert shown(tables.plain("All numbers", ("name",), [("long enough",)]))[0].strip() == "All numbers"
+
+
+def test_claims_are_a_markdown_table_in_a_notebook_and_the_same_text_elsewhere():
+    table = tables.claims(("claim", "here"), [("a zero is free", f"{0.5:.0%} *slower*")])
+    lines = ["| claim | here |", "| --- | --- |", "| a zero is free | 50% *slower* |"]
+    assert table._repr_markdown_() == repr(table) == "\n".join(lines)
+
+
+@pytest.mark.parametrize("row", [("one",), ("one", "two", "three"), ("one", "two | three"), ("one\n", "two")])
+def test_a_row_of_claims_that_would_break_the_table_is_refused(row):
+    with pytest.raises(ValueError, match="texts|bar"):
+        tables.claims(("claim", "here"), [row])
