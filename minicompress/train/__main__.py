@@ -67,6 +67,12 @@ def half(asked: options.Pretrain) -> None:
     pretrain("half", asked)
 
 
+@command(options.Pretrain)
+def eighth(asked: options.Pretrain) -> None:
+    """Train a model of an eighth of the teacher's size, of the medium student's shape, on the same batches."""
+    pretrain("eighth", asked)
+
+
 def pretrain(shape: str, asked: options.Pretrain) -> None:
     name = asked.name or shape
     if name == asked.start:
