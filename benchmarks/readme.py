@@ -68,8 +68,8 @@ def models_text() -> str:
     return (
         tables.markdown_table(columns, rows)
         + "\n\nMeasured on the test files. The rivals were trained on the very same batches, without a "
-        "teacher. *In circles*: the share of 40 greedy completions of 128 tokens in which some four tokens in "
-        "a row stand three times."
+        "teacher. *In circles*: the share of 40 greedy completions of 128 tokens in which some four tokens "
+        "in a row stand three times."
     )
 
 

@@ -69,7 +69,7 @@ def half(asked: options.Pretrain) -> None:
 
 @command(options.Pretrain)
 def eighth(asked: options.Pretrain) -> None:
-    """Train a model of an eighth of the teacher's size, of the medium student's shape, on the same batches."""
+    """Train a rival of an eighth of the teacher's size, the medium student's, on the same batches."""
     pretrain("eighth", asked)
 
 

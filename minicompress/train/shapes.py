@@ -13,11 +13,11 @@ SHAPES = {
     for name, sizes in {
         "teacher": (320, 896, 6, 10, 2),
         "half": (256, 800, 4, 8, 2),
-        "eighth": (128, 312, 4, 4, 2),
         "medium": (128, 312, 4, 4, 2),
         "student": (96, 288, 3, 3, 1),
         "small": (64, 176, 4, 4, 2),
         "tiny": (32, 88, 2, 2, 1),
+        "eighth": (128, 312, 4, 4, 2),  # of the teacher's size, as medium
     }.items()
 }
 TEACHER, STUDENT = SHAPES["teacher"], SHAPES["student"]
