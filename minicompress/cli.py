@@ -1,5 +1,6 @@
 """The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`, `more`; `run`, `llm`,
-`compress`, `complete`, `export`, `measure`, `corpus`; for teachers `grade`, `grade-all`, `release`.
+`compress`, `complete`, `export`, `measure`, `leaderboard`, `corpus`; for teachers `grade`, `grade-all`,
+`release`.
 """
 
 import io
@@ -12,6 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 from minicompress.disk import commands as disk_commands
+from minicompress.job import commands as job_commands
 from minicompress.lab.paths import WRITE_IT
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -100,6 +102,7 @@ def llm() -> None:
 
 
 disk_commands.add_to(app)
+job_commands.add_to(app)
 
 
 @app.command()
