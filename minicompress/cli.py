@@ -217,11 +217,20 @@ def more(exercise: str) -> None:
 
 
 @app.command()
-def progress() -> None:
+def progress(
+    html: Annotated[Path | None, typer.Option(help="Write a page of what is solved into this file.")] = None,
+    name: Annotated[str | None, typer.Option(help="Your name, for the page.")] = None,
+) -> None:
     """Show what you have solved, and what comes next."""
-    from minicompress.grading import guide
+    from minicompress.grading import certificate, guide
 
-    guide.progress()
+    if name is not None and html is None:
+        raise ValueError("--name is for the page: give --html FILE too")
+    if html:
+        certificate.write(html, name)
+        print(f"{html} says what is solved: open it in a browser, or print it.")
+    else:
+        guide.progress()
 
 
 @app.command("list")
