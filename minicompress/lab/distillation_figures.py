@@ -68,7 +68,7 @@ def seeds_chart(starts: Mapping[str, Mapping[str, Sequence[float]]], title: str)
     with plots.panels(1, len(starts), (style.WIDE, 3.6)) as panels:
         lowest, widest = {}, 0.0
         for axes, (start, arms) in zip(panels, starts.items(), strict=True):
-            values = torch.tensor(list(arms.values())) * 100  # [arms, seeds]
+            values = torch.tensor(list(arms.values()), dtype=torch.float64) * 100  # [arms, seeds]
             named = {f"seed {seed}": column for seed, column in enumerate(values.T.tolist())}
             plots.curves(axes, range(len(arms)), named)
             axes.set_xticks(range(len(arms)), arms)
@@ -77,8 +77,9 @@ def seeds_chart(starts: Mapping[str, Mapping[str, Sequence[float]]], title: str)
             widest = max(widest, (values.max() - values.min()).item())
         for axes, middle in lowest.items():
             axes.set_ylim(middle - 0.65 * widest, middle + 0.65 * widest)
-        panels[0].set(ylabel=title)
+        panels[0].set(ylabel="top-1, %")
         panels[0].legend()
+        panels[0].figure.suptitle(title, fontsize=11)
 
 
 def fair_chart(fair: Mapping) -> None:
@@ -158,8 +159,9 @@ def recipes_chart(students: Mapping[str, Mapping], whole: float, title: str) -> 
 
 
 def bars_with_levels(axes: Axes, values: Mapping[str, float], levels: Mapping[str, float]) -> None:
-    """A bar with its value for each name, and a dashed line for each level, named at its left end."""
+    """A bar with its value for each name, and a dashed line for each level, named right of the bars."""
     bars = axes.bar(list(values), list(values.values()), **plots.BARS)
     axes.bar_label(bars, fmt="%.1f")
+    axes.set(xlim=(-0.6, len(values) + 1.2), ylim=(0, 1.12 * max(*values.values(), *levels.values())))
     for name, value in levels.items():
-        plots.level(axes, value, name, -0.4)
+        plots.level(axes, value, name, len(values) - 0.4)
