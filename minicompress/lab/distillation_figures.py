@@ -161,7 +161,7 @@ def recipes_chart(students: Mapping[str, Mapping], whole: float, title: str) -> 
 def bars_with_levels(axes: Axes, values: Mapping[str, float], levels: Mapping[str, float]) -> None:
     """A bar with its value for each name, and a dashed line for each level, named right of the bars."""
     bars = axes.bar(list(values), list(values.values()), **plots.BARS)
-    axes.bar_label(bars, fmt="%.1f")
+    axes.bar_label(bars, fmt="%.1f", padding=3)
     axes.set(xlim=(-0.6, len(values) + 1.2), ylim=(0, 1.12 * max(*values.values(), *levels.values())))
     for name, value in levels.items():
         plots.level(axes, value, name, len(values) - 0.4)
