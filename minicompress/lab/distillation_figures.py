@@ -60,42 +60,26 @@ def halves_chart(students: Mapping[str, Mapping], whole: float, title: str) -> N
         plots.label_ends(axes)
 
 
-def seeds_chart(starts: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> None:
-    """A panel a start: each seed is a line from arm to arm, so that arms are compared within a seed.
+def seeds_chart(lengths: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> None:
+    """A panel a length of training: each seed is a line from arm to arm, so that arms are compared within it.
 
-    starts: start -> arm -> one accuracy a seed, in [0, 1]. Both panels show the same number of points.
+    lengths: length -> arm -> one accuracy a seed, in [0, 1]. All panels show the same number of points.
     """
-    with plots.panels(1, len(starts), (style.WIDE, 3.6)) as panels:
-        lowest, widest = {}, 0.0
-        for axes, (start, arms) in zip(panels, starts.items(), strict=True):
+    with plots.panels(1, len(lengths), (style.WIDE, 3.4)) as panels:
+        middles, widest = {}, 0.0
+        for axes, (length, arms) in zip(panels, lengths.items(), strict=True):
             values = torch.tensor(list(arms.values()), dtype=torch.float64) * 100  # [arms, seeds]
             named = {f"seed {seed}": column for seed, column in enumerate(values.T.tolist())}
             plots.curves(axes, range(len(arms)), named)
             axes.set_xticks(range(len(arms)), arms)
-            axes.set(title=start, xlim=(-0.3, len(arms) - 0.7))
-            lowest[axes] = (values.max() + values.min()).item() / 2
+            axes.set(title=length, xlim=(-0.3, len(arms) - 0.7))
+            middles[axes] = (values.max() + values.min()).item() / 2
             widest = max(widest, (values.max() - values.min()).item())
-        for axes, middle in lowest.items():
+        for axes, middle in middles.items():
             axes.set_ylim(middle - 0.65 * widest, middle + 0.65 * widest)
         panels[0].set(ylabel="top-1, %")
         panels[0].legend()
         panels[0].figure.suptitle(title, fontsize=11)
-
-
-def fair_chart(fair: Mapping) -> None:
-    """Learning curves of the part `fair`: a line a seed, the arms in two colours, the teacher above them."""
-    whole = 100 * fair["teacher"]["validation_top1"]
-    with plots.panels(1, 1, (style.WIDE, 3.6)) as (axes,):
-        for look, (arm, runs) in zip(plots.STYLES, fair["arms"].items(), strict=False):
-            for run in runs:
-                steps = [line["step"] for line in run["scored"]]
-                points = [100 * line["validation_top1"] for line in run["scored"]]
-                label = arm if run is runs[0] else None
-                axes.plot(steps, points, look, markersize=4, linewidth=1, label=label)
-        plots.level(axes, whole, "the teacher", steps[0])
-        title = f"One shape, {len(runs)} seeds each (validation, from results/)"
-        axes.set(title=title, xlabel="step", ylabel="top-1, %", ylim=(0, whole * 1.12))
-        axes.legend(loc="lower right")
 
 
 # ---------------------------------------------------------------- temperature and alpha
@@ -117,7 +101,7 @@ def sweep_chart(sweep: Mapping) -> None:
         panels[0].legend()
 
 
-# ---------------------------------------------------------------- divergences, texts, recipes
+# ---------------------------------------------------------------- divergences, recipes, layers
 
 
 def beta_chart(betas: Sequence[float], values: Sequence[float], title: str) -> None:
@@ -128,19 +112,6 @@ def beta_chart(betas: Sequence[float], values: Sequence[float], title: str) -> N
         beside = {"textcoords": "offset points", "va": "center"}
         axes.annotate("KL(teacher ‖ student)", (0, values[0]), xytext=(8, 0), **beside)
         axes.annotate("KL(student ‖ teacher)", (1, values[-1]), xytext=(-8, 0), ha="right", **beside)
-
-
-def texts_chart(surprise: Mapping[str, float], distance: Mapping[str, float], title: str) -> None:
-    """Two panels of bars: what text surprises the teacher, and where the student is far from it."""
-    with plots.panels(1, 2, (style.WIDE, 2.8)) as panels:
-        for axes, (name, values) in zip(
-            panels, {"teacher's surprise": surprise, "KL(teacher ‖ student)": distance}.items(), strict=True
-        ):
-            bars = axes.bar(list(values), list(values.values()), **plots.BARS)
-            axes.bar_label(bars, fmt="%.2f")
-            axes.set(title=name, ylim=(0, 1.15 * max(values.values())))
-        panels[0].set(ylabel="nats a token")
-        panels[1].set(xlabel=title)
 
 
 def recipes_chart(students: Mapping[str, Mapping], whole: float, title: str) -> None:
@@ -161,7 +132,10 @@ def recipes_chart(students: Mapping[str, Mapping], whole: float, title: str) -> 
 def bars_with_levels(axes: Axes, values: Mapping[str, float], levels: Mapping[str, float]) -> None:
     """A bar with its value for each name, and a dashed line for each level, named right of the bars."""
     bars = axes.bar(list(values), list(values.values()), **plots.BARS)
-    axes.bar_label(bars, fmt="%.1f", padding=3)
-    axes.set(xlim=(-0.6, len(values) + 1.2), ylim=(0, 1.12 * max(*values.values(), *levels.values())))
+    axes.bar_label(bars, fmt="%.3g", padding=3)
+    axes.set(
+        xlim=(-0.6, len(values) + (1.2 if levels else -0.4)),
+        ylim=(0, 1.12 * max([*values.values(), *levels.values()])),
+    )
     for name, value in levels.items():
         plots.level(axes, value, name, len(values) - 0.4)

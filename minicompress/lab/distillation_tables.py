@@ -39,49 +39,62 @@ def lowest_loss(rows: Sequence[Mapping]) -> tuple[float, float]:
     return min(losses, key=lambda setting: statistics.mean(losses[setting]))
 
 
-def sweep_table(sweep: Mapping) -> Table:
-    """The mean gain at every temperature, a line for each student and alpha, and how far seeds lie apart."""
+def sweep_lines(sweep: Mapping) -> str:
+    """What each student's rows say: the best temperatures, the lowest loss, and how far seeds lie apart."""
     lines = []
     for name, rows in sweep["students"].items():
-        for alpha in ALPHAS:
-            gains = [sweep_gains(rows, T, alpha) for T in TEMPERATURES]
-            means = [f"{statistics.mean(values):+.2f}" for values in gains]
-            apart = max(max(values) - min(values) for values in gains)
-            lines.append((name, f"{alpha:g}", *means, f"{apart:.2f}"))
-    of_what = (
-        f"{sweep['held_out_tokens']:,} validation tokens, {sweep['steps']} steps, {sweep['seeds']} seeds"
-    )
-    columns = ("student", "α", *(f"T = {T:g}" for T in TEMPERATURES), "seeds apart")
-    return plain(f"Points above labels alone: {of_what} (from results/)", columns, lines, gap=1)
+        best = ", ".join(f"{T:g}" for T in best_temperatures(rows))
+        (T, alpha), gains = lowest_loss(rows), [sweep_gains(rows, T, a) for T in TEMPERATURES for a in ALPHAS]
+        apart = max(max(values) - min(values) for values in gains)
+        lines += [
+            f"student of {name}: best T by top-1 is {best} for alpha = {', '.join(map(str, ALPHAS))};",
+            f"  lowest loss at T = {T:g}, alpha = {alpha:g}; two seeds lie up to {apart:.2f} points apart",
+        ]
+    return "\n".join(lines)
 
 
 # ---------------------------------------------------------------- with a teacher and without
 
 
 def fair_table(results: Mapping) -> Table | str:
-    """The last scores of the part `fair`, a line an arm, a column a seed, and what the teacher adds.
+    """The part `fair`: the last scores, a line an arm, a column a seed; then what the teacher adds.
 
     results: the whole file. When that part has not been measured: a sentence with the command that does.
     """
     if "fair" not in results:
         return "Not measured here yet. `python -m benchmarks.distillation fair` measures it."
     fair = results["fair"]
-    last = {arm: [run["scored"][-1] for run in runs] for arm, runs in fair["arms"].items()}
     rows = []
-    for arm, scores in last.items():
-        top1 = [100 * score["validation_top1"] for score in scores]
-        loss = statistics.mean(score["validation_loss"] for score in scores)
-        rows.append((arm, *(f"{value:.2f}" for value in top1), f"{statistics.mean(top1):.2f}", f"{loss:.3f}"))
-    gains = fair_gains(fair)
-    rows.append(("gain", *(f"{gain:+.2f}" for gain in gains), f"{statistics.mean(gains):+.2f}", ""))
-    seeds = [f"seed {run['seed']}" for run in next(iter(fair["arms"].values()))]
-    title = f"Top-1 in % after {fair['updates']:,} steps, validation files, context {fair['length']}"
-    return plain(f"{title} (from results/)", ("arm", *seeds, "mean", "loss"), rows, gap=1)
+    for arm, runs in fair["arms"].items():
+        last = [run["scored"][-1] for run in runs]
+        rows.append((arm, *with_mean([100 * score["validation_top1"] for score in last], ".2f")))
+    for step in quarters(fair["updates"], next(iter(fair["arms"].values()))[0]["scored"]):
+        rows.append((f"gain after {step:,}", *with_mean(fair_gains(fair, step), "+.2f")))
+    seeds = [f"seed {run['seed']}" for run in runs]
+    title = (
+        f"Top-1 in % after {fair['updates']:,} steps, validation, context {fair['length']} (from results/)"
+    )
+    return plain(title, ("arm", *seeds, "mean"), rows, gap=1)
 
 
-def fair_gains(fair: Mapping) -> list[float]:
-    """Points of top-1 accuracy that the teacher adds, one a seed."""
-    alone, taught = ([run["scored"][-1]["validation_top1"] for run in runs] for runs in fair["arms"].values())
+def with_mean(values: Sequence[float], style: str) -> list[str]:
+    return [format(value, style) for value in (*values, statistics.mean(values))]
+
+
+def quarters(updates: int, scored: Sequence[Mapping]) -> list[int]:
+    """The last scored steps of each quarter of a training."""
+    steps = [line["step"] for line in scored]
+    return sorted(
+        {max(step for step in steps if step <= max(updates * n // 4, steps[0])) for n in range(1, 5)}
+    )
+
+
+def fair_gains(fair: Mapping, step: int) -> list[float]:
+    """Points of top-1 accuracy that the teacher adds after so many steps, one a seed."""
+    alone, taught = (
+        [line["validation_top1"] for run in runs for line in run["scored"] if line["step"] == step]
+        for runs in fair["arms"].values()
+    )
     return [100 * (with_it - without) for without, with_it in zip(alone, taught, strict=True)]
 
 
