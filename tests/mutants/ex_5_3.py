@@ -434,21 +434,6 @@ class QuantizedEmbedding(nn.Module):
         return self.table[input_ids]
 
 
-### MUTANT table_remembered: The table of the first call was kept: four times the memory, and stale when other integers are loaded.
-class QuantizedEmbedding(nn.Module):
-    def __init__(self, q):
-        super().__init__()
-        self.num_embeddings, self.embedding_dim = q.values.shape
-        self.bits, self.group_size = q.bits, q.group_size
-        self.register_buffer("values", q.values)
-        self.register_buffer("scale", q.scale)
-
-    def forward(self, input_ids):
-        if not hasattr(self, "table"):
-            self.table = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
-        return F.embedding(input_ids, self.table)
-
-
 ### MUTANT integers_alone: The integers were handed out as they are; multiply them by the scale of their row.
 class QuantizedEmbedding(nn.Module):
     def __init__(self, q):
