@@ -49,7 +49,7 @@ def speed_chart(int8: dict) -> None:
     ways = {"integer kernels": plots.BARS, "dequantize and multiply": {"color": style.ORANGE, "hatch": "//"}}
     places = np.arange(len(named))
     title = "int8 against fp32, CPU time on one thread"
-    with plots.chart(title, "", "times as fast (log)", size=(style.WIDE, 3.6), yscale="log") as axes:
+    with plots.chart(title, "", "times as fast (log)", size=(style.WIDE, 3.6)) as axes:
         for shift, (way, look) in zip((-0.2, 0.2), ways.items(), strict=True):
             axes.bar(places + shift, [row[way]["speedup"] for row in named.values()], 0.38, label=way, **look)
         axes.axhline(1, **plots.DASHED)
