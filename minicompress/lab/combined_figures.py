@@ -36,13 +36,14 @@ def map_chart(combined: dict, teacher_bytes: int, floor: float = 30) -> None:
     best = front(points_of(combined))
     line = [p["file_bytes"] / 1000 for p in best], [100 * p["accuracy_kept"] for p in best]
     alone, together = alone_and_together(combined)
+    smallest = min(line[0])
     with plots.panels(2, 1, size=(style.WIDE, 8)) as axes_of:
         for axes, points, claims in zip(axes_of, (alone, together), (CLAIMS, TOGETHER), strict=True):
             _draw_families(axes, [p for p in points if 100 * p["accuracy_kept"] >= floor])
             _draw_claims(axes, claims, teacher_bytes)
             axes.step(*line, color=style.FAINT, where="post", linewidth=0.8, label="_front")
             _draw_ratios(axes, teacher_bytes, (2, 4, 8, 16, 40, 80, 160), floor + 1.5)
-            axes.set(xlim=(60, 1.3 * teacher_bytes / 1000), xscale="log", ylim=(floor, 107))
+            axes.set(xlim=(0.7 * smallest, 1.3 * teacher_bytes / 1000), xscale="log", ylim=(floor, 107))
             axes.set(xlabel="file, kB (log)", ylabel="accuracy kept, %")
         axes_of[0].set_title(f"One method: {on_the_map(combined)}")
         axes_of[1].set_title("Several methods together; gray crosses: what the article says")

@@ -219,3 +219,39 @@ def running_table(run: dict, cpu: str) -> Table:
         rows.append((label, *values, f"{ratio:.1f}x" if ratio > 1 else f"1/{1 / ratio:.1f}"))
     title = f"medians of {run['repeats']} fresh processes each, in turns, one thread of {cpu}"
     return plain(title, ("", "teacher", "artefact", "ratio"), rows)
+
+
+def ledger_table(ledger: dict) -> Table:
+    """The stages of the shipped ledger on the test files."""
+    rows = [
+        (
+            row["name"],
+            f"{row['file_bytes']:,}",
+            f"{row['ratio']:.1f}x",
+            f"{row['perplexity']:.2f}",
+            f"{row['accuracy_kept']:.1%}",
+            interval(row),
+            f"{row['tokens_per_second']:,.0f}",
+        )
+        for row in ledger["stages"]
+    ]
+    title = f"Test files, {ledger['held_out_tokens']:,} tokens, context {ledger['context_length']}"
+    columns = ("stage", "file bytes", "ratio", "perplexity", "kept", "95% interval", "tokens/s")
+    return plain(title, columns, rows, gap=1)
+
+
+def reach_table(combined: dict, kept: Sequence[float] = (0.95, 0.9, 0.5)) -> Table:
+    """How many times smaller each single method makes the file while it keeps so much of the accuracy."""
+    alone, _ = alone_and_together(combined)
+    rows = []
+    for method in dict.fromkeys(point["method"] for point in alone):
+        points = [point for point in alone if point["method"] == method]
+        line = [method]
+        for share in kept:
+            ratios = [point["ratio"] for point in points if point["accuracy_kept"] >= share]
+            line.append(f"{max(ratios):.1f}x" if ratios else "never")
+        smallest = max(points, key=lambda point: point["ratio"])
+        rows.append((*line, f"{smallest['ratio']:.1f}x keeps {smallest['accuracy_kept']:.0%}"))
+    title = f"How far a single method gets: {on_the_map(combined)}"
+    columns = ("method", *(f"{share:.0%} kept" for share in kept), "its smallest file on the map")
+    return plain(title, columns, rows, gap=1)
