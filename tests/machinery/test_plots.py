@@ -134,5 +134,5 @@ def test_groups_of_marks_are_named_beside_one_of_them_without_covering_others():
         plots.label_groups(axes)
     assert pictures.collisions(axes.figure) == [] and sorted(pictures.words()) == ["falling", "rising"]
     assert not axes.get_legend_handles_labels()[1]
-    ends = {text.get_text(): tuple(map(float, text.xy)) for text in axes.texts}
+    ends = {text.get_text(): tuple(round(float(place), 3) for place in text.xy) for text in axes.texts}
     assert ends["rising"] in [(1, 1), (2, 2), (3, 3)] and ends["falling"] in [(1, 3), (2, 2.1), (3, 1)]
