@@ -12,12 +12,13 @@ ARTEFACT = {"the pipeline's artefact": "student-clip3"}  # of the last stages, t
 def updates_of(name: str) -> int:
     """Updates of a shipped model and of all models that it was begun from.
 
-    Taken from `assets/NAME/run.json`, which a run writes itself; for files that are shipped without one, from
-    the commands in `benchmarks/train_models.sh`. The teacher's updates do not count. ValueError: neither
-    knows the model.
+    Taken from the record that a run writes itself, `assets/NAME/run.json` or NAME.run.json beside an exported
+    file; for files that were exported without one, from the commands in `benchmarks/train_models.sh`. The
+    teacher's updates do not count. ValueError: neither knows the model.
     """
     name = ARTEFACT.get(name, name)
-    if (record := ASSETS / name / "run.json").is_file():
+    places = (f"{name}/run.json", f"frontier/{name}.run.json", f"baselines/{name}.run.json")
+    if record := next((ASSETS / place for place in places if (ASSETS / place).is_file()), None):
         run = json.loads(record.read_text(encoding="utf-8"))
         return run["updates"] + sum(ancestor["updates"] for ancestor in run["ancestors"])
     steps, start = command_of(name)
@@ -30,7 +31,7 @@ def command_of(name: str) -> tuple[int, str | None]:
     found = re.search(rf"^train student --name {re.escape(name)} .*$", text, re.M)
     steps = re.search(r"--steps (\d+)", found[0]) if found else None
     if steps is None:
-        raise ValueError(f"neither a run.json nor a command tells how {name!r} was trained")
+        raise ValueError(f"neither a record nor a command tells how {name!r} was trained")
     start = re.search(r"--start (\S+)", found[0])
     return int(steps[1]), start[1] if start else None
 

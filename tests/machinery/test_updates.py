@@ -13,6 +13,14 @@ def test_a_models_updates_are_its_own_and_those_of_its_ancestors():
     assert updates.updates_of("the pipeline's artefact") == mine > run["updates"]
 
 
+def test_an_exported_file_has_its_record_beside_it(monkeypatch, tmp_path):
+    (tmp_path / "baselines").mkdir()
+    run = {"updates": 5, "ancestors": [{"updates": 20}, {"updates": 300}]}
+    (tmp_path / "baselines" / "small.run.json").write_text(json.dumps(run))
+    monkeypatch.setattr(updates, "ASSETS", tmp_path)
+    assert updates.updates_of("small") == 325
+
+
 def test_without_a_run_json_the_commands_tell_from_the_first_one_on(monkeypatch, tmp_path):
     commands = (
         "train student --name a --shape a --steps 30\ntrain student --name b --start a --steps 4 $slow\n"
