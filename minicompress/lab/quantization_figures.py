@@ -73,6 +73,10 @@ def loss_chart(title: str, curves: Mapping[str, Sequence[float]], before: float)
     with plots.panels(1, 1, size=(style.WIDE, 3.8)) as (axes,):
         plots.curves(axes, steps, curves)
         axes.axhline(before, **plots.DASHED)
-        axes.annotate("fp32, before", (0, before), xytext=(0, -12), textcoords="offset points")
-        axes.set(title=title, xlabel="steps of training", ylabel="held-out loss, nats", xticks=steps[::5])
+        axes.set(
+            title=f"{title}; dashed: fp32, before",
+            xlabel="steps of training",
+            ylabel="held-out loss, nats",
+            xticks=steps[::5],
+        )
         plots.label_ends(axes)
