@@ -118,7 +118,7 @@ def student(asked: options.Student) -> None:
             asked.name,
             asked,
             model,
-            lessons.from_answers(asked.teacher, asked.rows, asked.alpha, asked.stdlib_only),
+            lessons.from_answers(asked.teacher, asked.rows, asked.alpha, asked.stream_names),
             Plan(asked.steps, asked.muon_rate, asked.adam_rate, evaluate_every=250),
             started_from=asked.start,
             cut=asked.neurons is not None,
