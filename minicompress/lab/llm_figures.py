@@ -201,7 +201,7 @@ def structured_chart(content: dict) -> None:
             percent = [100 * share for share in gone]
             axes.plot(percent, perplexities, look, markersize=6, linewidth=1, label=label)
 
-    _two_texts(content, draw, "weights of the blocks gone, %")
+    _two_texts(content, draw, "weights gone, % (above 200 left out)", top=200)
 
 
 # ---------------------------------------------------------------- the map
