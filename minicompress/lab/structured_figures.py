@@ -45,7 +45,7 @@ def cnn_chart(removed: Sequence[float], right: Mapping[str, Sequence[float]], le
     """Held-out digits right, a line a way, above the parameters left; all in percent, against channels
     removed.
     """
-    with plots.panels(2, 1, size=(style.WIDE, 5.2)) as (above, below):
+    with plots.panels(2, 1, size=(style.WIDE, 4.4)) as (above, below):
         below.plot(removed, left, plots.STYLES[0], **ALIKE)
         below.set(ylabel="parameters left, %", ylim=(0, 104), xlabel="channels removed of each layer, %")
         plots.curves(above, removed, right)
@@ -101,7 +101,7 @@ def neurons_kept(scores: Sequence[float], kept: int, errors: Mapping[str, float]
 
 def head_bars(named: Mapping[str, np.ndarray]) -> None:
     """A panel a score: a bar a head, block by block. named: title -> scores [layers, heads]."""
-    with plots.panels(len(named), 1, size=(style.WIDE, 2.3 * len(named)), sharey=True) as axes_of:
+    with plots.panels(len(named), 1, size=(style.WIDE, 2.0 * len(named)), sharey=True) as axes_of:
         for axes, (name, scores) in zip(axes_of, named.items(), strict=True):
             layers, heads = np.shape(scores)
             for layer in range(layers):
@@ -133,7 +133,7 @@ def heads_chart(
 
 def speed_chart(speed: Mapping) -> None:
     """Two panels: speed-ups of one MLP, and of the whole model; what is promised is dashed."""
-    with plots.panels(2, 1, size=(style.WIDE, 6.0)) as (one, whole):
+    with plots.panels(2, 1, size=(style.WIDE, 5.2)) as (one, whole):
         rows = speed["mlp"]["rows"]
         removed = [100 * row["removed"] for row in rows]
         one.plot(removed, [row["promised"] for row in rows], label="promised", **plots.DASHED)
@@ -203,7 +203,7 @@ def recipe_chart(recipe: Mapping) -> None:
 def recovery_chart(recovery: Mapping) -> None:
     """Perplexity against tokens of training: the two that matter close up, and all three on a log scale."""
     thousands = [number / 1000 for number in recovery["tokens"]]
-    with plots.panels(1, 2, size=(style.WIDE, 3.6)) as (close, every):
+    with plots.panels(1, 2, size=(style.WIDE, 3.2)) as (close, every):
         for (name, runs), look in zip(recovery["ways"].items(), plots.STYLES, strict=False):
             for seed, scores in enumerate(runs):
                 label = "_" if seed else name.replace("the teacher's logits alone", "teacher's logits alone")
