@@ -2,7 +2,7 @@
 by default.
 
 What differs from run to run without meaning anything is left out (times of execution, widgets, progress
-bars), and pictures are stored with 24 colours, so that a notebook stays below 300 kB. A notebook that fails
+bars), and pictures are stored with 20 colours, so that a notebook stays below 300 kB. A notebook that fails
 is left as it was.
 """
 
@@ -23,7 +23,7 @@ from minicompress.lab import style
 from minicompress.lab.files import atomic_write
 from minicompress.lab.paths import ROOT
 
-COLOURS, WIDGET = 24, "application/vnd.jupyter.widget-view+json"
+COLOURS, WIDGET = 20, "application/vnd.jupyter.widget-view+json"
 
 
 def smaller_picture(encoded: str) -> str:

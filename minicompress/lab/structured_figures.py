@@ -116,12 +116,14 @@ def head_bars(named: Mapping[str, np.ndarray]) -> None:
 def heads_chart(
     heads: Mapping[str, Sequence[float]], dense: float, shares: Sequence[float], where: str
 ) -> None:
-    """Perplexity against heads removed, a line a score, and the range of the random draws as a band."""
+    """Perplexity against heads removed, a line a score, and the random draws as dashes across it."""
     draws = np.array([values for name, values in heads.items() if name.startswith("random")])
     with plots.panels(1, 1, size=(style.WIDE, 3.6)) as (axes,):
-        axes.fill_between(shares, draws.min(0), draws.max(0), color="#d9d9d6", linewidth=0)
+        for values in draws:
+            axes.plot(shares, values, "C3_", markersize=14)
+        axes.vlines(shares, draws.min(0), draws.max(0), color="C3")
         named = {name: values for name, values in heads.items() if not name.startswith("random")}
-        named["random, mean of the band"] = draws.mean(0).tolist()
+        named["random, mean and range"] = draws.mean(0).tolist()
         plots.curves(axes, [0, *shares], {name: [dense, *values] for name, values in named.items()})
         axes.set(title=where, xlabel="heads removed of every layer, %")
         log_scale(axes, "perplexity")

@@ -105,10 +105,12 @@ def test_each_score_of_a_head_has_a_panel_of_bars():
     assert [text.get_text() for text in panels()[0].get_xticklabels()] == ["block 0", "block 1"]
 
 
-def test_random_heads_are_one_band_and_its_mean():
+def test_random_heads_are_a_dash_a_draw_and_their_mean():
     heads = {"importance": [24, 36], "random 0": [26, 50], "random 1": [28, 54]}
     structured_figures.heads_chart(heads, 17.0, (20, 40), WHERE)
-    assert lines(panels()[0]) == {"importance": [17, 24, 36], "random, mean of the band": [17, 27, 52]}
+    assert lines(panels()[0]) == {"importance": [17, 24, 36], "random, mean and range": [17, 27, 52]}
+    dashes = [list(line.get_ydata()) for line in panels()[0].lines if line.get_marker() == "_"]
+    assert dashes == [[26, 50], [28, 54]]
 
 
 def test_the_whole_models_speed_has_a_line_for_each_way_and_its_promise():

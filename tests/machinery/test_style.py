@@ -62,7 +62,7 @@ def test_a_small_png_has_the_size_of_the_figure_and_few_colours():
     assert corner == pytest.approx(to_rgb(style.GROUND), abs=1.5 / 255)
 
 
-@pytest.mark.parametrize("most", [24, style.SHADES])
+@pytest.mark.parametrize("most", [20, style.SHADES])
 def test_a_thin_line_keeps_its_colour_when_there_are_few(most):
     with shapes.canvas(7, 5) as axes:
         for number, colour in enumerate(style.PALETTE):
