@@ -46,7 +46,7 @@ SPEED = {"batch": 16, "context": 256, "threads": 1, "mlp": {"rows": ONE}, "model
 
 def lines(axes) -> dict[str, list[float]]:
     """Label -> heights of each labelled line, at an end or in a legend."""
-    labelled = [line for line in axes.lines if line.get_label().strip("_") and len(line.get_xdata())]
+    labelled = [line for line in axes.lines if not line.get_label().startswith("_child")]
     return {line.get_label().strip("_"): list(line.get_ydata()) for line in labelled}
 
 
