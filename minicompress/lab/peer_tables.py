@@ -10,7 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from minicompress.lab.style import save_svg
+from minicompress.lab import style
 from minicompress.lab.tables import markdown_table
 
 Record = dict
@@ -154,23 +154,29 @@ def losses(records: Iterable[Record], text: str, margin: float = 0.01) -> list[s
 # ---------------------------------------------------------------- the picture
 
 
+OURS = {"color": style.BLUE, "edgecolor": style.BLUE}
+THEIRS = {"color": style.GROUND, "edgecolor": style.FAINT, "hatch": "///"}
+
+
 def peers_picture(content: Record, path: Path) -> None:
     """Write an SVG with its own white ground, readable on a dark page too: time and quality of every tool.
 
-    Left: forward passes. Right: times the dense perplexity, on the first text. Ours are black.
+    Left: forward passes. Right: times the dense perplexity, on the first text. Ours are filled, the others
+    hatched.
     """
-    records = [record for record in summary(content["rows"]) if "error" not in record][::-1]
+    records = [record for record in summary(content["rows"]) if "error" not in record]
     text, base = next(iter(content["dense"]["perplexity"].items()))
-    figure = Figure(figsize=(10, 0.27 * len(records) + 1.2))
-    left, right = figure.subplots(1, 2, sharey=True)
-    shades = ["black" if is_ours(record) else "lightgray" for record in records]
-    bars = {"color": shades, "edgecolor": "black", "height": 0.7}
-    left.barh(range(len(records)), [record["passes"]["wall"] for record in records], **bars)
-    worse = [record["perplexity"][text] / base for record in records]
-    right.barh(range(len(records)), worse, **bars)
-    left.set_yticks(range(len(records)), [f"{record['task']}: {record['tool']}" for record in records])
-    left.tick_params(axis="y", labelsize=8)
-    left.set(title="time, in forward passes (log)", xscale="log")
-    right.set(title=f"times the dense perplexity, {text} (log)", xscale="log")
-    figure.tight_layout()
-    save_svg(figure, path)
+    with style.applied():
+        figure = Figure(figsize=(style.WIDE, 0.24 * len(records) + 1.2))
+        left, right = figure.subplots(1, 2, sharey=True)
+        for place, record in enumerate(records):
+            look = OURS if is_ours(record) else THEIRS
+            left.barh(place, record["passes"]["wall"], height=0.7, **look)
+            right.barh(place, record["perplexity"][text] / base, height=0.7, **look)
+        left.set_yticks(range(len(records)), [f"{record['task']}: {record['tool']}" for record in records])
+        left.tick_params(axis="y", labelsize=8)
+        left.set_ylim(len(records) - 0.4, -0.6)  # the first at the top
+        left.set(title="time in forward\npasses (log)", xscale="log")
+        right.set(title=f"times dense perplexity,\n{text} (log)", xscale="log")
+        figure.tight_layout()
+        style.save_svg(figure, path)

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import pictures
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -82,6 +83,7 @@ def test_the_picture_is_the_same_file_each_time(tmp_path):
     for name in ("a.svg", "b.svg"):
         peer_tables.peers_picture(content, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert pictures.colours(tmp_path / "a.svg") <= pictures.PALETTE
     assert b"fill: #ffffff" in (tmp_path / "a.svg").read_bytes(), "a white ground: readable on a dark page"
 
 
