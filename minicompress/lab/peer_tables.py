@@ -91,7 +91,7 @@ def cells(record: Record, texts: Sequence[str]) -> list[str]:
 
 
 def task_table(content: Record, *tasks: str) -> Table:
-    """For a notebook: the dense model, and each tool that did one of these tasks. ValueError: no such task."""
+    """For a notebook: the dense model and each tool that did one of these tasks. ValueError: no such task."""
     records = summary(content["rows"])
     if unknown := set(tasks) - {record["task"] for record in records}:
         raise ValueError(f"no tool was measured at {', '.join(sorted(unknown))}")
