@@ -1,4 +1,5 @@
-"""Write the tables of README.md from `results/*.json` and course.toml: `python -m benchmarks.readme`.
+"""Write the tables of README.md and notebooks/README.md from `results/*.json` and course.toml: `python -m
+benchmarks.readme`.
 
 A test fails on drift.
 """
@@ -8,6 +9,7 @@ from collections.abc import Iterable
 from minicompress.grading.course import exercises
 from minicompress.lab import ledger as layout
 from minicompress.lab import peer_tables, tables
+from minicompress.lab.diagrams.course import CHAPTERS
 from minicompress.lab.files import atomic_write
 from minicompress.lab.memory_figure import beyond_the_libraries, memory_picture
 from minicompress.lab.paths import ROOT, results
@@ -206,6 +208,27 @@ def course_map() -> str:
     return tables.markdown_table(columns, rows)
 
 
+def notebook_rows() -> str:
+    """The notebooks as a table: what you write in, how many exercises and minutes that is, the idea."""
+    rows = []
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        chapter = str(int(path.stem[:2]))
+        tasks = [task for task in exercises().values() if task.chapter == chapter]
+        modules = dict.fromkeys(f"`minicompress/{task.module}.py`" for task in tasks)
+        stretch = [f"{task.minutes} for {task.id} ★" for task in tasks if task.stretch]
+        minutes = str(sum(task.minutes for task in tasks)) if tasks else "-"
+        rows.append(
+            [
+                f"[`{path.stem}`]({path.name})",
+                ", ".join(modules) or "nothing new",
+                str(len(tasks)) if tasks else "-",
+                ", of which ".join([minutes, *stretch]),
+                CHAPTERS[int(chapter)][1],
+            ]
+        )
+    return tables.markdown_table(("notebook", "you write in", "exercises", "minutes", "about"), rows)
+
+
 PICTURE, MEMORY_PICTURE = ROOT / "docs" / "peers.svg", ROOT / "docs" / "memory.svg"
 PARTS = {
     "times": times_text,
@@ -216,22 +239,27 @@ PARTS = {
     "peers": peers_text,
     "course": course_map,
 }
+BESIDE_THE_NOTEBOOKS = {"notebooks": notebook_rows}
 
 
 def filled(text: str, parts: Iterable[str] = PARTS) -> str:
     """README text with the parts between `<!-- name -->` and `<!-- /name -->` made anew."""
+    makers = PARTS | BESIDE_THE_NOTEBOOKS
     for name in parts:
         before, rest = text.split(f"<!-- {name} -->\n")
         _, after = rest.split(f"<!-- /{name} -->")
-        text = f"{before}<!-- {name} -->\n\n{PARTS[name]()}\n\n<!-- /{name} -->{after}"
+        text = f"{before}<!-- {name} -->\n\n{makers[name]()}\n\n<!-- /{name} -->{after}"
     return text
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    text = filled(path.read_text(encoding="utf-8"))
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    for path, parts in (
+        (ROOT / "README.md", PARTS),
+        (ROOT / "notebooks" / "README.md", BESIDE_THE_NOTEBOOKS),
+    ):
+        text = filled(path.read_text(encoding="utf-8"), parts)
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     peer_tables.peers_picture(results("peers"), PICTURE)
     memory_picture(results("memory"), MEMORY_PICTURE)
 
