@@ -253,10 +253,8 @@ def filled(text: str, parts: Iterable[str] = PARTS) -> str:
 
 
 def main() -> None:
-    for path, parts in (
-        (ROOT / "README.md", PARTS),
-        (ROOT / "notebooks" / "README.md", BESIDE_THE_NOTEBOOKS),
-    ):
+    for folder, parts in ((ROOT, PARTS), (ROOT / "notebooks", BESIDE_THE_NOTEBOOKS)):
+        path = folder / "README.md"
         text = filled(path.read_text(encoding="utf-8"), parts)
         with atomic_write(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
