@@ -14,14 +14,15 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
 from PIL import Image
 from tqdm import tqdm
 
 from benchmarks import common
-from minicompress.lab import style
 from minicompress.lab.files import atomic_write
 from minicompress.lab.paths import ROOT
+from minicompress.lab.style import few_colours
 
 COLOURS, WIDGET = 20, "application/vnd.jupyter.widget-view+json"
 
@@ -30,7 +31,7 @@ def smaller_picture(encoded: str) -> str:
     """A PNG in base64, with a palette instead of 24 bits a pixel."""
     picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
     buffer = io.BytesIO()
-    style.few_colours(picture, COLOURS).save(buffer, "PNG", optimize=True)
+    few_colours(np.asarray(picture), COLOURS).save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -208,7 +208,7 @@ def structured_chart(content: dict) -> None:
 
 
 def map_chart(
-    content: dict, download: int, floor: float = 30, ratios: Sequence[float] = (2, 4, 6, 8)
+    content: dict, download: int, floor: float = 24, ratios: Sequence[float] = (2, 4, 6, 8)
 ) -> None:
     """Accuracy kept against file bytes for every model, a panel a text, and the front of the best ones.
 
@@ -231,10 +231,10 @@ def map_chart(
 
 
 def _draw_points(axes: Axes, points: Sequence[Row]) -> None:
-    """Each method with its mark, combinations filled; the front as a line of steps."""
+    """Each method with its mark, some filled; the front as a line of steps."""
     for method, mark in MARKS.items():
         rows = [point for point in points if point["method"] == method]
-        fill = "full" if method in ("combined", "dense") else "none"
+        fill = "full" if method in ("combined", "dense", "magnitude") else "none"
         axes.plot(*_place(rows), mark, fillstyle=fill, markersize=6, label=method)
     axes.step(*_place(front(points)), color=style.FAINT, where="post", linewidth=0.8, label="Pareto front")
 

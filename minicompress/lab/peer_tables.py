@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from rich.table import Table
 
 from minicompress.lab import style
-from minicompress.lab.tables import markdown_table
+from minicompress.lab.tables import markdown_table, plain
 
 Record = dict
 CLOCKS = ("wall", "cpu")
@@ -79,15 +80,36 @@ def cells(record: Record, texts: Sequence[str]) -> list[str]:
     if "error" in record:
         error = record["error"].replace("|", "/")
         return [f"does not run: {error}", "", "", "", *("" for _ in texts), ""]
-    size = record["file_bytes"]
     return [
         f"{record['passes']['wall']:.2f}",
         f"{record['passes']['cpu']:.2f}",
         f"{record['seconds']['wall']:.1f}",
         f"{record['extra_bytes'] / 1e6:.0f}",
         *(f"{record['perplexity'][text]:.2f}" for text in texts),
-        "not saved" if size is None else f"{size / 1e6:.0f}",
+        megabytes(record),
     ]
+
+
+def task_table(content: Record, *tasks: str) -> Table:
+    """For a notebook: the dense model and each tool that did one of these tasks. ValueError: no such task."""
+    records = summary(content["rows"])
+    if unknown := set(tasks) - {record["task"] for record in records}:
+        raise ValueError(f"no tool was measured at {', '.join(sorted(unknown))}")
+    texts, dense = list(content["dense"]["perplexity"]), content["dense"]
+    lines = [("dense", "-", *(f"{dense['perplexity'][text]:.2f}" for text in texts), megabytes(dense), "-")]
+    for record in records:
+        if record["task"] in tasks and "error" not in record:
+            words = (f"{record['perplexity'][text]:.2f}" for text in texts)
+            passes = f"{record['passes']['wall']:.2f}"
+            lines.append((record["task"], record["tool"], *words, megabytes(record), passes))
+    how = content["settings"]
+    title = f"SmolLM2-135M, {how['sequences']} test sequences of each text, context {how['length']}"
+    return plain(title, ("task", "tool", *texts, "file, MB", "passes"), lines, left=(0, 1), gap=1)
+
+
+def megabytes(record: Record) -> str:
+    size = record["file_bytes"]
+    return "not saved" if size is None else f"{size / 1e6:.0f}"
 
 
 def speed_table(content: Record) -> str:
