@@ -29,7 +29,7 @@ ARMS = {"labels alone": 0.0, "with the teacher": 0.5}  # alpha
 class Settings(NamedTuple):
     """What all runs have in common."""
 
-    updates: int = 1000
+    updates: int = 400
     seeds: int = 3
     shape: str = "student"
     rows: int = 16
