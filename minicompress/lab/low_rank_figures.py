@@ -84,8 +84,8 @@ def ranks_needed(ranks: Mapping[str, Mapping[str, int]], model: str) -> None:
     matrix, and of W L.
     """
     marks = {
-        "random": ("C1o", "a random matrix"),
-        "weight": ("C3D", "W"),
+        "random": ("C6o", "a random matrix"),
+        "weight": ("C1D", "W"),
         "whitened": ("C0s", "W L, weighed by its inputs"),
     }
     title = f"Rank that holds 90% of the energy ({model}, mean of the blocks)"
@@ -111,7 +111,7 @@ def shares_chart(curves: Mapping, sparse: Mapping[float, float], title: str) -> 
             percent = [100 * share for share in shares]
             axes.plot(percent, curves[name], look, markersize=5, linewidth=1, label=name)
         percent = [100 * share for share in sorted(sparse)]
-        axes.plot(percent, [sparse[share] for share in sorted(sparse)], "C4--X", label="SparseGPT")
+        axes.plot(percent, [sparse[share] for share in sorted(sparse)], "C6--X", label="SparseGPT")
         axes.axhline(curves["dense"], **plots.DASHED)
         axes.text(30, curves["dense"], "dense", va="top")
         axes.set(title=title, xlabel="parameters of the blocks kept, %", ylabel="perplexity (log)")
