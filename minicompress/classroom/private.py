@@ -174,7 +174,8 @@ CASES: dict[str, dict[str, Pure]] = {
     "5.3": {
         "QuantizedLinear.from_linear": Pure(
             quantization.quantizable_linear, view=quantization.answer_of_quantized
-        )
+        ),
+        "QuantizedEmbedding": Pure(quantization.quantized, view=quantization.rows_of_embedding),
     },
     "5.4": {
         "clip_scale": Pure(quantization.searchable, quantization.bad_searches),
@@ -186,6 +187,7 @@ CASES: dict[str, dict[str, Pure]] = {
         "save_compressed": Pure(
             stored.compressed, stored.too_large, stored.answer_of_saving, stored.path_in, FEW
         ),
+        "read_file": Pure(stored.file_content, stored.bad_files, place=stored.file_in, count=FEW),
         "load_compressed": Pure(
             stored.file_content, stored.bad_files, stored.answer_of_loading, stored.file_in, FEW
         ),

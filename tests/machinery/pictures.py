@@ -91,6 +91,11 @@ def problems(figure: Figure) -> list[str]:
     return found
 
 
+def collisions(figure: Figure) -> list[str]:
+    """The same for a plot as wide as a page: what is cut off, and what overlaps."""
+    return [problem for problem in problems(figure) if problem.startswith(("cut off", "overlap"))]
+
+
 def _crossed(axes, boxes: dict) -> list[str]:
     """Texts that the edge of a cell, an arrow or a line runs through."""
     found = []

@@ -16,7 +16,7 @@ from torch import nn
 from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaAttention
 
-from minicompress import distillation, low_rank, pruning, structured_pruning
+from minicompress import distillation, low_rank, pruning, quantization, structured_pruning
 from minicompress.lab import diagrams, encodings
 from minicompress.lab.diagrams import course, pipeline, shapes
 from minicompress.lab.paths import ROOT
@@ -197,6 +197,15 @@ def test_an_arrow_leads_from_each_weight_to_its_value(grid):
 def test_the_gradient_follows_a_line_that_is_flat_beyond_the_edges(grid):
     line = drawn(grid, "backward")
     assert (np.diff(line[:, 1]) / np.diff(line[:, 0])).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("values", [[-8, 7, 0], [3, -1], [5]])
+def test_the_bytes_of_a_pair_are_those_of_the_exercise(values):
+    diagrams.two_in_a_byte(values)
+    packed = quantization.pack_int4(torch.tensor(values)).tolist()
+    assert [int(word.split("= ")[1]) for word in pictures.words() if " · 16 + " in word] == packed
+    halves = [word for word in pictures.words() if re.fullmatch("[01]{4}", word)]
+    assert [int(high + low, 2) for high, low in zip(halves[::2], halves[1::2], strict=True)] == packed
 
 
 # ------------------------------------------------------------ 06

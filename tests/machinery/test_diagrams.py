@@ -31,6 +31,7 @@ CALLS = {
     "prompt_and_answer": [{}, {"prompt": ["pad", "pad", "5", "6"], "answer": ["7", "8", "end"]}],
     "low_rank_product": [{}, {"weight": [[-14.55, 20, 3, 1]] * 3 + [[1, 0, 0, 7]], "rank": 4}],
     "rounding_grid": [{}, {"weights": [0.3, -1], "largest": 3, "scale": 0.25}],
+    "two_in_a_byte": [{}, {"values": [7]}, {"values": [-1, -2, -3, -4]}],
     "file_bytes": [{}, {"metadata": {"made by": "us"}}],
     "bytes_waterfall": [{"rows": LEDGER}, {"rows": LEDGER[::-1]}, {"rows": [LEDGER[0]] * 2}],
 }
@@ -81,6 +82,8 @@ def test_the_same_numbers_give_the_same_picture_of_less_than_20_kb(name):
         ("prompt_and_answer", {"prompt": ["a"] * 7}, "9"),
         ("low_rank_product", {"rank": 3}, "3"),
         ("low_rank_product", {"weight": [1, 2]}, "2"),
+        ("two_in_a_byte", {"values": [8]}, "8"),
+        ("two_in_a_byte", {"values": []}, r"4"),
         ("file_bytes", {"tensors": {"w": torch.zeros(500)}}, "2072"),
         ("bytes_waterfall", {"rows": LEDGER[:1]}, "14596856"),
     ],
