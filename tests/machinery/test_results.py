@@ -130,6 +130,19 @@ def test_an_unknown_pruning_method_is_refused_by_name():
         pruning.pruned(torch.nn.Linear(2, 2), "wanda", 0.5, [])
 
 
+def test_ten_steps_and_ten_cubic_steps_share_the_batches_and_differ_in_their_sparsities(monkeypatch):
+    monkeypatch.setattr(pruning, "perplexity", lambda model: 0.0)
+    reached, seen = {}, {}
+    for way in pruning.WAYS:
+        model, shares = torch.nn.ModuleDict({"blocks": torch.nn.ModuleList([torch.nn.Linear(4, 4)])}), []
+        learn = lambda model, batches, shares=shares: shares.append(batches)  # noqa: E731
+        records = pruning.prune_in_steps(model, way, list(range(20)), learn)
+        reached[way], seen[way] = [record["sparsity"] for record in records], shares
+    assert reached["ten steps"][:2] == pytest.approx([0.09, 0.18]) and reached["one step"] == [0.9]
+    assert reached["ten cubic steps"][:2] == pytest.approx([0.9 * 0.271, 0.9 * 0.488])
+    assert seen["ten steps"] == seen["ten cubic steps"] and sum(seen["one step"], []) == list(range(20))
+
+
 def test_an_unknown_scale_is_refused_by_name():
     with pytest.raises(ValueError, match="unknown scale 'column'.*'tensor', 'row', 64"):
         quantization.bits_row("student", 4, "column")
