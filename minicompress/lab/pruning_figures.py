@@ -13,13 +13,15 @@ def bars(title: str, xlabel: str, named: Mapping[str, float], form: str = "{:.2f
 
     form: how a value is written, as for `str.format`.
     """
-    with plots.chart(title, xlabel, "", (style.WIDE, 1.0 + 0.34 * len(named))) as axes:
+    with plots.panels(1, 1, (style.WIDE, 1.0 + 0.34 * len(named))) as (axes,):
         axes.barh(list(named), list(named.values()), **plots.BARS)
         beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 11}
         for place, value in enumerate(named.values()):
             axes.annotate(form.format(value), (value, place), **beside)
         axes.invert_yaxis()
         axes.margins(x=0.15)
+        axes.set_xlabel(xlabel)
+        axes.figure.suptitle(title, fontsize=11)  # over the names, too: both together are wide
 
 
 def layer_grid(title: str, named: Mapping[str, float], form: str = "{:+.0f}%") -> None:
@@ -37,7 +39,7 @@ def layer_grid(title: str, named: Mapping[str, float], form: str = "{:+.0f}%") -
         axes.set_aspect("auto")
         axes.set_xticks(range(len(kinds)), kinds)
         axes.set_yticks(range(len(blocks)), [f"block {block}" for block in blocks])
-        axes.set_title(title)
+        axes.figure.suptitle(title, fontsize=11)
 
 
 def cut_weights(title: str, weight: torch.Tensor, mask: torch.Tensor) -> None:
@@ -57,8 +59,13 @@ def loudness(title: str, norms: Mapping[str, torch.Tensor]) -> None:
 
     norms: layer -> [in], as `input_norms` returns them.
     """
-    with plots.chart(title, "", "norm / median norm (log)", (style.WIDE, 3.2), yscale="log") as axes:
+    with plots.panels(1, 1, (style.WIDE, 3.2)) as (axes,):
         for place, norm in enumerate(norms.values()):
             ratios = (norm / norm.median()).tolist()
             axes.plot([place] * len(ratios), ratios, "_", color=style.BLUE, alpha=0.5)
+        axes.set(title=title, ylabel="norm / median norm (log)", yscale="log")
+        low, high = axes.get_ylim()
+        ticks = [tick for tick in (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100) if low <= tick <= high]
+        axes.set_yticks(ticks, ticks)
+        axes.minorticks_off()
         plots.layer_ticks(axes, norms)
