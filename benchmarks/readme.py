@@ -61,17 +61,26 @@ def ledger_text() -> str:
 
 
 def models_text() -> str:
-    """The teacher beside its rival of half the size."""
+    """The teacher beside its rivals without a teacher."""
     models = results("models")
-    teacher, half = models["teacher"], models["half"]
-    low, high = models["gap_points_interval"]
+    columns = ("model", "parameters", "perplexity", "top-1", "points less", "95% interval", "in circles")
+    rows = [model_row(name, models[name]) for name in ("teacher", "half", "eighth") if name in models]
     return (
-        f"The teacher has {teacher['parameters']:,} parameters, perplexity {teacher['perplexity']:.2f} and "
-        f"top-1 accuracy {teacher['top1_accuracy']:.2%} on the test files. A rival of {half['parameters']:,} "
-        f"parameters, trained on the very same batches, reaches {half['perplexity']:.2f} and "
-        f"{half['top1_accuracy']:.2%}: {models['gap_points']:.2f} points less "
-        f"(95% interval {low:.2f} to {high:.2f})."
+        tables.markdown_table(columns, rows)
+        + "\n\nMeasured on the test files. The rivals were trained on the very same batches, without a "
+        "teacher. *In circles*: the share of 40 greedy completions of 128 tokens in which some four tokens "
+        "in a row stand three times."
     )
+
+
+def model_row(name: str, row: dict) -> list[str]:
+    """One model of the table above."""
+    gap, interval = "", ""
+    if "gap_points" in row:
+        low, high = row["gap_points_interval"]
+        gap, interval = f"{row['gap_points']:.2f}", f"{low:.2f} to {high:.2f}"
+    scores = (f"{row['perplexity']:.2f}", f"{row['top1_accuracy']:.2%}", gap, interval)
+    return [name, f"{row['parameters']:,}", *scores, f"{row['in_circles']:.0%}"]
 
 
 def frontier_text() -> str:

@@ -24,28 +24,28 @@ publish student
 train student --name student-int3 --start student --neurons 208 --blocks int3 --embedding int3 --steps 3000 $slow
 train student --name student-clip3-first --start student-int3 $on_grid --steps 1500 $slower
 train student --name student-clip3-mix --start student-clip3-first $on_grid --steps 4500 $slow
-train student --name student-clip3 --start student-clip3-mix $on_grid --stdlib-only --steps 1500 $slower
+train student --name student-clip3 --start student-clip3-mix $on_grid --streams stdlib --steps 1500 $slower
 publish student-clip3
 
 # Larger, for the frontier.
 train student --name medium-first --shape medium --steps 1500
 train student --name medium --start medium-first --steps 2000 --muon-rate 4e-3 --adam-rate 1e-2
 publish medium
-train student --name medium-clip3 --start medium --neurons 288 $on_grid --stdlib-only --steps 1000 $slow
+train student --name medium-clip3 --start medium --neurons 288 $on_grid --streams stdlib --steps 1000 $slow
 train export medium-clip3 clip3 clip3 assets/frontier/medium-clip3.safetensors
 
 # Baselines: the student on labels alone, and a smaller one at 4 bits without pruning, of the same file size. Both end with the
 # standard library only, as the artefact does.
 train student --name student-labels-first --shape student --alpha 0 --steps 1500
-train student --name student-labels --start student-labels-first --alpha 0 --stdlib-only --steps 1000 $slow
+train student --name student-labels --start student-labels-first --alpha 0 --streams stdlib --steps 1000 $slow
 train export student-labels "" "" assets/baselines/student-labels.safetensors
-train student --name small-clip4 --shape small --blocks clip4 --embedding clip4 --stdlib-only --steps 1200
+train student --name small-clip4 --shape small --blocks clip4 --embedding clip4 --streams stdlib --steps 1200
 train export small-clip4 clip4 clip4 assets/baselines/small-clip4.safetensors
 
 # Pushed further: fewer neurons, and weights of -1, 0, 1. The medium model, which the teacher taught and which is as accurate, answers
 # instead of it, more than five times as fast.
 train answers --steps 1000 --teacher medium
-on_stdlib="--teacher medium --stdlib-only"
+on_stdlib="--teacher medium --streams stdlib"
 ternary="--blocks ternary --embedding ternary"
 train student --name student-ternary --start student-clip3 $on_stdlib $ternary --steps 4000 $slow
 train student --name student-slim --start student-clip3 $on_stdlib --neurons 152 $on_grid --steps 2000 $slow

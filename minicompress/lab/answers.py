@@ -5,6 +5,7 @@ likeliest next tokens hold nearly all of a code model's probability, so those ar
 instead of 4 kB.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,11 @@ DONE, TOTAL = "done.txt", "total.txt"  # batches answered so far; sequences in a
 class Answers:
     """Sequences with the teacher's top log-probabilities: batch(step) is a function of (seed, step) alone.
 
-    The sequences were written in batches; `places` = (first, end, batch) keeps only those places of each
-    batch, which is how one stream of the mixture is picked out.
+    The sequences were written in batches. `places` of `batch` keeps only the sequences at those places of
+    each batch of that size, which is how some streams of the mixture are picked out.
     """
 
-    def __init__(self, folder: Path, rows: int, seed: int = 0, places: tuple[int, int, int] | None = None):
+    def __init__(self, folder: Path, rows: int, seed: int = 0, places: Sequence[int] = (0,), batch: int = 1):
         self.tokens = np.load(folder / "tokens.npy", mmap_mode="r")  # uint16 [N, T]
         answered = read_number(folder / TOTAL)
         if answered != len(self.tokens):
@@ -38,10 +39,7 @@ class Answers:
         self.indices = np.load(folder / "indices.npy", mmap_mode="r")  # uint16 [N, T, TOP]
         self.log_probs = np.load(folder / "log_probs.npy", mmap_mode="r")  # fp16 [N, T, TOP]
         self.rows, self.seed = rows, seed
-        self.chosen = np.arange(answered)
-        if places is not None:
-            first, end, batch = places
-            self.chosen = self.chosen[(self.chosen % batch >= first) & (self.chosen % batch < end)]
+        self.chosen = np.flatnonzero(np.isin(np.arange(answered) % batch, places))
 
     def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """tokens int64 [B, T], indices int64 [B, T, TOP], log_probs fp32 [B, T, TOP]; every epoch in a new

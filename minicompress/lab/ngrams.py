@@ -1,4 +1,4 @@
-"""Baselines without a network: what counting alone achieves."""
+"""Counting runs of tokens: baselines without a network, and texts that go round in circles."""
 
 import math
 from collections import Counter, defaultdict
@@ -44,3 +44,12 @@ def ngram_baseline(train: torch.Tensor, held_out: torch.Tensor, order: int, voca
             hits += guess == row[position]
             predicted += 1
     return {"perplexity": math.exp(loss / predicted), "top1_accuracy": hits / predicted}
+
+
+def goes_in_circles(tokens: list[int], n: int = 4, times: int = 3) -> bool:
+    """Whether some run of `n` tokens stands in the text `times` times or more; the runs may overlap.
+
+    Example: 1 2 1 2 1 2 1 2 holds the run 1 2 1 2 three times, from its first, third and fifth token on.
+    """
+    runs = Counter(tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1))
+    return max(runs.values(), default=0) >= times

@@ -67,6 +67,12 @@ def half(asked: options.Pretrain) -> None:
     pretrain("half", asked)
 
 
+@command(options.Pretrain)
+def eighth(asked: options.Pretrain) -> None:
+    """Train a rival of an eighth of the teacher's size, the medium student's, on the same batches."""
+    pretrain("eighth", asked)
+
+
 def pretrain(shape: str, asked: options.Pretrain) -> None:
     name = asked.name or shape
     if name == asked.start:
@@ -118,7 +124,7 @@ def student(asked: options.Student) -> None:
             asked.name,
             asked,
             model,
-            lessons.from_answers(asked.teacher, asked.rows, asked.alpha, asked.stdlib_only),
+            lessons.from_answers(asked.teacher, asked.rows, asked.alpha, asked.stream_names),
             Plan(asked.steps, asked.muon_rate, asked.adam_rate, evaluate_every=250),
             started_from=asked.start,
             cut=asked.neurons is not None,

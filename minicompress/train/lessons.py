@@ -3,6 +3,7 @@ while the student learns.
 """
 
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,6 @@ from minicompress.train.runs import answers_folder
 from minicompress.train.streams import ROWS, cached_streams, describe
 
 LENGTH = 256  # tokens a sequence
-STDLIB_PLACES = (0, ROWS["stdlib"], sum(ROWS.values()))  # its rows come first in every batch
 
 
 class Lessons(NamedTuple):
@@ -50,13 +50,12 @@ def from_streams(seed: int) -> Lessons:
     )
 
 
-def from_answers(teacher: str, rows: int, alpha: float, stdlib_only: bool) -> Lessons:
-    """Distillation from the teacher's answers on disk."""
+def from_answers(teacher: str, rows: int, alpha: float, streams: Sequence[str]) -> Lessons:
+    """Distillation from the teacher's answers on disk, to the rows of some of the streams."""
     folder = answers_folder(teacher)
-    answers = Answers(folder, rows, places=STDLIB_PLACES if stdlib_only else None)
+    answers = Answers(folder, rows, places=places_of(streams), batch=sum(ROWS.values()))
     data = json.loads((folder / FILE).read_text(encoding="utf-8"))["data"]
-    if stdlib_only:
-        data["shares"] = {"stdlib": data["shares"]["stdlib"]}
+    data["shares"] = {name: data["shares"][name] for name in streams}
 
     def loss_of(model: torch.nn.Module, step: int) -> torch.Tensor:
         tokens, indices, log_probs = (my_share(tensor) for tensor in answers.batch(step))
@@ -65,6 +64,12 @@ def from_answers(teacher: str, rows: int, alpha: float, stdlib_only: bool) -> Le
         return top_distillation_loss(logits.flatten(0, 1), tokens[:, 1:].flatten(), indices, log_probs, alpha)
 
     return Lessons(loss_of, examination(), rows * answers.tokens.shape[1], data)
+
+
+def places_of(streams: Sequence[str]) -> list[int]:
+    """The rows of these streams in a batch of the mixture, where the streams stand in the order of ROWS."""
+    owners = [name for name, count in ROWS.items() for _ in range(count)]
+    return [place for place, name in enumerate(owners) if name in streams]
 
 
 def from_live_teacher(teacher: torch.nn.Module, asked: Distill) -> Lessons:

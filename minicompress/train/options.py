@@ -15,6 +15,7 @@ from minicompress.lab.qat import GRIDS
 from minicompress.train.llm_sizes import LLM_SIZES
 from minicompress.train.recipes import RECIPES
 from minicompress.train.shapes import SHAPES
+from minicompress.train.streams import ROWS
 
 Grid = Literal[*GRIDS]
 Steps = Annotated[int, Option(help="Optimizer updates, all in all.", min=1)]
@@ -70,7 +71,9 @@ class Student(Training):
     blocks: Annotated[Grid | None, Option(help="Grid of the matrices in the blocks, in training.")] = None
     embedding: Annotated[Grid | None, Option(help="Grid of the embedding, in training.")] = None
     teacher: Annotated[str, Option(help="Learn from the answers of this run.")] = "teacher"
-    stdlib_only: Annotated[bool, Option("--stdlib-only", help="No packages, no pairs.")] = False
+    streams: Annotated[str, Option(help="What of the mixture to read: for instance stdlib,pairs.")] = (
+        ",".join(ROWS)
+    )
     steps: Steps = 2000
     rows: Annotated[int, Option(help="Sequences a step.", min=1)] = 16
     alpha: Alpha = 0.7
@@ -81,6 +84,12 @@ class Student(Training):
                 f"got --shape {self.shape} and --start {self.start}: a new student needs its --shape "
                 f"({', '.join(SHAPES)}), one that goes on from a finished run needs --start alone"
             )
+        if not self.stream_names or not set(self.stream_names) <= set(ROWS):
+            raise ValueError(f"--streams must be some of {','.join(ROWS)}, got {self.streams!r}")
+
+    @property
+    def stream_names(self) -> list[str]:
+        return self.streams.split(",")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ SHAPES = {
         "student": (96, 288, 3, 3, 1),
         "small": (64, 176, 4, 4, 2),
         "tiny": (32, 88, 2, 2, 1),
+        "eighth": (128, 312, 4, 4, 2),  # of the teacher's size, as medium
     }.items()
 }
 TEACHER, STUDENT = SHAPES["teacher"], SHAPES["student"]

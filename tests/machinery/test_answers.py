@@ -33,3 +33,10 @@ def test_answers_on_disk_are_the_teachers(llama, tmp_path):
     (tmp_path / "total.txt").unlink()
     with pytest.raises(ValueError, match="answered 0 of 6"):
         answers.Answers(tmp_path, rows=6)
+
+
+def test_the_rows_of_some_streams_are_picked_out_of_every_batch(llama, tmp_path):
+    streams = {name: np.full(400, number, dtype=np.uint16) for number, name in enumerate("abc")}
+    answers.write_answers(llama, Mixture(streams, {"a": 1, "b": 2, "c": 1}, length=8), 3, tmp_path)
+    chosen = answers.Answers(tmp_path, rows=6, places=(0, 3), batch=4)
+    assert sorted(chosen.batch(0)[0][:, 0].tolist()) == [0, 0, 0, 2, 2, 2]

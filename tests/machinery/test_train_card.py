@@ -29,7 +29,7 @@ def test_a_card_says_which_steps_were_done_by_another_plan(record):
 
 
 def test_a_card_tells_the_data_from_the_record_and_not_from_the_command_line(record):
-    line = record.command_line + " --stdlib-only"
+    line = record.command_line + " --streams stdlib"
     assert "in the shares 14 : 16 : 2" in model_card(replace(record, command_line=line))
     alone = replace(record, data=record.data | {"shares": {"stdlib": 14}})
     assert "Data: the standard library's training files alone." in model_card(alone)

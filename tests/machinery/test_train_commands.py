@@ -19,8 +19,8 @@ from minicompress.train.shapes import SHAPES, new_model
 from minicompress.train.streams import ROWS, streams_folder
 
 COMMANDS = (
-    "tokenizer", "teacher", "half", "answers", "student", "distill", "llm", "bert", "distilbert", "export",
-    "publish", "publish-llm",
+    "tokenizer", "teacher", "half", "eighth", "answers", "student", "distill", "llm", "bert", "distilbert",
+    "export", "publish", "publish-llm",
 )  # fmt: skip
 STUDENT = ["student", "--teacher=guide", "--rows=2"]
 
@@ -78,6 +78,11 @@ def test_a_misspelt_shape_is_refused():
     assert result.exit_code == 2 and "studnt" in result.output
 
 
+def test_a_stream_that_is_not_there_is_refused():
+    said = refusal("student", "--shape=tiny", "--streams=stdlib,poems")
+    assert "--streams must be some of stdlib,packages,pairs, got 'stdlib,poems'" in said
+
+
 def test_layers_that_are_no_numbers_are_refused():
     assert "--layers must be numbers such as 0,2,5, got 'all'" in refusal("distill", "x", "--layers=all")
 
@@ -105,7 +110,7 @@ def test_a_cut_student_begins_anew_and_its_successor_shares_the_beginning(guide)
     on_grid = ["--blocks=int3", "--embedding=int3", "--steps=2"]
     run(*STUDENT, "--name=first", "--shape=tiny", "--steps=2")
     run(*STUDENT, "--name=cut", "--start=first", "--neurons=40", *on_grid)
-    run(*STUDENT, "--name=last", "--start=cut", "--stdlib-only", *on_grid)
+    run(*STUDENT, "--name=last", "--start=cut", "--streams=stdlib", *on_grid)
     cut, last = (read_record(training_folder(name)) for name in ("cut", "last"))
     assert cut.began_with == weights_digest(prune_neurons(load_run("first"), 40))
     assert last.began_with == cut.began_with and cut.saved_as == "fp32"

@@ -72,9 +72,9 @@ def test_how_often_a_run_is_saved_may_change(record):
 
 
 def test_a_command_line_names_every_option_that_is_set():
-    line = command_line("student", Student(name="a b", shape="tiny", stdlib_only=True, steps=3))
+    line = command_line("student", Student(name="a b", shape="tiny", streams="stdlib", steps=3))
     assert line.startswith("python -m minicompress.train student --steps 3 ")
-    assert "--name 'a b' --shape tiny" in line and "--stdlib-only --rows 16" in line
+    assert "--name 'a b' --shape tiny" in line and "--streams stdlib --rows 16" in line
     assert "--start" not in line
 
 

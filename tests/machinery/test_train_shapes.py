@@ -12,6 +12,7 @@ PARAMETERS = {
     "student": 519_840,
     "small": 315_968,
     "tiny": 88_736,
+    "eighth": 939_136,
 }
 
 
