@@ -19,8 +19,8 @@ from minicompress.train.shapes import SHAPES, new_model
 from minicompress.train.streams import ROWS, streams_folder
 
 COMMANDS = (
-    "tokenizer", "teacher", "half", "eighth", "answers", "student", "distill", "llm", "bert", "distilbert",
-    "export", "publish", "publish-llm",
+    "all", "tokenizer", "teacher", "half", "eighth", "answers", "student", "distill", "llm", "bert",
+    "distilbert", "export", "publish", "publish-llm",
 )  # fmt: skip
 STUDENT = ["student", "--teacher=guide", "--rows=2"]
 
