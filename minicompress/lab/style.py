@@ -61,7 +61,8 @@ def small_png(figure: Figure) -> bytes:
     """The figure as a PNG with `SHADES` colours; the same figure gives the same bytes."""
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[:, :, :3]  # [height, width, RGB]
-    few = Image.fromarray(pixels).quantize(SHADES, dither=Image.Dither.NONE)
+    rare_too = Image.Quantize.MAXCOVERAGE  # the colour of a single mark stays
+    few = Image.fromarray(pixels).quantize(SHADES, method=rare_too, dither=Image.Dither.NONE)
     small = io.BytesIO()
     few.save(small, format="png", optimize=True)
     return small.getvalue()
