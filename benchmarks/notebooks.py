@@ -19,6 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks import common
+from minicompress.lab import style
 from minicompress.lab.files import atomic_write
 from minicompress.lab.paths import ROOT
 
@@ -29,8 +30,7 @@ def smaller_picture(encoded: str) -> str:
     """A PNG in base64, with a palette instead of 24 bits a pixel; rare colours, such as a line's, stay."""
     picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
     buffer = io.BytesIO()
-    few = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    few.save(buffer, "PNG", optimize=True)
+    style.fewer_colours(picture, COLOURS).save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
 
 

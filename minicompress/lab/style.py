@@ -57,12 +57,16 @@ def applied() -> Iterator[None]:
         yield
 
 
+def fewer_colours(picture: Image.Image, count: int) -> Image.Image:
+    """An RGB picture with a palette of `count` colours; the colour of a single mark stays, and the ground."""
+    return picture.quantize(count, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+
+
 def small_png(figure: Figure) -> bytes:
     """The figure as a PNG with `SHADES` colours; the same figure gives the same bytes."""
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[:, :, :3]  # [height, width, RGB]
-    rare_too = Image.Quantize.MAXCOVERAGE  # the colour of a single mark stays
-    few = Image.fromarray(pixels).quantize(SHADES, method=rare_too, dither=Image.Dither.NONE)
+    few = fewer_colours(Image.fromarray(pixels), SHADES)
     small = io.BytesIO()
     few.save(small, format="png", optimize=True)
     return small.getvalue()

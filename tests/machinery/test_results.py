@@ -149,7 +149,7 @@ def test_ten_steps_and_ten_cubic_steps_share_the_batches_and_differ_in_their_spa
     assert seen["ten steps"] == seen["ten cubic steps"] and sum(seen["one step"], []) == list(range(20))
 
 
-def test_a_stored_picture_keeps_the_colours_of_seven_lines():
+def test_a_stored_picture_keeps_its_ground_and_the_colours_of_seven_lines():
     with style.applied():
         figure = plt.figure(figsize=(style.WIDE, 3))
         axes = figure.add_subplot()
@@ -158,6 +158,7 @@ def test_a_stored_picture_keeps_the_colours_of_seven_lines():
         stored = notebooks.smaller_picture(base64.b64encode(style.small_png(figure)).decode())
     plt.close(figure)
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(stored))).convert("RGB")).reshape(-1, 3)
+    assert np.abs(shown[0] - 255 * np.array(matplotlib.colors.to_rgb(style.GROUND))).max() <= 4
     for colour in style.PALETTE:
         wanted = 255 * np.array(matplotlib.colors.to_rgb(colour))
         assert np.abs(shown - wanted).max(1).min() <= 40, colour
