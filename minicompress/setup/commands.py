@@ -6,11 +6,9 @@ Every other command is the one of `minicompress COMMAND`, run by the course's ow
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from minicompress.setup.environment import (
     ORACLES,
     TORCH_INDEX,
     SetupError,
+    course_is_installed_here,
     is_newer,
     make,
     pip,
@@ -28,8 +27,8 @@ from minicompress.setup.environment import (
 )
 
 REFERENCE = {"MINICOMPRESS_SOLUTIONS": "1"}
-# What tests do to a learner's progress stays in a file of their own. One thread a process: two threads in each
-# of two processes would wait for each other.
+# What tests do to a learner's progress stays in a file of their own. One thread a process: two threads in
+# each of two processes would wait for each other.
 TESTING = REFERENCE | {
     "OMP_NUM_THREADS": "1",
     "MINICOMPRESS_PROGRESS": str(ROOT / ".minicompress" / "tests.json"),
@@ -59,12 +58,6 @@ def call(
         except KeyboardInterrupt:
             continue
         return code if code >= 0 else 128 - code
-
-
-def course_is_installed_here() -> bool:
-    """Tell whether the running interpreter, of conda or a container, has the course among its packages."""
-    places = [sysconfig.get_path("purelib")]
-    return any(True for _ in importlib.metadata.distributions(name="minicompress", path=places))
 
 
 def interpreter() -> Path:

@@ -7,9 +7,11 @@ that passes for a whole one.
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +144,12 @@ def in_the_repository(words: list[str]) -> int:
 
 
 # ---------------------------------------------------------------- which Python
+
+
+def course_is_installed_here() -> bool:
+    """Tell whether the running interpreter, of conda or a container, has the course among its packages."""
+    places = [sysconfig.get_path("purelib")]
+    return any(True for _ in importlib.metadata.distributions(name="minicompress", path=places))
 
 
 def unfit_python() -> str:
