@@ -16,6 +16,8 @@ from minicompress.lab.paths import CHAPTERS, ROOT, SOLUTIONS
 
 # Only what is named here is copied: a file that is added to the course stays at home until someone says so.
 COPIED = (
+    ".binder",
+    ".devcontainer",
     ".gitignore",
     "LICENSE",
     "Makefile",
@@ -24,6 +26,7 @@ COPIED = (
     "benchmarks",
     "course.toml",
     "docs/export.md",
+    "docs/setup.md",
     "environment.yml",
     "minicompress",
     "notebooks",

@@ -57,7 +57,9 @@ def show(findings: dict[str, Finding]) -> None:
         for name, found in findings.items():
             print(f"{found.state.value:7} {name}: {found.said}" + f"  -> {found.remedy}" * bool(found.remedy))
         return
-    table = Table("", "check", "found", "what helps", box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("", "check", "found", "what helps"):
+        table.add_column(title, overflow="fold")  # a long path is broken, not cut
     for name, found in findings.items():
         state = Text(found.state.value, COLOURS[found.state])
         table.add_row(state, name, Text(found.said), Text(found.remedy))
