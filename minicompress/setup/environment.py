@@ -169,7 +169,12 @@ def refuse_unfit_python() -> None:
 
 
 def refuse_another_python(environment: Environment) -> None:
-    """SetupError: the folder holds an environment of another Python version, which would mix with this."""
+    """SetupError: the folder holds an environment of another Python, which would mix with this."""
+    if environment.python.is_symlink() and not environment.python.exists():
+        raise SetupError(
+            f"the Python of {environment.folder.name} is gone, or it was made on another system: "
+            f"delete the folder {environment.folder.name}"
+        )
     there, here = version_of(environment), "{}.{}".format(*sys.version_info[:2])
     if there and there != here:
         raise SetupError(

@@ -172,6 +172,16 @@ def test_another_python_s_environment_is_neither_mixed_with_nor_touched(own):
     assert not given and own.stamp.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there the interpreter is a copy, no link")
+def test_an_environment_whose_python_is_gone_is_not_mended(own):
+    own.python.parent.mkdir()
+    own.python.symlink_to(own.folder / "nowhere")
+    run, given = made_by()
+    with pytest.raises(SetupError, match="is gone, or .* another system: delete the folder .venv"):
+        make(own, "", run)
+    assert not given
+
+
 # ------------------------------------------------------------ before anything is installed
 
 EARLY = [
