@@ -1,4 +1,4 @@
-"""Where the course runs besides a plain clone: conda, a dev container, Binder; and the page that tells how."""
+"""Where the course runs besides a plain clone: conda, a dev container, Binder; the page that tells how."""
 
 import importlib.metadata
 import json
