@@ -37,7 +37,7 @@ class Environment:
     """A virtual environment in a folder of the repository."""
 
     folder: Path
-    made_from: tuple[Path, ...]  # it is made again when one of these has changed
+    made_from: tuple[Path, ...]  # its lock file first; it is made again when one of these has changed
 
     @property
     def python(self) -> Path:

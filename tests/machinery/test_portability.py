@@ -153,7 +153,7 @@ import pathlib, sys, tempfile
 from minicompress.setup import commands, environment
 
 environment.sys.platform = "win32"
-own = environment.Environment(pathlib.Path("made"), ())
+own = environment.Environment(pathlib.Path("made"), (pathlib.Path("lock"),))
 own.folder.mkdir()
 environment.make(own, "", lambda words: print("ran", pathlib.Path(words[0]).name, *words[1:4]) or 0)
 print("ready", own.stamp.is_file())
@@ -184,7 +184,7 @@ print("code", doctor.main())
 def test_setup_runs_its_steps_to_the_end(as_on_windows, tmp_path):
     lines = as_on_windows(SET_UP, tmp_path).splitlines()
     ran = [line for line in lines if line.startswith("ran")]
-    assert ran[0].endswith("-m venv made") and ran[1:] == 2 * ["ran python.exe -m pip install"]
+    assert ran[0].endswith("-m venv made") and ran[1:] == 2 * ["ran python.exe -m pip install"], lines
     assert lines[-1] == "ready True"
 
 
@@ -200,7 +200,7 @@ def test_a_process_gets_words_and_settings_in_utf_8_and_gives_its_code(as_on_win
 
 def test_the_doctor_prints_every_check(as_on_windows, tmp_path):
     said = as_on_windows(DOCTOR, tmp_path)
-    assert "no torch here" in said and "SmolLM2" in said and said.endswith("code 1\n")
+    assert "FAILED  torch" in said and "SmolLM2" in said and said.endswith("code 1\n")
 
 
 # ------------------------------------------------------------ what no run would show

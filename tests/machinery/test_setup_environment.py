@@ -37,7 +37,8 @@ def made_by(*codes):
 # ------------------------------------------------------------ the steps
 
 
-def test_torch_comes_first_then_the_pinned_packages_then_the_course_without_dependencies():
+def test_torch_comes_first_then_the_pinned_packages_then_the_course_without_dependencies(monkeypatch):
+    monkeypatch.setattr(sys, "prefix", "elsewhere")  # `make test` runs this with .venv's own interpreter
     words = [step.words for step in steps(LEARNERS)]
     assert [line[1:] for line in words] == [
         ["-m", "venv", str(ROOT / ".venv")],

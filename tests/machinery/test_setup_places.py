@@ -86,9 +86,7 @@ def test_the_dev_container_has_a_python_that_fits_and_sets_up_by_itself():
 
 
 def test_every_command_of_the_page_is_there():
-    told = set(re.findall(r"python3? -m minicompress (\w+)", PAGE)) | set(
-        re.findall(r"\nminicompress (\w+)", PAGE)
-    )
+    told = set(re.findall(r"(?:python3? -m |\n)minicompress (\w+)", PAGE))
     known = {*commands.COMMANDS, *get_command(cli.app).commands}
     assert told <= known and {"setup", "lab", "test", "run", "llm", "extras", "doctor", "check"} <= told
 
