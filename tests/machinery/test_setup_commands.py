@@ -96,7 +96,7 @@ def test_lab_and_every_command_of_the_package_is_handed_on_as_it_is(called):
 
 @pytest.mark.parametrize(("set_to", "used"), [(None, "1"), ("0", "0"), ("metrics", "metrics")])
 def test_run_takes_the_reference_unless_another_setting_is_given(set_to, used, called, monkeypatch):
-    monkeypatch.delenv("MINICOMPRESS_SOLUTIONS")
+    monkeypatch.delenv("MINICOMPRESS_SOLUTIONS", raising=False)
     if set_to is not None:
         monkeypatch.setenv("MINICOMPRESS_SOLUTIONS", set_to)
     commands.main(["run", "--quick"])
@@ -167,6 +167,13 @@ def test_where_the_course_is_installed_otherwise_that_interpreter_is_used(places
     assert commands.interpreter() == Path(sys.executable) and not places[1]
 
 
+def test_venv_s_own_interpreter_makes_it_again_where_it_has_grown_old(places, monkeypatch):
+    own, made = places
+    monkeypatch.setattr(commands, "course_is_installed_here", lambda: True)
+    monkeypatch.setattr(sys, "prefix", str(own.folder))
+    assert commands.interpreter() == own.python and made == [own]
+
+
 def test_setup_makes_it_with_the_index_of_the_option(places, monkeypatch):
     given = []
     monkeypatch.setattr(commands, "make", lambda *words: given.append(words))
@@ -188,7 +195,8 @@ def test_what_cannot_be_made_ends_in_one_sentence(monkeypatch, capsys):
 
 def test_without_a_command_all_are_listed(capsys):
     assert commands.main([]) == 2
-    assert all(f"\n  {name} " in capsys.readouterr().out for name in ["setup"])
+    said = capsys.readouterr().out
+    assert all(f"\n  {name} " in said for name in commands.COMMANDS)
 
 
 @pytest.mark.parametrize(("ended", "code"), [(0, 0), (3, 3), (-15, 143)])
