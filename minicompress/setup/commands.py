@@ -218,6 +218,9 @@ def main(words: list[str]) -> int:
     except SetupError as error:
         print(f"minicompress: {error}", file=sys.stderr)
         return error.code
+    except OSError as error:  # an interpreter that cannot be started, say
+        print(f"minicompress: {error}; `python -m minicompress doctor` may know more", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("minicompress: interrupted", file=sys.stderr)
         return 130

@@ -193,6 +193,13 @@ def test_what_cannot_be_made_ends_in_one_sentence(monkeypatch, capsys):
     assert capsys.readouterr().err == "minicompress: no room\n"
 
 
+def test_an_interpreter_that_cannot_be_started_ends_in_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(commands, "interpreter", lambda: tmp_path / "nowhere")
+    assert commands.main(["lab"]) == 1
+    said = capsys.readouterr().err
+    assert "nowhere" in said and "python -m minicompress doctor" in said and said.count("\n") == 1
+
+
 def test_without_a_command_all_are_listed(capsys):
     assert commands.main([]) == 2
     said = capsys.readouterr().out
