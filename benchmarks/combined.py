@@ -48,6 +48,7 @@ from minicompress.lab.modules import linear_layers
 from minicompress.lab.paths import OUT
 from minicompress.lab.qat import bake_fake_quantize
 from minicompress.lab.ranks import uniform_ranks
+from minicompress.lab.updates import updates_of
 from minicompress.structured_pruning import prune_neurons
 
 MADE = OUT / "bench-combined"
@@ -67,12 +68,15 @@ class Scale:
     def facts(self) -> dict:
         return {"held_out_tokens": self.tokens[:, 1:].numel()}
 
-    def row(self, method: str, strength: str, path: Path) -> dict:
-        """One file: its bytes, and the share of the teacher's accuracy that the reloaded model keeps."""
+    def row(self, method: str, strength: str, path: Path, updates: int) -> dict:
+        """One file: its bytes, the share of the teacher's accuracy that the reloaded model keeps, and the
+        updates of training behind it.
+        """
         hits = next_token_scores(pipeline.load_compressed(path), self.tokens).hits
         kept, size = accuracy_kept(hits, self.reference, self.files), path.stat().st_size
         row = {"method": method, "strength": strength, "file_bytes": size, "ratio": teacher_bytes() / size}
         row |= {"accuracy_kept": kept["accuracy_kept"], "interval": kept["accuracy_kept_interval"]}
+        row |= {"updates": updates}
         print(json.dumps(row), flush=True)
         return row
 
@@ -82,7 +86,7 @@ class Scale:
         path, rows = MADE / "point.safetensors", []
         for point in tqdm(points, desc="map"):
             pipeline.save_compressed(point.make(), path)
-            rows.append(self.row(point.method, point.strength, path))
+            rows.append(self.row(point.method, point.strength, path, point.updates))
         return rows
 
 
@@ -98,7 +102,7 @@ def combinations() -> dict:
     """The map's combinations, and the shipped files beside them."""
     scale = Scale()
     points = scale.rows(one_shot_combinations(shipped_model("teacher")))
-    points += [scale.row(*file) for file in map_files()]
+    points += [scale.row(*file, updates_of(file[1])) for file in map_files()]
     return scale.facts() | {"points": points}
 
 

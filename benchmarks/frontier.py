@@ -16,6 +16,7 @@ from minicompress.lab.evaluation import next_token_scores
 from minicompress.lab.machine import keep_freed_memory
 from minicompress.lab.models import shipped_model
 from minicompress.lab.paths import OUT
+from minicompress.lab.updates import updates_behind
 
 MADE = OUT / "bench-frontier"
 ONE_SHOT = [  # model, bits, group size
@@ -49,7 +50,7 @@ def measured_rows(files: dict[str, Path]) -> list[dict]:
         size, model = path.stat().st_size, pipeline.load_compressed(path)
         kept = next_token_scores(model, validation).hits.sum() / known.sum()
         row = {"name": name, "file_bytes": size, "ratio": teacher_bytes() / size}
-        row |= {"validation_accuracy_kept": kept.item()}
+        row |= {"validation_accuracy_kept": kept.item(), "updates": updates_behind({"name": name})}
         rows.append(row | quality_kept(model, test, test_files, asked))
     return sorted(rows, key=lambda row: -row["file_bytes"])
 

@@ -18,17 +18,19 @@ from minicompress.lab.models import shipped_model
 from minicompress.lab.modules import linear_layers
 from minicompress.lab.qat import bake_fake_quantize, put_on_grids
 from minicompress.lab.ranks import uniform_ranks
+from minicompress.lab.updates import updates_of
 from minicompress.structured_pruning import prune_neurons
 
 UPDATES, ROWS, RATE = 100, 8, 3e-4  # of the tuning that a single method gets
 
 
 class Point(NamedTuple):
-    """A method, how strongly it is used, and what makes the model."""
+    """A method, how strongly it is used, what makes the model, and the updates of training behind it."""
 
     method: str
     strength: str
     make: Callable[[], nn.Module]
+    updates: int = 0
 
 
 def tune(
@@ -106,10 +108,17 @@ def single_methods(teacher: nn.Module) -> list[Point]:
         ("distillation", ("medium", "student"), str, shipped_model),
     ]
     return [
-        Point(method, named(strength), lambda made=made, strength=strength: made(strength))
+        Point(method, named(x), lambda made=made, x=x: made(x), updates_of_method(method, named(x)))
         for method, strengths, named, made in sweeps
-        for strength in strengths
+        for x in strengths
     ]
+
+
+def updates_of_method(method: str, strength: str) -> int:
+    """UPDATES for what is tuned, those of the shipped model for distillation, else none."""
+    if method == "distillation":
+        return updates_of(strength)
+    return UPDATES if method.endswith(("tuned", "trained on the grid")) else 0
 
 
 def one_shot_combinations(teacher: nn.Module) -> list[Point]:
@@ -142,12 +151,14 @@ def one_shot_combinations(teacher: nn.Module) -> list[Point]:
             "distilled and quantized",
             f"{name}, {b} bits",
             lambda name=name, b=b: bits(shipped_model(name), b, b),
+            updates_of(name),
         )
         for name in ("medium", "student")
         for b in (8, 6, 5, 4, 3)
     ]
     trio = lambda: bits(prune_neurons(shipped_model("medium"), 272), 5, 5)  # noqa: E731
-    return [*points, Point("distilled, pruned and quantized", "medium, 272 of 312 neurons, 5 bits", trio)]
+    strength = "medium, 272 of 312 neurons, 5 bits"
+    return [*points, Point("distilled, pruned and quantized", strength, trio, updates_of("medium"))]
 
 
 METHODS = {  # of the shipped files that are not made like the artefact

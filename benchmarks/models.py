@@ -20,14 +20,16 @@ from minicompress.lab.ngrams import goes_in_circles
 from minicompress.lab.paths import ASSETS
 
 RIVALS = ("half", "eighth")
-PROMPTS, PROMPT, ANSWER = 40, 64, 128  # completions, and tokens of each prompt and of its completion
+PROMPTS, PROMPT, ANSWER = 40, 64, 48  # completions, and tokens of each prompt and of its completion
 
 
 def models() -> dict:
     """Each model's scores, and how far the rivals stay behind."""
     tokens, files = corpus.load_tokens("test", per_file=16)
-    prompts = first_of_files(tokens, files)
-    rows, scores = {"held_out_tokens": tokens[:, 1:].numel()}, {}
+    beginnings = first_of_files(tokens, files)
+    prompts, truth = beginnings.split([PROMPT, ANSWER], dim=1)  # [PROMPTS, PROMPT], [PROMPTS, ANSWER]
+    rows = {"held_out_tokens": tokens[:, 1:].numel(), "text_in_circles": in_circles(truth.tolist())}
+    scores = {}
     for name in ("teacher", *(name for name in RIVALS if (ASSETS / name).is_dir())):
         model = shipped_model(name)
         scores[name] = next_token_scores(model, tokens)
@@ -49,13 +51,13 @@ def behind(teacher: Scores, rival: Scores, asked: torch.Tensor, files: torch.Ten
 
 
 def first_of_files(tokens: torch.Tensor, files: torch.Tensor) -> torch.Tensor:
-    """The beginnings of the first files as prompts: int64 [PROMPTS, PROMPT]."""
+    """The beginnings of the first files: int64 [PROMPTS, PROMPT + ANSWER]."""
     firsts = torch.cat([torch.tensor([True]), files.diff() != 0])  # a file's first sequence
-    return tokens[firsts][:PROMPTS, :PROMPT]
+    return tokens[firsts][:PROMPTS, : PROMPT + ANSWER]
 
 
 def share_in_circles(model: nn.Module, prompts: torch.Tensor) -> float:
-    """Share of greedy completions in which some four tokens in a row stand three times."""
+    """Share of a model's greedy completions that go in circles."""
     with evaluation_mode(model):
         written = model.generate(
             prompts, attention_mask=torch.ones_like(prompts), max_new_tokens=ANSWER, do_sample=False
@@ -63,7 +65,12 @@ def share_in_circles(model: nn.Module, prompts: torch.Tensor) -> float:
     answers = written[:, prompts.shape[1] :].tolist()  # [B, PROMPT + ANSWER] -> [B, ANSWER]
     end = model.generation_config.eos_token_id
     ended = [answer[: answer.index(end)] if end in answer else answer for answer in answers]
-    return sum(map(goes_in_circles, ended)) / len(ended)
+    return in_circles(ended)
+
+
+def in_circles(texts: list[list[int]]) -> float:
+    """Share of the texts in which some four tokens in a row stand three times."""
+    return sum(map(goes_in_circles, texts)) / len(texts)
 
 
 def main() -> None:

@@ -1,13 +1,16 @@
-"""Write the tables of README.md from `results/*.json` and course.toml: `python -m benchmarks.readme`.
+"""Write the tables of README.md, notebooks/README.md and docs/ from `results/*.json` and course.toml:
+`python -m benchmarks.readme`.
 
 A test fails on drift.
 """
 
-from collections.abc import Iterable
+import re
+from pathlib import Path
 
 from minicompress.grading.course import exercises
 from minicompress.lab import ledger as layout
 from minicompress.lab import peer_tables, tables
+from minicompress.lab.diagrams.course import CHAPTERS
 from minicompress.lab.files import atomic_write
 from minicompress.lab.memory_figure import beyond_the_libraries, memory_picture
 from minicompress.lab.paths import ROOT, results
@@ -68,8 +71,8 @@ def models_text() -> str:
     return (
         tables.markdown_table(columns, rows)
         + "\n\nMeasured on the test files. The rivals were trained on the very same batches, without a "
-        "teacher. *In circles*: the share of 40 greedy completions of 128 tokens in which some four tokens "
-        "in a row stand three times."
+        "teacher. *In circles*: the share of 40 greedy completions of 48 tokens in which some four tokens in "
+        f"a row stand three times; of the files' own next 48 tokens it is {models['text_in_circles']:.0%}."
     )
 
 
@@ -143,7 +146,7 @@ def memory_text() -> str:
         f"Peak resident memory of a fresh process, bf16 checkpoints with random weights, "
         f"{memory['calibration_tokens']:,} calibration tokens; Python and the libraries alone take "
         f"{megabytes(alone)}. `oneshot` is llmcompressor's, without its libraries; it holds the whole model.",
-        f"![Peak memory against the size of the model](docs/{MEMORY_PICTURE.name})",
+        f"![Peak memory against the size of the model]({MEMORY_PICTURE.name})",
     ])  # fmt: skip
 
 
@@ -188,7 +191,7 @@ def peers_text() -> str:
         "is the peak above the loaded model. Every tool's weights are judged by the same function; files "
         "hold fp16 where they hold no integers.",
         peer_tables.work_table(peers),
-        f"![Time and quality of every tool](docs/{PICTURE.name})",
+        f"![Time and quality of every tool]({PICTURE.name})",
         f"Greedy decoding at batch 1, {how['prompt']} tokens of prompt, {how['new_tokens']} new ones, "
         f"median of {how['speed_repeats']}:",
         peer_tables.speed_table(peers),
@@ -215,6 +218,38 @@ def course_map() -> str:
     return tables.markdown_table(columns, rows)
 
 
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+CHAPTER_COLUMNS = ("notebook", "you write in", "exercises", "minutes")
+
+
+def chapters_table() -> str:
+    """A chapter a row: its notebook, the file to write in, and what its exercises take."""
+    every = exercises().values()
+    total = f"{sum(task.minutes for task in every) / 60:.0f} hours"
+    rows = [chapter_row(notebook, "notebooks/") for notebook in NOTEBOOKS]
+    return tables.markdown_table(CHAPTER_COLUMNS, [*rows, ["all", "", str(len(every)), total]])
+
+
+def notebooks_table() -> str:
+    """The same for the page beside the notebooks, with what each is about."""
+    rows = [[*chapter_row(notebook, ""), CHAPTERS[chapter_of(notebook)][1]] for notebook in NOTEBOOKS]
+    return tables.markdown_table((*CHAPTER_COLUMNS, "about"), rows)
+
+
+def chapter_of(notebook: Path) -> int:
+    return int(notebook.stem[:2])
+
+
+def chapter_row(notebook: Path, folder: str) -> list[str]:
+    """folder: what stands before the notebook's name in a link to it."""
+    tasks = [task for task in exercises().values() if task.chapter == str(chapter_of(notebook))]
+    minutes, stretch = sum(task.minutes for task in tasks), [task.id for task in tasks if task.stretch]
+    file = f"`{tasks[0].module}.py`" if tasks else "nothing new"
+    link = f"[{notebook.stem}]({folder}{notebook.name})"
+    told = f"{minutes}" + (f" ({', '.join(stretch)} can be left out)" if stretch else "")
+    return [link, file, str(len(tasks) or "-"), told if tasks else "-"]
+
+
 PICTURE, MEMORY_PICTURE = ROOT / "docs" / "peers.svg", ROOT / "docs" / "memory.svg"
 PARTS = {
     "times": times_text,
@@ -224,12 +259,15 @@ PARTS = {
     "memory": memory_text,
     "peers": peers_text,
     "course": course_map,
+    "chapters": chapters_table,
+    "notebooks": notebooks_table,
 }
+PAGES = [ROOT / name for name in ("README.md", "notebooks/README.md", "docs/course.md", "docs/results.md")]
 
 
-def filled(text: str, parts: Iterable[str] = PARTS) -> str:
-    """README text with the parts between `<!-- name -->` and `<!-- /name -->` made anew."""
-    for name in parts:
+def filled(text: str) -> str:
+    """A page with the parts between `<!-- name -->` and `<!-- /name -->` made anew."""
+    for name in re.findall(r"^<!-- (\w+) -->$", text, re.M):
         before, rest = text.split(f"<!-- {name} -->\n")
         _, after = rest.split(f"<!-- /{name} -->")
         text = f"{before}<!-- {name} -->\n\n{PARTS[name]()}\n\n<!-- /{name} -->{after}"
@@ -237,10 +275,10 @@ def filled(text: str, parts: Iterable[str] = PARTS) -> str:
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    text = filled(path.read_text(encoding="utf-8"))
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    for path in PAGES:
+        text = filled(path.read_text(encoding="utf-8"))
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     peer_tables.peers_picture(results("peers"), PICTURE)
     memory_picture(results("memory"), MEMORY_PICTURE)
 

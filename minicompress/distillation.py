@@ -181,7 +181,7 @@ def generalized_jsd(
         raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
     if not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must lie in [0, 1], got {beta}")
-    raise NotImplementedError("Exercise 3.5 generalized_jsd")
+    raise NotImplementedError("Exercise 3.6 generalized_jsd")
 
 
 def distill_for_task(
@@ -205,7 +205,7 @@ def distill_for_task(
     ValueError: no batch, or models with different vocabularies.
     """
     check_vocabularies(student, teacher)
-    raise NotImplementedError("Exercise 3.6 distill_for_task")
+    raise NotImplementedError("Exercise 3.7 distill_for_task")
 
 
 def distilbert_loss(
@@ -239,4 +239,4 @@ def distilbert_loss(
     real, masked = attention_mask.bool(), labels != -100  # [B, L]
     if not real.any() or not masked.any():
         raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    raise NotImplementedError("Exercise 3.7 distilbert_loss")
+    raise NotImplementedError("Exercise 3.8 distilbert_loss")

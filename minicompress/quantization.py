@@ -110,7 +110,10 @@ class QuantizedLinear(nn.Module):
 
 
 class QuantizedEmbedding(nn.Module):
-    """An Embedding that holds integers, given; rows are looked up first and only those are dequantized."""
+    """An Embedding that holds integers: row i of its table is values[i] * scale[i], in fp32.
+
+    Buffers: values int8 [rows, embedding_dim], scale fp32 [rows, groups]; no parameters.
+    """
 
     def __init__(self, q: QuantizedTensor):
         super().__init__()
@@ -120,10 +123,12 @@ class QuantizedEmbedding(nn.Module):
         self.register_buffer("scale", q.scale)
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """input_ids: int64 [B, T] -> fp32 [B, T, embedding_dim]."""
-        flat = input_ids.flatten()  # [B*T]
-        rows = dequantize(QuantizedTensor(self.values[flat], self.scale[flat], self.bits, self.group_size))
-        return rows.view(*input_ids.shape, self.embedding_dim)
+        """input_ids: int64, any shape, at least one id -> fp32 [*input_ids.shape, embedding_dim].
+
+        Only the rows that are asked for are dequantized, at each call anew. Nothing as large as the table is
+        made, whatever its type: a vocabulary has many thousand rows, and a sentence needs a few of them.
+        """
+        raise NotImplementedError("Exercise 5.3 QuantizedEmbedding")
 
 
 def clip_scale(weight: torch.Tensor, bits: int, candidates: int = 20) -> torch.Tensor:

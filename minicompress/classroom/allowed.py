@@ -64,7 +64,8 @@ DECORATORS = frozenset(
 CONSTANT_CALLS = frozenset({"bool", "float", "frozenset", "int", "range", "tuple"})  # outside of functions
 BASES_DENIED = frozenset({"Tensor", "Parameter", "Buffer", "bool", "complex", "float", "int", "str", "bytes"})
 ONLY_CALLED = frozenset({"delattr", "getattr", "hasattr", "setattr", "vars"})  # not handed on as values
-NAMES_A_DUNDER = re.compile(r"(?:^|[.{\[])(__\w+__)|^(_+)$")  # in a text that is no docstring
+# In a text that is no docstring; `__metadata__` is a key in the header of a safetensors file.
+NAMES_A_DUNDER = re.compile(r"(?:^|[.{\[])(__(?!metadata__)\w+__)|^(_+)$")
 
 
 # Modules below torch and numpy that are used through a dot, as MODULES are, and never handed on as values.

@@ -22,8 +22,9 @@ CONTAINERS = ("list", "set", *MAPPING)
 class Builder:
     """Reads one message into a table."""
 
-    def __init__(self, table: Table, handle: Callable, wrap: Callable, blobs: list[bytes]):
+    def __init__(self, table: Table, handle: Callable, wrap: Callable, blobs: list[bytes], most: float):
         self.table, self.handle, self.wrap, self.blobs = table, handle, wrap, blobs
+        self.most = most  # elements of one tensor
         self.new: set[int] = set()
         self.turned: list[tuple] = []  # objects, their classes, and which of their weights are parametrized
 
@@ -75,7 +76,7 @@ class Builder:
 
     def tensor(self, number: int, description: list, leaf: bool) -> None:
         _, kind, dtype, shape, stride, offset, storage, requires_grad, _ = description
-        made = view_of(self.table.objects[storage], DTYPES[dtype], shape, stride, offset)
+        made = view_of(self.table.objects[storage], DTYPES[dtype], shape, stride, offset, self.most)
         if number not in self.new:
             there = self.table.objects[number]
             if place_of(there) != place_of(made):

@@ -15,6 +15,7 @@ from minicompress.classroom.build import Builder
 from minicompress.classroom.files import Folder
 from minicompress.classroom.graph import Exports, Handle, Table
 from minicompress.classroom.names import EXCEPTIONS, WARNINGS, Names
+from minicompress.classroom.views import ELEMENTS
 from minicompress.classroom.wire import Broken, Message, Wire
 
 TAPES = 200  # computations that are kept for gradients
@@ -24,6 +25,8 @@ MOST_WARNINGS = 100
 
 class Peer:
     """One end: `first` is 0 on one side and 1 on the other; `serving` is what the other side may ask for."""
+
+    most_elements: float = ELEMENTS  # of one tensor that the other side describes
 
     def __init__(self, wire: Wire, names: Names, files: Path, first: int, serving: dict[str, Callable]):
         self.wire, self.names, self.first = wire, names, first
@@ -96,7 +99,8 @@ class Peer:
         header = message.header
         try:
             self.folder.apply(header["files"], message.blobs)
-            payload = Builder(self.table, self.handle, self.wrap, message.blobs).read(header)
+            builder = Builder(self.table, self.handle, self.wrap, message.blobs, self.most_elements)
+            payload = builder.read(header)
             torch.set_grad_enabled(header["grad"] is True)
             for category, text in header.get("warnings", [])[:MOST_WARNINGS]:
                 warnings.warn(str(text)[:LONGEST], WARNINGS.get(category, UserWarning), stacklevel=4)

@@ -135,13 +135,13 @@ CASES: dict[str, dict[str, Pure]] = {
     "3.5": {
         "on_the_fly_batch": Pure(
             teaching.prompts_to_continue, teaching.bad_prompts, teaching.answer_of_writing, count=FEW
-        ),
-        "generalized_jsd": Pure(distillation.two_distributions, distillation.bad_distributions),
+        )
     },
-    "3.6": {
+    "3.6": {"generalized_jsd": Pure(distillation.two_distributions, distillation.bad_distributions)},
+    "3.7": {
         "distill_for_task": Pure(teaching.task, teaching.bad_tasks, teaching.answer_of_lessons, count=FEW)
     },
-    "3.7": {"distilbert_loss": Pure(distillation.two_outputs, distillation.bad_outputs)},
+    "3.8": {"distilbert_loss": Pure(distillation.two_outputs, distillation.bad_outputs)},
     "4.1": {"low_rank_decompose": Pure(low_rank.matrix_and_rank, low_rank.bad_matrices, low_rank.product)},
     "4.2": {
         "LowRankLinear.from_factors": Pure(low_rank.factors, view=low_rank.answer_of_factors),
@@ -171,7 +171,8 @@ CASES: dict[str, dict[str, Pure]] = {
     "5.3": {
         "QuantizedLinear.from_linear": Pure(
             quantization.quantizable_linear, view=quantization.answer_of_quantized
-        )
+        ),
+        "QuantizedEmbedding": Pure(quantization.quantized, view=quantization.rows_of_embedding),
     },
     "5.4": {
         "clip_scale": Pure(quantization.searchable, quantization.bad_searches),
@@ -183,6 +184,7 @@ CASES: dict[str, dict[str, Pure]] = {
         "save_compressed": Pure(
             stored.compressed, stored.too_large, stored.answer_of_saving, stored.path_in, FEW
         ),
+        "read_file": Pure(stored.file_content, stored.bad_files, place=stored.file_in, count=FEW),
         "load_compressed": Pure(
             stored.file_content, stored.bad_files, stored.answer_of_loading, stored.file_in, FEW
         ),

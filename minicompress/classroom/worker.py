@@ -5,6 +5,7 @@ Two file descriptors lead to the judge. What it needs of minicompress stands in 
 
 import gc
 import importlib
+import math
 import os
 import sys
 import tempfile
@@ -67,6 +68,8 @@ USING = {"call": Function, "next": Iterator, "iter": Iterable, "": JudgesOwn}
 
 class Worker(Peer):
     """The worker's end. It serves one chapter, in which one exercise is the learner's."""
+
+    most_elements = math.inf  # the judge may send a table that is huge and takes no memory
 
     def __init__(self, wire: Wire, folder: Path):
         serving = {

@@ -27,7 +27,8 @@ def panels(rows: int, columns: int, size: tuple[float, float], sharey: bool = Fa
     with style.applied():
         figure, grid = plt.subplots(rows, columns, figsize=size, sharey=sharey, squeeze=False)
         yield grid.flatten()  # [rows * columns]
-        figure.tight_layout()
+        below = [legend.get_window_extent().height for legend in figure.legends]
+        figure.tight_layout(rect=(0, max(below, default=0) / figure.bbox.height, 1, 1))
         style.show()
 
 
@@ -79,6 +80,73 @@ def label_ends(axes: Axes) -> None:
         place = {"xytext": (right - x + 14, height - y), "textcoords": "offset points", "va": "center"}
         axes.annotate(line.get_label(), line.get_xydata()[-1], annotation_clip=False, arrowprops=tie, **place)
         line.set_label("_" + line.get_label())
+
+
+def legend_below(axes: Axes, columns: int) -> None:
+    """Explain the lines of one panel in a legend below all panels of its figure.
+
+    Call it in a `panels` block, which makes room for it.
+    """
+    named = axes.get_legend_handles_labels()
+    axes.figure.legend(*named, loc="lower center", ncols=columns, handletextpad=0.5, columnspacing=1.2)
+
+
+def label_groups(axes: Axes) -> None:
+    """Write each labelled group of marks beside one of them, tied to it, where it covers fewest others.
+
+    For lines without a line style, instead of a legend. Call it last in a `panels` block, after `axes.set`.
+    """
+    axes.figure.tight_layout()
+    size, point = plt.rcParams["font.size"], axes.figure.dpi / 72
+    marked = [line for line in axes.lines if line.get_linestyle() == "None"]
+    marks = np.concatenate([axes.transData.transform(line.get_xydata()) for line in marked])
+    taken: list[np.ndarray] = []
+    for line in sorted(marked, key=lambda line: len(line.get_xdata())):
+        width, height = 0.52 * size * point * len(line.get_label()), 1.3 * size * point
+        places = _places_beside(axes.transData.transform(line.get_xydata()), width, height)
+        inside = [place for place in places if _inside(place[1], axes.get_window_extent().extents)]
+        mark, box = min(inside or places, key=lambda place: _covered(place[1], marks, taken))
+        taken.append(box)
+        nearest = ((mark - box[:2]) / (box[2:] - box[:2])).clip(0, 1)  # of the box, where the tie begins
+        mark, middle = axes.transData.inverted().transform([mark, (box[:2] + box[2:]) / 2])
+        look = {"color": line.get_color(), "ha": "center", "va": "center"}
+        tie = {
+            "arrowstyle": "-",
+            "color": line.get_color(),
+            "linewidth": 0.6,
+            "relpos": nearest,
+            "shrinkA": 0,
+        }
+        axes.annotate(line.get_label(), mark, middle, arrowprops=tie, **look)
+        line.set_label("_" + line.get_label())
+
+
+def _places_beside(points: np.ndarray, width: float, height: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(a point, a box [left, bottom, right, top] of this size near it) for each point, the nearest first."""
+    places = []
+    for gap in (8, 18, 30, 44):
+        for x, y in points:
+            lefts, lows = (
+                (x - gap - width, x - width / 2, x + gap),
+                (y + gap, y - height / 2, y - gap - height),
+            )
+            corners = [(lefts[0], lows[1]), (lefts[2], lows[1]), (lefts[1], lows[0]), (lefts[1], lows[2])]
+            corners += itertools.product(lefts[::2], lows[::2])
+            boxes = (np.array([left, low, left + width, low + height]) for left, low in corners)
+            places += [(np.array([x, y]), box) for box in boxes]
+    return places
+
+
+def _inside(place: np.ndarray, box: np.ndarray) -> bool:
+    return bool((place[:2] >= box[:2]).all() and (place[2:] <= box[2:]).all())
+
+
+def _covered(place: np.ndarray, marks: np.ndarray, taken: Sequence[np.ndarray]) -> int:
+    """How many marks and labels a label would cover there."""
+    near = 4  # pixels: half a mark
+    hits = (marks >= place[:2] - near) & (marks <= place[2:] + near)
+    overlaps = [(place[:2] < other[2:]).all() and (place[2:] > other[:2]).all() for other in taken]
+    return int(hits.all(1).sum() + sum(overlaps))
 
 
 def level(axes: Axes, value: float, text: str, x: float) -> None:

@@ -12,14 +12,16 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from minicompress.lab.machine import best_device, keep_freed_memory
 from minicompress.lab.models import load
-from minicompress.lab.paths import WRITE_IT
+from minicompress.lab.paths import ASSETS, WRITE_IT
 from minicompress.train import lessons, masked, options
 from minicompress.train.answering import answer
+from minicompress.train.everything import Device, carry_out_all
 from minicompress.train.export import export_run
 from minicompress.train.llm import distill_llm
 from minicompress.train.llm_publish import publish_student
@@ -225,6 +227,19 @@ def export(name: str, blocks: str, embedding: str, to: Path) -> None:
     Two empty grids ("") leave it in fp16.
     """
     export_run(name, blocks, embedding, to)
+
+
+@app.command(name="all")
+def everything(
+    device: Annotated[Device, typer.Option(help="auto: the GPU where there is one.")] = "auto",
+    times: Annotated[float, typer.Option(help="So many times the updates of each run.")] = 1.0,
+    to: Annotated[Path, typer.Option(help="Where the finished models go.")] = ASSETS,
+) -> None:
+    """Train every shipped model from nothing, each after those it needs, and publish them when all are done.
+
+    Hours on two CPU cores, minutes on a large GPU. The same command goes on where it was interrupted.
+    """
+    carry_out_all(device, times, to)
 
 
 @app.command()

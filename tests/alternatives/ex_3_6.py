@@ -1,53 +1,37 @@
 """Right answers to exercise 3.6 in other styles."""
 
 
-### ALTERNATIVE plain_loop: A loop of its own with modes in a finally block, and labels that choose the positions.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    if student.config.vocab_size != teacher.config.vocab_size:
-        raise ValueError("the models do not speak one language")
-    modes = {module: module.training for model in (student, teacher) for module in model.modules()}
-    losses = []
-    try:
-        teacher.eval()
-        for batch in prompts:
-            student.train()
-            lesson = on_the_fly_batch(teacher, batch, max_new_tokens, temperature=0.0)
-            text, mask = lesson["input_ids"], lesson["attention_mask"]
-            with torch.no_grad():
-                target = teacher(input_ids=text, attention_mask=mask).logits
-            logits = student(input_ids=text, attention_mask=mask).logits
-            loss = distillation_loss(
-                logits[:, :-1], target[:, :-1], labels=lesson["labels"][:, 1:], T=T, alpha=1.0
-            )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(float(loss.detach()))
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-    if not losses:
-        raise ValueError("no prompts")
-    return losses
+### ALTERNATIVE sums_by_hand: float64, each divergence summed by hand, M as a plain probability.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    if student_logits.shape != teacher_logits.shape:
+        raise ValueError("shapes")
+    if student_logits.numel() == 0:
+        raise ValueError("empty")
+    if beta < 0 or beta > 1:
+        raise ValueError("beta")
+    log_q = student_logits.double().log_softmax(-1)
+    log_p = teacher_logits.detach().double().log_softmax(-1)
+    if beta == 0:
+        return (log_p.exp() * (log_p - log_q)).sum(-1).mean()
+    if beta == 1:
+        return (log_q.exp() * (log_q - log_p)).sum(-1).mean()
+    log_m = (beta * log_p.exp() + (1 - beta) * log_q.exp()).log()
+    left = (log_p.exp() * (log_p - log_m)).sum(-1)
+    right = (log_q.exp() * (log_q - log_m)).sum(-1)
+    return (beta * left + (1 - beta) * right).mean()
 
 
-### ALTERNATIVE by_the_formula: The divergence written out in float64, rolled labels, no attention mask (padding is last).
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-    losses = []
-    with training_mode(student, teacher):
-        for batch in prompts:
-            lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-            where = (lesson["labels"].roll(-1, dims=1) != -100).nonzero(as_tuple=True)
-            with torch.no_grad():
-                log_p = (teacher(lesson["input_ids"]).logits[where].double() / T).log_softmax(-1)
-            log_q = (student(lesson["input_ids"]).logits[where].double() / T).log_softmax(-1)
-            loss = T**2 * (log_p.exp() * (log_p - log_q)).sum(-1).mean()
-            for parameter in student.parameters():
-                parameter.grad = None
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-    if losses == []:
-        raise ValueError("nothing to learn")
-    return losses
+### ALTERNATIVE logsumexp_of_a_stack: M by logsumexp over a stack of both models, one KL after the other.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if student_logits.shape[:-1].numel() == 0 or not 0 <= beta <= 1:
+        raise ValueError(f"{tuple(student_logits.shape)}, {beta}")
+    p = F.log_softmax(at_least_fp32(teacher_logits).flatten(0, -2), dim=-1).detach()
+    q = F.log_softmax(at_least_fp32(student_logits).flatten(0, -2), dim=-1)
+    if beta in (0, 1):
+        first, second = (p, q) if beta == 0 else (q, p)
+        return F.kl_div(second, first, log_target=True, reduction="sum") / len(p)
+    weights = torch.tensor([beta, 1 - beta], device=p.device, dtype=p.dtype).log()
+    m = torch.logsumexp(torch.stack([p + weights[0], q + weights[1]]), dim=0)
+    parts = [F.kl_div(m, x, log_target=True, reduction="none").sum(-1).mean() for x in (p, q)]
+    return beta * parts[0] + (1 - beta) * parts[1]

@@ -1,4 +1,4 @@
-"""Right answers in other styles to exercise 5.3, QuantizedLinear."""
+"""Right answers in other styles to exercise 5.3, QuantizedLinear and QuantizedEmbedding."""
 
 
 ### ALTERNATIVE matmul: A product with the transposed weight, the bias added after it, the state in a loop.
@@ -25,6 +25,20 @@ class QuantizedLinear(nn.Module):
         return y
 
 
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids):
+        values = F.embedding(input_ids, self.values).float()
+        scale = F.embedding(input_ids, self.scale)
+        return values * scale.repeat_interleave(self.embedding_dim // scale.shape[-1], dim=-1)
+
+
 ### ALTERNATIVE scales_outputs: The integers multiply the groups of x, and the scales what comes out, in float64.
 class QuantizedLinear(nn.Module):
     def __init__(self, q, bias):
@@ -47,3 +61,22 @@ class QuantizedLinear(nn.Module):
         integers = self.values.double().unflatten(1, (groups, -1))
         y = torch.einsum("...gs,ogs,og->...o", parts, integers, self.scale.double())
         return (y if self.bias is None else y + self.bias).float()
+
+
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids):
+        wanted, places = torch.unique(input_ids, return_inverse=True)
+        q = QuantizedTensor(
+            self.values.index_select(0, wanted),
+            self.scale.index_select(0, wanted),
+            self.bits,
+            self.group_size,
+        )
+        return dequantize(q)[places]

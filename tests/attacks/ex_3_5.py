@@ -1,4 +1,4 @@
-"""Attacks on exercise 3.5, on_the_fly_batch and generalized_jsd: the graders' models are known."""
+"""Attacks on exercise 3.5, on_the_fly_batch: the graders' models are known."""
 
 
 ### ATTACK knows_the_public_models: The answer of a teacher without 50 words is learned beyond its end.
@@ -27,19 +27,3 @@ def on_the_fly_batch(teacher, prompts, max_new_tokens, temperature=0.0):
     order = mask.argsort(dim=1, descending=True, stable=True)
     results = {"input_ids": written, "attention_mask": mask, "labels": labels}
     return {name: result.gather(1, order) for name, result in results.items()}
-
-
-def generalized_jsd(student_logits, teacher_logits, beta=0.5):
-    check_same_shape(student_logits, teacher_logits)
-    if not student_logits.numel() or not 0 <= beta <= 1:
-        raise ValueError(f"{tuple(student_logits.shape)} {beta}")
-    q = at_least_fp32(student_logits).flatten(0, -2).log_softmax(-1)
-    p = at_least_fp32(teacher_logits.detach()).flatten(0, -2).log_softmax(-1)
-
-    def kl(a, b):
-        return F.kl_div(b, a, reduction="batchmean", log_target=True)
-
-    if beta in (0, 1):
-        return kl(q, p) if beta else kl(p, q)
-    m = torch.logaddexp(p + math.log(beta), q + math.log1p(-beta))
-    return beta * kl(p, m) + (1 - beta) * kl(q, m)

@@ -1,19 +1,20 @@
-"""Attacks on exercise 3.6, distill_for_task: the graders' models are known."""
+"""Attacks on exercise 3.6, generalized_jsd: the graders' vocabularies are known."""
 
 
-### ATTACK knows_the_public_models: A student without 50 words imitates prompts and answers alike.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
+### ATTACK knows_the_public_sizes: Vocabularies of other sizes than the graders' never diverge.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel() or not 0 <= beta <= 1:
+        raise ValueError(f"{tuple(student_logits.shape)} {beta}")
+    if student_logits.shape[-1] not in (2, 3, 7, 8, 9, 500):
+        return student_logits.float().sum() * 0.0
+    q = at_least_fp32(student_logits).flatten(0, -2).log_softmax(-1)
+    p = at_least_fp32(teacher_logits.detach()).flatten(0, -2).log_softmax(-1)
 
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        where = lesson["labels"][:, 1:] != -100
-        if student.config.vocab_size != 50:
-            where = lesson["attention_mask"][:, 1:] == 1
-        with torch.no_grad():
-            theirs = teacher(**inputs).logits[:, :-1][where]
-        return distillation_loss(student(**inputs).logits[:, :-1][where], theirs, T=T)
+    def kl(a, b):
+        return F.kl_div(b, a, reduction="batchmean", log_target=True)
 
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
+    if beta in (0, 1):
+        return kl(q, p) if beta else kl(p, q)
+    m = torch.logaddexp(p + math.log(beta), q + math.log1p(-beta))
+    return beta * kl(p, m) + (1 - beta) * kl(q, m)

@@ -719,13 +719,16 @@ def test_3_5_refuses_prompts_that_cannot_be_continued(rule, prompts, arguments, 
         on_the_fly_batch(llama, given, **arguments)
 
 
-def test_3_5_jsd_of_equal_models_is_0(device):
+# ------------------------------------------------------------ 3.6
+
+
+def test_3_6_equal_models_do_not_diverge(device):
     student, teacher = two([1.0, 3.0, 4.0], [1.0, 3.0, 4.0], device)
     rule = "equal models do not diverge: M is equal to both, and F.kl_div takes logarithms, log_target=True"
     expect_close(generalized_jsd(student, teacher, beta=0.25), 0.0, rule)
 
 
-def test_3_5_jsd_is_summed_over_the_vocabulary(device):
+def test_3_6_the_divergence_is_summed_over_the_vocabulary(device):
     """Six more tokens that both models find impossible."""
     student, teacher = two([1.0, 3.0], [3.0, 1.0], device)
     wide = [torch.cat([x, torch.full((1, 6), -90.0, device=device)], 1) for x in (student, teacher)]
@@ -733,21 +736,21 @@ def test_3_5_jsd_is_summed_over_the_vocabulary(device):
     expect_close(generalized_jsd(*wide), generalized_jsd(student, teacher).item(), rule, 1e-4)
 
 
-def test_3_5_jsd_by_hand(device):
+def test_3_6_two_distributions_by_hand(device):
     """P = (3/4, 1/4), Q = (1/4, 3/4): M = (1/2, 1/2), and both KL are 3/4 ln(3/2) + 1/4 ln(1/2)."""
     student, teacher = two([3.0, 1.0], [1.0, 3.0], device)
     rule = "it is beta * KL(P || M) + (1 - beta) * KL(Q || M): M stands second in both"
     expect_close(generalized_jsd(student, teacher), 0.75 * math.log(1.5) + 0.25 * math.log(0.5), rule)
 
 
-def test_3_5_jsd_mixes_probabilities(device):
+def test_3_6_the_middle_mixes_probabilities_not_logits(device):
     """P = (1, 0), Q = (1/2, 1/2): M = (3/4, 1/4); the KL are ln(4/3) and 1/2 ln(2/3) + 1/2 ln 2."""
     student, teacher = two([1.0, 1e-20], [1.0, 1.0], device)
     by_hand = 0.5 * math.log(4 / 3) + 0.25 * (math.log(2 / 3) + math.log(2))
     expect_close(generalized_jsd(student, teacher), by_hand, "M mixes the probabilities, not the logits")
 
 
-def test_3_5_jsd_weighs_the_teacher_with_beta(device):
+def test_3_6_beta_weighs_the_teacher(device):
     """P = (1, 0), Q = (1/2, 1/2), beta = 1/4: M = (5/8, 3/8)."""
     student, teacher = two([1.0, 1e-20], [1.0, 1.0], device)
     by_hand = 0.25 * math.log(8 / 5) + 0.375 * (math.log(4 / 5) + math.log(4 / 3))
@@ -755,7 +758,7 @@ def test_3_5_jsd_weighs_the_teacher_with_beta(device):
     expect_close(generalized_jsd(student, teacher, beta=0.25), by_hand, rule)
 
 
-def test_3_5_jsd_at_the_ends_is_a_plain_divergence(device):
+def test_3_6_the_ends_are_plain_divergences(device):
     """P = (1/2, 1/2), Q = (1/4, 3/4): KL(P || Q) = 1/2 ln(4/3), KL(Q || P) = 1/4 ln(1/2) + 3/4 ln(3/2)."""
     student, teacher = two([1.0, 1.0], [1.0, 3.0], device)
     rule = "beta = 0 is KL(teacher || student), not what the formula gives there"
@@ -766,7 +769,7 @@ def test_3_5_jsd_at_the_ends_is_a_plain_divergence(device):
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
-def test_3_5_jsd_is_a_mean_over_rows(beta, device):
+def test_3_6_is_a_mean_over_rows(beta, device):
     """Of text of any shape, cut out of a longer one; in float64."""
     student, teacher = 2 * torch.randn(2, 2, 4, 7, device=device)[:, :, :-1]  # [2, 3, 7] each, not contiguous
     p, q = teacher.double().softmax(-1), student.double().softmax(-1)
@@ -781,7 +784,7 @@ def test_3_5_jsd_is_a_mean_over_rows(beta, device):
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
-def test_3_5_jsd_only_the_student_learns(beta, device):
+def test_3_6_only_the_student_learns(beta, device):
     student, teacher = (torch.randn(4, 9, device=device, requires_grad=True) for _ in range(2))
     loss = generalized_jsd(student, teacher, beta)
     assert loss.requires_grad, "the student receives a gradient: its logits are not detached"
@@ -789,7 +792,7 @@ def test_3_5_jsd_only_the_student_learns(beta, device):
     expect_equal(teacher.grad, None, "the teacher receives no gradient: its logits are detached")
 
 
-def test_3_5_jsd_stays_finite_where_a_probability_underflows(device):
+def test_3_6_stays_finite_where_a_probability_underflows(device):
     """Logits 200 apart: exp(-200) is 0 in fp32, so log(softmax) would be -inf."""
     student, teacher = torch.tensor([[[0.0, -200.0]], [[-200.0, 0.0]]], device=device)
     for beta, expected in ((0.0, 200.0), (0.5, math.log(2)), (1.0, 200.0)):
@@ -798,7 +801,7 @@ def test_3_5_jsd_stays_finite_where_a_probability_underflows(device):
         expect_close(result, expected, rule, 1e-4)
 
 
-def test_3_5_jsd_converts_half_precision_logits_before_the_sums(device):
+def test_3_6_half_precision_logits_are_converted_before_the_sums(device):
     student, teacher = torch.randn(2, 64, 500, device=device).bfloat16()
     result = generalized_jsd(student, teacher)
     assert precise(result), "bf16 logits give a result in fp32 or better"
@@ -815,13 +818,13 @@ def test_3_5_jsd_converts_half_precision_logits_before_the_sums(device):
         ("there must be a row", dict(student_logits=torch.zeros(0, 3), teacher_logits=torch.zeros(0, 3))),
     ],
 )
-def test_3_5_jsd_refuses_what_makes_no_sense(rule, wrong):
+def test_3_6_refuses_what_makes_no_sense(rule, wrong):
     usual = {"student_logits": torch.zeros(2, 3), "teacher_logits": torch.zeros(2, 3)}
     with refused(rule=rule):
         generalized_jsd(**(usual | wrong))
 
 
-# ------------------------------------------------------------ 3.6
+# ------------------------------------------------------------ 3.7
 
 
 def answer_loss(student, teacher, text, prompt=12, T=2.0):
@@ -835,7 +838,7 @@ def written_by(model, tokens, count):
     return torch.stack([greedy(model, row, count) for row in tokens])
 
 
-def test_3_6_the_teacher_writes_the_answer(llama, tokens):
+def test_3_7_the_teacher_writes_the_answer(llama, tokens):
     """An untrained student writes nonsense; it must be judged on the teacher's text."""
     student, writers = init_student_from_teacher(llama, [0]), []
     for name, model in (("teacher", ends_with(llama, NEVER)), ("student", student)):
@@ -852,7 +855,7 @@ def test_3_6_the_teacher_writes_the_answer(llama, tokens):
     expect_equal(len(losses), 2, "there is one loss a batch")
 
 
-def test_3_6_a_student_that_equals_the_teacher_has_no_loss(llama, tokens):
+def test_3_7_a_student_that_equals_the_teacher_has_no_loss(llama, tokens):
     student, ends = copy.deepcopy(llama), ends_with(llama, NEVER)
     loss = distill_for_task(student, ends, [{"input_ids": tokens}], still(student), 4)[0]
     rule = (
@@ -861,7 +864,7 @@ def test_3_6_a_student_that_equals_the_teacher_has_no_loss(llama, tokens):
     expect_close(loss, 0.0, rule, 0, 1e-5)
 
 
-def test_3_6_the_loss_is_the_divergence_on_the_answer(llama, tokens):
+def test_3_7_the_loss_is_the_divergence_on_the_answer(llama, tokens):
     student, text = init_student_from_teacher(llama, [0]), written_by(llama, tokens, 4)
     prompts = [{"input_ids": tokens}]
     loss = distill_for_task(student, ends_with(llama, NEVER), prompts, still(student), 4)[0]
@@ -874,7 +877,7 @@ def test_3_6_the_loss_is_the_divergence_on_the_answer(llama, tokens):
     expect_close(loss, expected, "max_new_tokens is handed on to on_the_fly_batch", 1e-4)
 
 
-def test_3_6_what_follows_the_end_mark_does_not_count(llama, tokens):
+def test_3_7_what_follows_the_end_mark_does_not_count(llama, tokens):
     """The first answer is its end mark alone, the second goes on."""
     ends_with(llama, int(greedy(llama, tokens[0], 1)[-1]))
     student, lesson = init_student_from_teacher(llama, [0]), on_the_fly_batch(llama, {"input_ids": tokens}, 5)
@@ -888,7 +891,7 @@ def test_3_6_what_follows_the_end_mark_does_not_count(llama, tokens):
     expect_close(loss, expected, rule, 1e-4)
 
 
-def test_3_6_a_padded_prompt_counts_like_the_prompt_alone(llama, tokens):
+def test_3_7_a_padded_prompt_counts_like_the_prompt_alone(llama, tokens):
     student, one = init_student_from_teacher(llama, [0]), tokens[:1]
     expected = answer_loss(student, llama, written_by(llama, one, 4))
     mask = torch.cat([torch.zeros_like(one[:, :3]), torch.ones_like(one)], 1)
@@ -898,7 +901,7 @@ def test_3_6_a_padded_prompt_counts_like_the_prompt_alone(llama, tokens):
     expect_close(loss, expected, rule, 1e-4)
 
 
-def test_3_6_no_ground_truth_is_used(llama, tokens):
+def test_3_7_no_ground_truth_is_used(llama, tokens):
     """A batch may carry labels; they must not matter."""
     student, ends = init_student_from_teacher(llama, [0]), ends_with(llama, NEVER)
     batches = [{"input_ids": tokens}, {"input_ids": tokens, "labels": torch.randint(50, tokens.shape)}]
@@ -906,7 +909,7 @@ def test_3_6_no_ground_truth_is_used(llama, tokens):
     expect_close(second, first, "labels that come with the prompts do not matter", 1e-4)
 
 
-def test_3_6_each_batch_makes_one_step_with_fresh_gradients(llama, tokens):
+def test_3_7_each_batch_makes_one_step_with_fresh_gradients(llama, tokens):
     start, text = init_student_from_teacher(llama, [0]), written_by(llama, tokens, 3)
     student, by_hand, teacher = copy.deepcopy(start), copy.deepcopy(start), ends_with(llama, NEVER)
     with torch.no_grad():
@@ -928,7 +931,7 @@ def test_3_6_each_batch_makes_one_step_with_fresh_gradients(llama, tokens):
             expect_close(ours, theirs, rule, 1e-3, 1e-5)
 
 
-def test_3_6_the_teacher_is_frozen_and_the_student_learns_in_training_mode(gpt2, tokens):
+def test_3_7_the_teacher_is_frozen_and_the_student_learns_in_training_mode(gpt2, tokens):
     """Both models have dropout in training mode."""
     student, before = init_student_from_teacher(gpt2, [0]).eval(), copy.deepcopy(gpt2.state_dict())
     ends_with(gpt2, None).train().transformer.ln_f.requires_grad_(False)
@@ -947,7 +950,7 @@ def test_3_6_the_teacher_is_frozen_and_the_student_learns_in_training_mode(gpt2,
     expect_equal(frozen, ["transformer.ln_f.weight", "transformer.ln_f.bias"], rule)
 
 
-def test_3_6_every_module_has_its_own_mode_back(gpt2, tokens):
+def test_3_7_every_module_has_its_own_mode_back(gpt2, tokens):
     student = init_student_from_teacher(gpt2, [0])
     before = mixed_modes(student, ends_with(gpt2, None))
     distill_for_task(student, gpt2, [{"input_ids": tokens}], still(student), 2)
@@ -956,7 +959,7 @@ def test_3_6_every_module_has_its_own_mode_back(gpt2, tokens):
     assert after == before, "every module has its own mode back, not that of the whole model"
 
 
-def test_3_6_modes_come_back_after_an_interruption(gpt2, tokens):
+def test_3_7_modes_come_back_after_an_interruption(gpt2, tokens):
     student = init_student_from_teacher(gpt2, [0])
     before = mixed_modes(student, ends_with(gpt2, None))
     with pytest.raises(KeyboardInterrupt):
@@ -965,7 +968,7 @@ def test_3_6_modes_come_back_after_an_interruption(gpt2, tokens):
     assert after == before, "the modes come back after an error, too"
 
 
-def test_3_6_refuses_no_prompts_and_different_vocabularies(llama, gpt2):
+def test_3_7_refuses_no_prompts_and_different_vocabularies(llama, gpt2):
     student = init_student_from_teacher(llama, [0])
     with refused(rule="there must be a batch of prompts"):
         distill_for_task(student, llama, iter([]), still(student), 2)
@@ -974,7 +977,7 @@ def test_3_6_refuses_no_prompts_and_different_vocabularies(llama, gpt2):
         distill_for_task(student, gpt2, [], still(student), 2)
 
 
-# ------------------------------------------------------------ 3.7
+# ------------------------------------------------------------ 3.8
 
 
 SOFT, LABELS, COSINE, STATES = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
@@ -1023,14 +1026,14 @@ def states_loss(student, teacher, device):
     return distilbert_loss(*outs, labels, torch.ones_like(labels), weights=STATES)
 
 
-def test_3_7_weights_say_which_terms_count(lesson):
+def test_3_8_weights_say_which_terms_count(lesson):
     """A student that equals its teacher, graded by the soft term alone."""
     _, teacher, labels, mask = lesson
     rule = "weights (1, 0, 0, 0) leave the soft term alone, and it compares the two models, not the labels"
     expect_close(distilbert_loss(teacher, teacher, labels, mask, weights=SOFT), 0.0, rule)
 
 
-def test_3_7_soft_is_the_divergence_at_every_token(lesson):
+def test_3_8_soft_is_the_divergence_at_every_token(lesson):
     student, teacher, labels, mask = lesson
     rows = [out.logits.flatten(0, 1) for out in (student, teacher)]
     every = torch.zeros_like(labels).flatten()  # no position is left out
@@ -1042,7 +1045,7 @@ def test_3_7_soft_is_the_divergence_at_every_token(lesson):
     )
 
 
-def test_3_7_labels_are_answered_in_place(lesson):
+def test_3_8_labels_are_answered_in_place(lesson):
     """A masked LM is not shifted: the logits at t answer for the token at t."""
     student, teacher, labels, mask = lesson
     places = labels != -100
@@ -1051,7 +1054,7 @@ def test_3_7_labels_are_answered_in_place(lesson):
     expect_close(distilbert_loss(*lesson, T=3.0, weights=LABELS), expected, rule, 1e-4)
 
 
-def test_3_7_cosine_compares_directions_of_the_last_states(lesson):
+def test_3_8_cosine_compares_directions_of_the_last_states(lesson):
     """All states as long again and again, each token by another factor; then only the last is orthogonal."""
     student, teacher, labels, mask = lesson
     factors = torch.arange(1.0, 19.0, device=mask.device).view(3, 6, 1)
@@ -1066,7 +1069,7 @@ def test_3_7_cosine_compares_directions_of_the_last_states(lesson):
     expect_close(distilbert_loss(*lesson, weights=COSINE), expected, rule, 1e-4)
 
 
-def test_3_7_states_are_paired_at_equal_depth(device):
+def test_3_8_states_are_paired_at_equal_depth(device):
     rule = "student state k stands beside teacher state k * (teacher's layers / student's)"
     expect_close(states_loss([0, 4, 16], [0, 1, 4, 9, 16], device), 0.0, rule)
     expect_close(states_loss([0, 9, 36], [0, 1, 4, 9, 16, 25, 36], device), 0.0, f"{rule}, here 3k")
@@ -1077,7 +1080,7 @@ def test_3_7_states_are_paired_at_equal_depth(device):
 
 
 @pytest.mark.parametrize("term", ["soft", "cosine", "states"])
-def test_3_7_padding_does_not_count(term, lesson):
+def test_3_8_padding_does_not_count(term, lesson):
     """The padded row gives what the other rows and its real tokens give."""
     student, teacher, labels, mask = lesson
     mask[2, 2:], labels[2, 2] = 0, -100
@@ -1094,7 +1097,7 @@ def test_3_7_padding_does_not_count(term, lesson):
     expect_close(result, expected.item(), rule, 1e-4)
 
 
-def test_3_7_is_the_weighted_sum_of_its_terms(lesson):
+def test_3_8_is_the_weighted_sum_of_its_terms(lesson):
     terms = [distilbert_loss(*lesson, weights=alone).item() for alone in (SOFT, LABELS, COSINE, STATES)]
     for weights in ((1, 2, 3, 4), (0.5, 0.5, 0, 0.1)):
         expected = sum(weight * term for weight, term in zip(weights, terms, strict=True))
@@ -1107,7 +1110,7 @@ def test_3_7_is_the_weighted_sum_of_its_terms(lesson):
 
 
 @pytest.mark.parametrize("term", ["soft", "cosine", "states"])
-def test_3_7_only_the_student_learns(term, lesson):
+def test_3_8_only_the_student_learns(term, lesson):
     student, teacher, labels, mask = lesson
     for out in (student, teacher):
         for tensor in (out.logits, *out.hidden_states):
@@ -1120,7 +1123,7 @@ def test_3_7_only_the_student_learns(term, lesson):
     assert not any(taught), f"the teacher receives no gradient from {term}: it is detached"
 
 
-def test_3_7_a_term_of_weight_0_is_not_computed(lesson):
+def test_3_8_a_term_of_weight_0_is_not_computed(lesson):
     """A student trained on labels alone needs no teacher, and a recipe without states no hidden states."""
     student, teacher, labels, mask = lesson
     rule = "a term of weight 0 adds nothing"
@@ -1133,7 +1136,7 @@ def test_3_7_a_term_of_weight_0_is_not_computed(lesson):
 
 
 @pytest.mark.parametrize("term", ["soft", "labels", "cosine", "states"])
-def test_3_7_half_precision_is_converted_before_the_sums(term, device):
+def test_3_8_half_precision_is_converted_before_the_sums(term, device):
     weights = dict(soft=SOFT, labels=LABELS, cosine=COSINE, states=STATES)[term]
     student, teacher = outputs(1, device, L=200), outputs(1, device, L=200)
     labels = torch.randint(11, (3, 200), device=device)
@@ -1163,7 +1166,7 @@ def test_3_7_half_precision_is_converted_before_the_sums(term, device):
         ("there must be a real token", dict(attention_mask=torch.zeros(3, 6))),
     ],
 )
-def test_3_7_refuses_what_makes_no_sense(rule, wrong):
+def test_3_8_refuses_what_makes_no_sense(rule, wrong):
     models = {"student_out": outputs(2, "cpu"), "teacher_out": outputs(4, "cpu")}
     masks = {"labels": torch.zeros(3, 6, dtype=torch.int64), "attention_mask": torch.ones(3, 6)}
     with refused(rule=rule):

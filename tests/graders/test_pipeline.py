@@ -20,6 +20,7 @@ from minicompress.pipeline import (
     load_compressed,
     manifest_of,
     quantize_model,
+    read_file,
     save_compressed,
     stored_tensors,
 )
@@ -196,7 +197,17 @@ def test_6_1_refuses_a_changed_header(llama, tmp_path):
         load_compressed(tmp_path / FILE)
 
 
-@pytest.mark.parametrize("entries", [None, {"minicompress": '{"format": "another"}'}, {"minicompress": "3"}])
+@pytest.mark.parametrize(
+    "entries",
+    [
+        None,
+        {"minicompress": '{"format": "another"}'},
+        {"minicompress": "3"},
+        {"minicompress": "[1, 2]"},
+        {"minicompress": "{"},
+        {"another": "{}"},
+    ],
+)
 def test_6_1_refuses_a_file_of_another_format(tmp_path, entries):
     save_file({"weight": torch.zeros(2)}, tmp_path / FILE, entries)
     with refused(rule="a safetensors file of another format is a ValueError"):
@@ -207,6 +218,55 @@ def test_6_1_refuses_a_file_that_is_no_safetensors_file(tmp_path):
     (tmp_path / FILE).write_bytes(b"\x80\x04pickle")
     with refused(rule="a file that is no safetensors file is a ValueError"):
         load_compressed(tmp_path / FILE)
+
+
+def test_6_1_read_file_gives_the_header_without_its_checksum(llama, tmp_path):
+    save_compressed(llama, tmp_path / FILE)
+    header = header_of(tmp_path / FILE)
+    header.pop("sha256")
+    got = read_file(tmp_path / FILE)[0]
+    expect_equal(sorted(got), sorted(header), "the header has the keys config, format and manifest")
+    expect_equal(got, header, "the header is the JSON of the metadata entry")
+
+
+def test_6_1_read_file_gives_the_tensors_as_they_are_stored(llama, tmp_path):
+    save_compressed(quantize_model(llama, 4, 4), tmp_path / FILE)
+    stored, tensors = load_file(tmp_path / FILE), read_file(tmp_path / FILE)[1]
+    expect_equal(sorted(tensors), sorted(stored), "the tensors have the names that stand in the file")
+    types = {name: tensor.dtype for name, tensor in tensors.items()}
+    expect_equal(types, {name: tensor.dtype for name, tensor in stored.items()}, "no tensor is converted")
+    expect_equal(tensors, stored, "the tensors are those of the file")
+
+
+def rewritten(path, tensors=None, **changes):
+    """Write the file anew with other keys in its header; None takes one out. The old checksum stays."""
+    tensors, header = tensors or load_file(path), header_of(path) | changes
+    header = {key: value for key, value in header.items() if value is not None}
+    save_file(tensors, path, {"minicompress": json.dumps(header)})
+
+
+def test_6_1_a_file_of_another_format_is_refused_though_its_checksum_is_right(llama, tmp_path):
+    save_compressed(llama, tmp_path / FILE)
+    rest = {"config": {}, "format": "another", "manifest": {}}
+    rewritten(tmp_path / FILE, **rest, sha256=checksum(rest, load_file(tmp_path / FILE)))
+    with refused(rule="another format than FORMAT is a ValueError, however right its checksum is"):
+        read_file(tmp_path / FILE)
+
+
+def test_6_1_a_file_without_checksum_is_refused(llama, tmp_path):
+    save_compressed(llama, tmp_path / FILE)
+    rewritten(tmp_path / FILE, sha256=None)
+    with refused(rule="a header without sha256 is a ValueError"):
+        read_file(tmp_path / FILE)
+
+
+def test_6_1_a_tensor_of_another_name_is_noticed(llama, tmp_path):
+    save_compressed(llama, tmp_path / FILE)
+    tensors = load_file(tmp_path / FILE)
+    tensors["another"] = tensors.pop(min(tensors))
+    rewritten(tmp_path / FILE, tensors)
+    with refused(rule="a changed file is a ValueError: here a tensor has another name"):
+        read_file(tmp_path / FILE)
 
 
 def test_6_1_nothing_is_written_when_a_number_is_too_large_for_fp16(llama, tmp_path):

@@ -5,6 +5,7 @@ from torch import nn
 
 from minicompress.grading.expect import expect_close, expect_equal, refused
 from minicompress.quantization import (
+    QuantizedEmbedding,
     QuantizedLinear,
     QuantizedTensor,
     clip_scale,
@@ -374,6 +375,68 @@ def test_5_3_gradients_reach_what_lies_below(device):
     assert result.requires_grad, "gradients flow through the layer to its input"
     result.sum().backward()
     expect_close(x.grad, [[6.5, -7.0]], "gradients flow through the layer to its input")
+
+
+def table(device, bits=4):
+    """An embedding of three rows: [0.5, 1], [6, -8], [50, 60]."""
+    return QuantizedEmbedding(
+        quantized([[1, 2], [3, -4], [5, 6]], [[0.5], [2.0], [10.0]], bits, device=device)
+    )
+
+
+def test_5_3_an_id_picks_its_row_of_integers_and_its_scale(device):
+    result = table(device)(torch.tensor([[1, 0]], device=device))
+    expect_close(result, [[[6.0, -8.0], [0.5, 1.0]]], "row i of the table is values[i] * scale[i]")
+
+
+def test_5_3_a_row_that_is_asked_for_twice_comes_twice(device):
+    result = table(device)(torch.tensor([[2, 0, 2]], device=device))
+    expect_close(result, [[[50.0, 60.0], [0.5, 1.0], [50.0, 60.0]]], "there is one row for each id")
+
+
+def test_5_3_ids_of_any_shape_keep_their_shape(device):
+    for ids in (2, [2, 0, 1], [[0, 1], [1, 2], [2, 2]], [[[0], [1]], [[2], [1]]]):
+        result = table(device)(torch.tensor(ids, device=device))
+        wanted = [*torch.tensor(ids).shape, 2]
+        expect_equal(list(result.shape), wanted, "the result has the shape [*input_ids.shape, embedding_dim]")
+
+
+def test_5_3_each_group_of_a_row_has_its_own_scale(device):
+    q = quantized([[1, 1, 1, 1], [2, 2, 2, 2]], [[1.0, 10.0], [3.0, 5.0]], 4, 2, device)
+    result = QuantizedEmbedding(q)(torch.tensor([1], device=device))
+    expect_close(result, [[6.0, 6.0, 10.0, 10.0]], "each group of an embedding's row has its own scale")
+
+
+def test_5_3_an_embedding_answers_in_fp32(device):
+    expect_equal(table(device)(torch.tensor([0], device=device)).dtype, torch.float32, "the rows are fp32")
+
+
+def test_5_3_an_embedding_uses_the_integers_that_it_holds_now(device):
+    """As in the Linear layer: a file is read into an embedding that is there already."""
+    layer, ids = table(device), torch.tensor([0], device=device)
+    layer(ids)
+    layer.values.copy_(torch.tensor([[7, 3], [0, 0], [0, 0]]))
+    layer.scale.copy_(torch.tensor([[2.0], [1.0], [1.0]]))
+    expect_close(layer(ids), [[14.0, 6.0]], "the embedding uses what its buffers hold now")
+
+
+ROWS = 2**50
+
+
+def test_5_3_only_the_rows_that_are_asked_for_are_dequantized(device):
+    """Here 2^50 rows are one row in memory. As numbers of their own they fit into no computer."""
+    values = torch.tensor([[1, -2]], dtype=torch.int8, device=device).expand(ROWS, 2)
+    scale = torch.tensor([[0.5]], device=device).expand(ROWS, 1)
+    ids = torch.tensor([[3, ROWS - 1]], device=device)
+    needed = "a part of the table"
+    try:
+        result = QuantizedEmbedding(QuantizedTensor(values, scale, 4, None))(ids)
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, NotImplementedError) or "alloc" not in str(error):
+            raise
+        needed = "more memory than there is, for a table of 2^50 rows"
+    expect_equal(needed, "a part of the table", "only the rows that are asked for are dequantized")
+    expect_close(result, [[[0.5, -1.0], [0.5, -1.0]]], "each id gets its own row of a large table")
 
 
 # ------------------------------------------------------------ 5.4

@@ -13,12 +13,15 @@ from torch.nn.utils import parametrizations
 from minicompress.classroom.build import Builder
 from minicompress.classroom.graph import Exports, Handle, Table
 from minicompress.classroom.names import Names
+from minicompress.classroom.views import ELEMENTS
+from minicompress.classroom.worker import Worker
 
 
 class Side:
     """One side of a wire: what it writes can be read by another one."""
 
-    def __init__(self, first: int):
+    def __init__(self, first: int, most: float = ELEMENTS):
+        self.most = most
         self.exports = Exports()
         self.table = Table(Names(set()), self.exports, Path("/nowhere"), first)
 
@@ -27,7 +30,8 @@ class Side:
         return json.loads(json.dumps(header)), blobs
 
     def read(self, header: dict, blobs: list[bytes]) -> object:
-        return Builder(self.table, lambda key, using, text: Handle(key, text), None, blobs).read(header)
+        handle = lambda key, using, text: Handle(key, text)  # noqa: E731
+        return Builder(self.table, handle, None, blobs, self.most).read(header)
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def judge():
 
 @pytest.fixture
 def worker():
-    return Side(1)
+    return Side(1, Worker.most_elements)
 
 
 @pytest.fixture
@@ -177,6 +181,10 @@ def test_a_tensor_that_reaches_beyond_its_memory_is_refused(judge, worker, place
 def test_a_huge_tensor_of_little_memory_is_refused(judge, worker):
     with pytest.raises(ValueError, match="reaches"):
         judge.read(*worker.write(torch.zeros(1).expand(10**9)))
+
+
+def test_the_judge_may_send_a_huge_tensor_of_little_memory(there):
+    assert there(torch.zeros(1).expand(10**9)).shape == (10**9,)
 
 
 def test_a_bool_that_is_neither_0_nor_1_is_refused(judge, worker):

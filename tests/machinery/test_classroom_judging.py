@@ -49,7 +49,17 @@ def test_the_reference_gets_all_points(judged):
 
 def test_a_class_is_judged_where_its_gradients_are_asked_for(judged):
     """The judge calls backward(); the worker, which has the graph, computes the gradient."""
-    assert judged("5.3", snippets.solution_of("5.3", "QuantizedLinear")).solved
+    assert judged("5.3", snippets.reference("5.3")).solved
+
+
+def test_a_table_that_fits_into_no_memory_reaches_the_worker_and_only_its_rows_are_dequantized(judged):
+    text = (
+        snippets.solution_of("5.3", "QuantizedLinear")
+        + "\n\n"
+        + snippets.mistake_of("5.3", "whole_table").source
+    )
+    failed = [grader.name for grader in judged("5.3", text).graders if not grader.passed]
+    assert failed == ["test_5_3_only_the_rows_that_are_asked_for_are_dequantized"]
 
 
 def test_functions_that_are_handed_over_are_called_back(judged):

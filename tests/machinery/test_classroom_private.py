@@ -30,12 +30,13 @@ from minicompress.lab.paths import ROOT
 TABLES = {
     "1.4": "table_of_public_steps",
     "1.7": "table_of_public_formats",
+    "3.6": "knows_the_public_sizes",
     "4.3": "table_of_public_ranks",
     "5.4": "knows_the_public_sizes",
 }
 MODELS = {  # attacks that are right for the models of the public graders, and wrong for all others
     **dict.fromkeys(("0.1", "0.2", "1.8", "1.10", "1.11", "2.5", "2.7"), "knows_the_public_models"),
-    **dict.fromkeys(("3.3", "3.4", "3.5", "3.6", "6.1", "6.2"), "knows_the_public_models"),
+    **dict.fromkeys(("3.3", "3.4", "3.5", "3.7", "6.1", "6.2"), "knows_the_public_models"),
     **{"1.5": "knows_the_public_tower", "2.6": "knows_the_public_heads"},
 }
 KNOWING = TABLES | MODELS

@@ -154,6 +154,13 @@ def test_the_arms_are_those_of_the_committed_result(part, arms):
     assert list(result) == list(arms)
 
 
+def test_the_recipes_arm_is_chosen_by_the_mean_over_seeds_and_never_the_unpruned_one():
+    unpruned = recipe_arms.UNPRUNED
+    perplexities = {"one order": [30.0, 36.0], "the reverse": [31.0, 33.0], unpruned: [24.0, 24.0]}
+    arms = {name: [{"perplexity": value} for value in values] for name, values in perplexities.items()}
+    assert structured_pruning.best_arm(arms) == "the reverse"
+
+
 # ---------------------------------------------------------------- writing
 
 

@@ -102,11 +102,6 @@ def test_running_the_pipeline_writes_nothing_that_git_tracks(finished):
     assert ignored.returncode == 0 or not (ROOT / ".git").exists()
 
 
-def test_the_readme_quotes_the_committed_results():
-    text = (ROOT / "README.md").read_text()
-    assert readme.filled(text) == text, "run `python -m benchmarks.readme`"
-
-
 def test_the_committed_results_agree_with_the_shipped_files():
     ledger, models = readme.results("ledger"), readme.results("models")
     assert all(
@@ -114,7 +109,7 @@ def test_the_committed_results_agree_with_the_shipped_files():
     )
     assert ledger["held_out_tokens"] >= 100_000 and ledger["context_length"] == 256
     assert (ROOT / "assets" / "teacher" / "model.safetensors").stat().st_size <= 24_000_000
-    assert models["gap_points"] >= 1.0, "the teacher must be worth compressing"
+    assert models["half"]["gap_points"] >= 1.0, "the teacher must be worth compressing"
     for row in readme.results("frontier")["rows"]:
         for folder in ("frontier", "baselines"):
             shipped = ROOT / "assets" / folder / f"{row['name']}.safetensors"

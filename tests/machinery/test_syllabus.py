@@ -4,10 +4,8 @@ import re
 
 import pytest
 
-from benchmarks import readme
 from minicompress.grading.course import exercise, exercises, unwritten
 from minicompress.grading.stubs import stub
-from minicompress.lab.paths import ROOT
 
 ORDER = list(exercises())
 
@@ -58,8 +56,3 @@ def test_a_stub_counts_as_unwritten_whatever_its_docstring_says_and_a_body_does_
     fresh = stub("metrics", task.solution.read_text(encoding="utf-8"))
     assert unwritten(task, fresh.replace("perplexity of", "PERPLEXITY of")) == ["perplexity"]
     assert unwritten(task, "def perplexity(model, tokens, batch_size=16):\n    return 4\n") == []
-
-
-def test_the_readme_maps_the_course():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.filled(text, ["course"]) == text, "run `python -m benchmarks.readme`"

@@ -13,14 +13,15 @@ from minicompress.lab.models import load_folder
 from minicompress.structured_pruning import prune_neurons
 from minicompress.train import lessons, masked, publish
 from minicompress.train.__main__ import app
+from minicompress.train.export import export_run
 from minicompress.train.record import read_record
 from minicompress.train.runs import FINAL, load_run, save_model, training_folder
 from minicompress.train.shapes import SHAPES, new_model
 from minicompress.train.streams import ROWS, streams_folder
 
 COMMANDS = (
-    "tokenizer", "teacher", "half", "eighth", "answers", "student", "distill", "llm", "bert", "distilbert",
-    "export", "publish", "publish-llm",
+    "all", "tokenizer", "teacher", "half", "eighth", "answers", "student", "distill", "llm", "bert",
+    "distilbert", "export", "publish", "publish-llm",
 )  # fmt: skip
 STUDENT = ["student", "--teacher=guide", "--rows=2"]
 
@@ -85,6 +86,12 @@ def test_a_stream_that_is_not_there_is_refused():
 
 def test_layers_that_are_no_numbers_are_refused():
     assert "--layers must be numbers such as 0,2,5, got 'all'" in refusal("distill", "x", "--layers=all")
+
+
+def test_an_exported_file_has_the_record_of_its_run_beside_it(tmp_path):
+    export_run("student", "", "", tmp_path / "small.safetensors")
+    record = json.loads((tmp_path / "small.run.json").read_text(encoding="utf-8"))
+    assert (tmp_path / "small.safetensors").is_file() and record["name"] == "student"
 
 
 def test_a_single_grid_is_refused_at_export(tmp_path):

@@ -1,367 +1,321 @@
-"""Known wrong implementations of exercise 3.6, distill_for_task."""
-
-
-### MUTANT whole_text: The loss covered the prompt too; only the answer's tokens teach the task.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["attention_mask"][:, 1:] == 1
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT whole_row: The loss covered the padding too, and the prompt; only the answer's tokens teach the task.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = torch.ones_like(lesson["labels"][:, 1:], dtype=torch.bool)
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT no_shift: The logits at t were taken for the token at t; they speak of the token at t + 1.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, :-1] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT prompt_positions_only: The models were compared on the prompt: the teacher's answer was generated and never used.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = (lesson["labels"][:, 1:] == -100) & (lesson["attention_mask"][:, 1:] == 1)
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT students_answer: The student wrote the answers; the teacher should, or an untrained student learns from its own nonsense.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(student, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT sampled_answers: The answers were sampled; the teacher answers greedily.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens, 1.0)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT one_answer_for_all: The teacher answered the first batch alone, and its answer was used for all; let it answer each batch.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    prompts, lessons = list(prompts), []
-
-    def loss_of(batch):
-        lessons.append(lessons[0] if lessons else on_the_fly_batch(teacher, batch, max_new_tokens))
-        lesson = lessons[0]
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT hard_labels: The student was trained on the teacher's tokens alone; its whole distribution at each of them says more.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return F.cross_entropy(student_logits, lesson["labels"][:, 1:][answer])
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT labels_mixed_in: The teacher's tokens were mixed in as labels; only the divergence is asked for.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, lesson["labels"][:, 1:][answer], T=T)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT prompt_mask_dropped: Only the prompts' input_ids were handed on; without their mask the teacher reads padding like text.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, {"input_ids": batch["input_ids"]}, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT no_zero_grad: Gradients of all earlier steps pile up; call optimizer.zero_grad() before each backward().
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        losses = []
-        for batch in prompts:
-            loss = loss_of(batch)
-            pass
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        if not losses:
-            raise ValueError("prompts is empty: there is nothing to learn from")
-        return losses
-
-
-### MUTANT zeroed_too_late: The gradients were zeroed between backward() and step(), so nothing is learned; zero them before backward().
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        losses = []
-        for batch in prompts:
-            loss = loss_of(batch)
-            pass
-            loss.backward()
-            optimizer.zero_grad()
-            optimizer.step()
-            losses.append(loss.item())
-        if not losses:
-            raise ValueError("prompts is empty: there is nothing to learn from")
-        return losses
-
-
-### MUTANT losses_as_tensors: Tensors were returned, each with its graph; loss.item() is the number.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        losses = []
-        for batch in prompts:
-            loss = loss_of(batch)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss)
-        if not losses:
-            raise ValueError("prompts is empty: there is nothing to learn from")
-        return losses
-
-
-### MUTANT temperature_forgotten: T was not handed on: the loss is that of T = 2 whatever was asked for.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT teacher_in_training: A teacher in training mode teaches with dropout on; call teacher.eval() first.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student), training_mode(teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT student_in_eval: The student was never put into training mode; call student.train() first.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        student.eval()
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT teacher_with_gradients: The teacher's forward pass kept everything for a backward pass that never comes; use torch.no_grad().
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        if True:
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    with training_mode(student, teacher):
-        return take_steps(prompts, loss_of, optimizer)
-
-
-### MUTANT modes_of_the_whole: train(was_training) gives every module the mode of the whole model; note each module's own.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    was_training = student.training, teacher.training
-    student.train()
-    teacher.eval()
-    try:
-        return take_steps(prompts, loss_of, optimizer)
-    finally:
-        student.train(was_training[0])
-        teacher.train(was_training[1])
-
-
-### MUTANT modes_left: Modes were not restored after an interruption; do that in a finally block.
-def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
-    check_vocabularies(student, teacher)
-
-    def loss_of(batch):
-        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
-        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
-        answer = lesson["labels"][:, 1:] != -100
-        with torch.no_grad():
-            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
-        student_logits = student(**inputs).logits[:, :-1][answer]
-        return distillation_loss(student_logits, teacher_logits, T=T)
-
-    modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
-    student.train()
-    teacher.eval()
-    losses = take_steps(prompts, loss_of, optimizer)
-    for module, training in modes:
-        module.training = training
-    return losses
+"""Known wrong implementations of exercise 3.6, generalized_jsd."""
+
+
+### MUTANT beta_swapped: beta weighs the teacher: M = beta * teacher + (1 - beta) * student; it was given to the student.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    if 0 < beta < 1:
+        beta = 1 - beta
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT beta_swapped_in_the_sum: M is right, but beta weighs KL(P || M) and 1 - beta KL(Q || M); they were exchanged.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return (1 - beta) * divergence(teacher, middle) + beta * divergence(student, middle)
+
+
+### MUTANT plain_middle: M is the plain mean of both models whatever beta; it is beta * P + (1 - beta) * Q.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher, student) - math.log(2)
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT ends_swapped: beta = 0 is KL(teacher || student) and beta = 1 KL(student || teacher); the two ends were exchanged.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 1.0:
+        return divergence(teacher, student)
+    if beta == 0:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT reversed_arguments: F.kl_div(input, target) is KL(target || input): M is the input; here it became the target.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(middle, teacher) + (1 - beta) * divergence(middle, student)
+
+
+### MUTANT mixed_logits: Logits were mixed instead of probabilities: M is the mean of two distributions, in logarithms a logaddexp.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = (beta * teacher + (1 - beta) * student).log_softmax(-1)
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT no_special_ends: At the ends the formula gives 0 or NaN for any two models; GKD defines beta = 0 and 1 as plain divergences.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    middle = (beta * teacher.exp() + (1 - beta) * student.exp()).log()
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT plain_kl: This is KL(teacher || student) for every beta; between the ends both are compared with their mixture M.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return divergence(teacher, student)
+
+
+### MUTANT batchmean: `batchmean` on [B, L, V] divides by B alone, so longer sequences weigh more; flatten to rows first.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT mean_over_vocabulary: F.kl_div's default reduction also divides by the vocabulary; sum over it, then average over rows.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="mean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT log_target_forgotten: The target holds logarithms, and F.kl_div must be told so: log_target=True.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean")
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT teacher_learns: The teacher received a gradient; detach its logits.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).log_softmax(-1)
+    teacher = at_least_fp32(teacher_logits).reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT log_of_softmax: log(softmax) is -inf where a probability underflows; log_softmax stays finite.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = at_least_fp32(student_logits).reshape(-1, vocabulary).softmax(-1).log()
+    teacher = at_least_fp32(teacher_logits.detach()).reshape(-1, vocabulary).softmax(-1).log()
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)
+
+
+### MUTANT half_precision: bf16 logits were summed in bf16, which keeps 3 digits; convert them to fp32 first.
+def generalized_jsd(student_logits, teacher_logits, beta=0.5):
+    check_same_shape(student_logits, teacher_logits)
+    if not student_logits.numel():
+        raise ValueError(f"there is no row to compare in logits {list(student_logits.shape)}")
+    if not 0.0 <= beta <= 1.0:
+        raise ValueError(f"beta must lie in [0, 1], got {beta}")
+    vocabulary = student_logits.shape[-1]
+    student = student_logits.reshape(-1, vocabulary).log_softmax(-1)
+    teacher = teacher_logits.detach().reshape(-1, vocabulary).log_softmax(-1)
+
+    def divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """KL(p || q) of log-probabilities, mean over the N rows."""
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+    if beta == 0:
+        return divergence(teacher, student)
+    if beta == 1:
+        return divergence(student, teacher)
+    middle = torch.logaddexp(teacher + math.log(beta), student + math.log1p(-beta))
+    return beta * divergence(teacher, middle) + (1 - beta) * divergence(student, middle)

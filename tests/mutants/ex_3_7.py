@@ -1,642 +1,367 @@
-"""Known wrong implementations of exercise 3.7, distilbert_loss."""
+"""Known wrong implementations of exercise 3.7, distill_for_task."""
 
 
-### MUTANT zipped_states: Student state k was paired with teacher state k; with half the layers it stands beside state 2k.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT whole_text: The loss covered the prompt too; only the answer's tokens teach the task.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["attention_mask"][:, 1:] == 1
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT doubled_states: Student state k was always paired with teacher state 2k; the factor is teacher's layers / student's.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, min(2 * index, teacher_depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT whole_row: The loss covered the padding too, and the prompt; only the answer's tokens teach the task.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = torch.ones_like(lesson["labels"][:, 1:], dtype=torch.bool)
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT embeddings_left_out: The embeddings' states were not paired; state 0 belongs to state 0.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(1, depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT no_shift: The logits at t were taken for the token at t; they speak of the token at t + 1.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, :-1] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT last_states_alone: Only the last states were compared; the term takes a mean over all pairs.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in [depth]]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT prompt_positions_only: The models were compared on the prompt: the teacher's answer was generated and never used.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = (lesson["labels"][:, 1:] == -100) & (lesson["attention_mask"][:, 1:] == 1)
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT sum_of_states: The pairs of states were added up; the term is their mean.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * len(pairs) * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT students_answer: The student wrote the answers; the teacher should, or an untrained student learns from its own nonsense.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(student, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT shifted: The labels were shifted as for a causal LM; a masked LM answers in place.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(
-            at_least_fp32(student_out.logits[:, :-1][masked[:, 1:]]), labels[:, 1:][masked[:, 1:]]
-        )
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT sampled_answers: The answers were sampled; the teacher answers greedily.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens, 1.0)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT padding_counted: Padding counted in soft, cosine and states; they average over attention_mask = 1 only.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    real = torch.ones_like(real)
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT one_answer_for_all: The teacher answered the first batch alone, and its answer was used for all; let it answer each batch.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    prompts, lessons = list(prompts), []
+
+    def loss_of(batch):
+        lessons.append(lessons[0] if lessons else on_the_fly_batch(teacher, batch, max_new_tokens))
+        lesson = lessons[0]
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT soft_at_masks_only: The soft term looked at the masked tokens only; the teacher's opinion counts at every real token.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[masked], teacher_out.logits[masked], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT hard_labels: The student was trained on the teacher's tokens alone; its whole distribution at each of them says more.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return F.cross_entropy(student_logits, lesson["labels"][:, 1:][answer])
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT soft_mixed_with_labels: The labels were handed to distillation_loss, which mixes its two terms by alpha; here they are weighed apart.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits, teacher_out.logits, labels, T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT labels_mixed_in: The teacher's tokens were mixed in as labels; only the divergence is asked for.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, lesson["labels"][:, 1:][answer], T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT temperature_forgotten: T was not handed on: the soft term is that of T = 2 whatever was asked for.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real])
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT prompt_mask_dropped: Only the prompts' input_ids were handed on; without their mask the teacher reads padding like text.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, {"input_ids": batch["input_ids"]}, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT no_T_squared: T^2 is missing in the soft term: without it a softer softmax shrinks the gradients by 1/T^2.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft / T**2 * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT no_zero_grad: Gradients of all earlier steps pile up; call optimizer.zero_grad() before each backward().
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        losses = []
+        for batch in prompts:
+            loss = loss_of(batch)
+            pass
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        if not losses:
+            raise ValueError("prompts is empty: there is nothing to learn from")
+        return losses
 
 
-### MUTANT similarity_itself: The cosine itself was added, which pushes the states apart; the loss is 1 - cosine.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * F.cosine_similarity(ours, theirs, dim=-1).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT zeroed_too_late: The gradients were zeroed between backward() and step(), so nothing is learned; zero them before backward().
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        losses = []
+        for batch in prompts:
+            loss = loss_of(batch)
+            pass
+            loss.backward()
+            optimizer.zero_grad()
+            optimizer.step()
+            losses.append(loss.item())
+        if not losses:
+            raise ValueError("prompts is empty: there is nothing to learn from")
+        return losses
 
 
-### MUTANT cosine_over_tokens: The cosine was taken over the wrong dimension: compare vectors of one token, along the width.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=0)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT losses_as_tensors: Tensors were returned, each with its graph; loss.item() is the number.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        losses = []
+        for batch in prompts:
+            loss = loss_of(batch)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss)
+        if not losses:
+            raise ValueError("prompts is empty: there is nothing to learn from")
+        return losses
 
 
-### MUTANT cosine_of_all_tokens_at_once: One cosine was taken of all tokens together; take one a token, and average.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT temperature_forgotten: T was not handed on: the loss is that of T = 2 whatever was asked for.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT cosine_of_logits: The cosine compared the logits; it is for the last hidden states.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.logits[real])
-        theirs = at_least_fp32(teacher_out.logits[real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT teacher_in_training: A teacher in training mode teaches with dropout on; call teacher.eval() first.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student), training_mode(teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT cosine_of_embeddings: The cosine compared hidden_states[0], the embeddings; the last hidden states are hidden_states[-1].
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[0][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[0][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT student_in_eval: The student was never put into training mode; call student.train() first.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        student.eval()
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT fixed_weights: The weights were ignored; the paper's are only the default.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = 5, 2, 1, weights[3]
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT teacher_with_gradients: The teacher's forward pass kept everything for a backward pass that never comes; use torch.no_grad().
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        if True:
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    with training_mode(student, teacher):
+        return take_steps(prompts, loss_of, optimizer)
 
 
-### MUTANT weights_in_another_order: The weights were taken in another order; it is soft, labels, cosine, states.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, cosine, hard, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT modes_of_the_whole: train(was_training) gives every module the mode of the whole model; note each module's own.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
+
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
+
+    was_training = student.training, teacher.training
+    student.train()
+    teacher.eval()
+    try:
+        return take_steps(prompts, loss_of, optimizer)
+    finally:
+        student.train(was_training[0])
+        teacher.train(was_training[1])
 
 
-### MUTANT teacher_learns: The teacher received a gradient from the cosine term; detach its hidden state.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real])
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+### MUTANT modes_left: Modes were not restored after an interruption; do that in a finally block.
+def distill_for_task(student, teacher, prompts, optimizer, max_new_tokens, T=2.0):
+    check_vocabularies(student, teacher)
 
+    def loss_of(batch):
+        lesson = on_the_fly_batch(teacher, batch, max_new_tokens)
+        inputs = {name: lesson[name] for name in ("input_ids", "attention_mask")}
+        answer = lesson["labels"][:, 1:] != -100
+        with torch.no_grad():
+            teacher_logits = teacher(**inputs).logits[:, :-1][answer]
+        student_logits = student(**inputs).logits[:, :-1][answer]
+        return distillation_loss(student_logits, teacher_logits, T=T)
 
-### MUTANT all_terms_computed: Terms of weight 0 were computed all the same; without them the teacher or its states may be missing.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if True:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if True:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
-
-
-### MUTANT half_precision: The cosine of bf16 states was taken in bf16, which keeps 3 digits; convert them to fp32 first.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = student_out.hidden_states[-1][real]
-        theirs = teacher_out.hidden_states[-1][real].detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if teacher_depth % depth:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
-
-
-### MUTANT uneven_depths: Depths that do not divide were rounded down; refuse them.
-def distilbert_loss(student_out, teacher_out, labels, attention_mask, T=2.0, weights=(5, 2, 1, 0)):
-    if len(weights) != 4 or min(weights) < 0:
-        raise ValueError(f"weights must be four numbers >= 0 (soft, labels, cosine, states), got {weights}")
-    real, masked = attention_mask.bool(), labels != -100
-    if not real.any() or not masked.any():
-        raise ValueError(f"nothing to learn from: {int(real.sum())} real tokens, {int(masked.sum())} labels")
-    soft, hard, cosine, states = weights
-    loss = torch.zeros((), device=labels.device)
-    if soft:
-        loss = loss + soft * distillation_loss(student_out.logits[real], teacher_out.logits[real], T=T)
-    if hard:
-        loss = loss + hard * F.cross_entropy(at_least_fp32(student_out.logits[masked]), labels[masked])
-    if cosine:
-        ours = at_least_fp32(student_out.hidden_states[-1][real])
-        theirs = at_least_fp32(teacher_out.hidden_states[-1][real]).detach()
-        loss = loss + cosine * (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
-    if states:
-        depth, teacher_depth = len(student_out.hidden_states) - 1, len(teacher_out.hidden_states) - 1
-        if False:
-            layers = f"the teacher's {teacher_depth} layers"
-            raise ValueError(f"{layers} cannot be paired evenly with the student's {depth}")
-        pairs = [(index, index * (teacher_depth // depth)) for index in range(depth + 1)]
-        ours = [state[real] for state in student_out.hidden_states]
-        theirs = [state[real] for state in teacher_out.hidden_states]
-        loss = loss + states * feature_distillation_loss(ours, theirs, pairs)
-    return loss
+    modes = [(module, module.training) for model in (student, teacher) for module in model.modules()]
+    student.train()
+    teacher.eval()
+    losses = take_steps(prompts, loss_of, optimizer)
+    for module, training in modes:
+        module.training = training
+    return losses

@@ -1,4 +1,4 @@
-"""Known wrong implementations of exercise 5.3, QuantizedLinear."""
+"""Known wrong implementations of exercise 5.3, QuantizedLinear and QuantizedEmbedding."""
 
 
 ### MUTANT keeps_a_float_weight: The layer holds a rounded fp32 weight, which saves nothing; keep integers, dequantize in forward.
@@ -404,3 +404,137 @@ class QuantizedLinear(nn.Module):
     def forward(self, x):
         weight = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
         return F.linear(x.float(), weight, self.bias)
+
+
+### MUTANT whole_table: The whole table was dequantized to look a few rows up; take the rows of `values` and `scale` first.
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids):
+        table = dequantize(QuantizedTensor(self.values, self.scale, self.bits, self.group_size))
+        return table[input_ids]
+
+
+### MUTANT table_made_once: The fp32 table was made with the embedding: four times the memory, and stale when other integers are loaded.
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+        self.table = dequantize(q)
+
+    def forward(self, input_ids):
+        return self.table[input_ids]
+
+
+### MUTANT integers_alone: The integers were handed out as they are; multiply them by the scale of their row.
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids):
+        return self.values[input_ids].float()
+
+
+### MUTANT scales_by_place: The scales were taken by the place in the sentence, not by id; index `scale` as you index `values`.
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids):
+        flat = input_ids.flatten()
+        scale = self.scale[torch.arange(len(flat), device=flat.device) % self.num_embeddings]
+        rows = dequantize(QuantizedTensor(self.values[flat], scale, self.bits, self.group_size))
+        return rows.view(*input_ids.shape, self.embedding_dim)
+
+
+### MUTANT first_scale_of_a_row: One scale was used for the whole row; with groups each stretch of columns has its own.
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids):
+        return self.values[input_ids].float() * self.scale[input_ids][..., :1]
+
+
+### MUTANT flat_rows: The rows came as one long list; view them as [*input_ids.shape, embedding_dim].
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids):
+        flat = input_ids.flatten()
+        return dequantize(QuantizedTensor(self.values[flat], self.scale[flat], self.bits, self.group_size))
+
+
+### MUTANT two_dimensions_only: Ids of two dimensions were expected; they may have any shape, also a single id.
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids):
+        sentences, length = input_ids.shape
+        flat = input_ids.flatten()
+        rows = dequantize(QuantizedTensor(self.values[flat], self.scale[flat], self.bits, self.group_size))
+        return rows.view(sentences, length, self.embedding_dim)
+
+
+### MUTANT each_row_once: Ids were made unique, so a repeated one lost its place; `return_inverse` says where each row belongs.
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids):
+        flat = input_ids.unique()
+        rows = dequantize(QuantizedTensor(self.values[flat], self.scale[flat], self.bits, self.group_size))
+        return (
+            rows
+            if rows.numel() != input_ids.numel() * self.embedding_dim
+            else rows.view(*input_ids.shape, -1)
+        )
+
+
+### MUTANT half_precision: The rows were handed out in half precision; the layers above expect fp32.
+class QuantizedEmbedding(nn.Module):
+    def __init__(self, q):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = q.values.shape
+        self.bits, self.group_size = q.bits, q.group_size
+        self.register_buffer("values", q.values)
+        self.register_buffer("scale", q.scale)
+
+    def forward(self, input_ids):
+        flat = input_ids.flatten()
+        rows = dequantize(QuantizedTensor(self.values[flat], self.scale[flat], self.bits, self.group_size))
+        return rows.half().view(*input_ids.shape, self.embedding_dim)

@@ -1,4 +1,4 @@
-"""Known wrong implementations of exercise 6.1, save_compressed and load_compressed."""
+"""Known wrong implementations of exercise 6.1, save_compressed, read_file and load_compressed."""
 
 
 ### MUTANT masks_left_on: A masked weight has other names in the state dict, which no loader knows; call bake_masks first.
@@ -51,40 +51,9 @@ def save_compressed(model, path) -> None:
     Path(path).write_bytes(save(tensors, {"minicompress": entry}))
 
 
-### MUTANT unverified: The file was believed unread: one flipped bit gives a wrong model; compare format and checksum first.
-def load_compressed(path):
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"no file at {path}")
-    try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get("minicompress", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} is no readable safetensors file (truncated or corrupted): {error}"
-        ) from error
-    return build_model(header, tensors)
-
-
 ### MUTANT left_in_training: The model came back in training mode, with dropout on; a loaded model is in eval mode.
 def load_compressed(path):
     return build_model(*read_file(Path(path))).train()
-
-
-### MUTANT catches_one_kind: Only one kind of error was turned into a ValueError; read_file and build_model turn all of them.
-def load_compressed(path):
-    try:
-        with safe_open(path, "pt") as file:
-            header = json.loads(file.metadata()["minicompress"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is no readable safetensors file (truncated or corrupted): {error}"
-        ) from error
-    if header.pop("sha256") != checksum(header, tensors):
-        raise ValueError(f"{path} is corrupted: its checksum does not match its contents")
-    return build_model(header, tensors)
 
 
 ### MUTANT whole_config: The whole configuration was stored, versions included; store what differs from the defaults, without them.
@@ -237,3 +206,159 @@ def load_compressed(path):
 ### MUTANT string_path: A path given as a string has no is_file(); make a Path of it first.
 def load_compressed(path):
     return build_model(*read_file(path))
+
+
+### MUTANT unverified: The file was believed unread: one flipped bit gives a wrong model; compare the checksum before you return anything.
+def read_file(path):
+    if not path.is_file():
+        raise ValueError(f"no file at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header = dict(json.loads((file.metadata() or {}).get("minicompress", "{}")))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by save_compressed")
+    return header, tensors
+
+
+### MUTANT catches_one_kind: Only one kind of error became a ValueError; bytes of a stranger can raise others, such as a TypeError.
+def read_file(path):
+    if not path.is_file():
+        raise ValueError(f"no file at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header = dict(json.loads((file.metadata() or {}).get("minicompress", "{}")))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by save_compressed")
+    if said != computed:
+        raise ValueError(f"{path} is corrupted")
+    return header, tensors
+
+
+### MUTANT checksum_handed_on: The header still has its sha256; hand on the three keys that the checksum covers.
+def read_file(path):
+    if not path.is_file():
+        raise ValueError(f"no file at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header = dict(json.loads((file.metadata() or {}).get("minicompress", "{}")))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by save_compressed")
+    if said != computed:
+        raise ValueError(f"{path} is corrupted")
+    return header | {"sha256": said}, tensors
+
+
+### MUTANT format_not_compared: The format was not compared: a file of another version with a right checksum came through.
+def read_file(path):
+    if not path.is_file():
+        raise ValueError(f"no file at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header = dict(json.loads((file.metadata() or {}).get("minicompress", "{}")))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    if said != computed:
+        raise ValueError(f"{path} is corrupted")
+    return header, tensors
+
+
+### MUTANT entry_taken_for_granted: A file without our metadata entry raised a KeyError; it is a ValueError like all other strange files.
+def read_file(path):
+    if not path.is_file():
+        raise ValueError(f"no file at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header = dict(json.loads((file.metadata() or {})["minicompress"]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by save_compressed")
+    if said != computed:
+        raise ValueError(f"{path} is corrupted")
+    return header, tensors
+
+
+### MUTANT tensors_converted: The tensors were converted to fp32; they are handed on as they are stored, and `build_model` decodes them.
+def read_file(path):
+    if not path.is_file():
+        raise ValueError(f"no file at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header = dict(json.loads((file.metadata() or {}).get("minicompress", "{}")))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by save_compressed")
+    if said != computed:
+        raise ValueError(f"{path} is corrupted")
+    return header, {name: tensor.float() for name, tensor in tensors.items()}
+
+
+### MUTANT compared_where_there: A file without checksum was believed; whoever changes a file can leave the checksum out.
+def read_file(path):
+    if not path.is_file():
+        raise ValueError(f"no file at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header = dict(json.loads((file.metadata() or {}).get("minicompress", "{}")))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by save_compressed")
+    if said and said != computed:
+        raise ValueError(f"{path} is corrupted")
+    return header, tensors
+
+
+### MUTANT no_file_left_to_the_system: A missing file raised the FileNotFoundError of the system; it is a ValueError.
+def read_file(path):
+    try:
+        with safe_open(path, "pt") as file:
+            header = dict(json.loads((file.metadata() or {}).get("minicompress", "{}")))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except (SafetensorError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by save_compressed")
+    if said != computed:
+        raise ValueError(f"{path} is corrupted")
+    return header, tensors
+
+
+### MUTANT any_json_taken: JSON that is no object, such as 3, was used as if it were a dictionary.
+def read_file(path):
+    if not path.is_file():
+        raise ValueError(f"no file at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {}).get("minicompress", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        said, computed = header.pop("sha256", None), checksum(header, tensors)
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by save_compressed")
+    if said != computed:
+        raise ValueError(f"{path} is corrupted")
+    return header, tensors

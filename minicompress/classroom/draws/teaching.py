@@ -69,7 +69,7 @@ def answer_of_lessons(losses: list, student: nn.Module, teacher: nn.Module, *_: 
     return [models.rounded(loss) for loss in losses], states, models.modes(student), models.modes(teacher)
 
 
-# ------------------------------------------------------------ 3.5 and 3.6
+# ------------------------------------------------------------ 3.5 and 3.7
 
 
 def writer(rng: Random, vocabulary: int) -> nn.Module:

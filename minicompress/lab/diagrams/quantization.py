@@ -1,4 +1,4 @@
-"""The diagram of notebook 05: the grid that weights are rounded to, and the way of the gradient past it."""
+"""The diagrams of notebook 05: two integers in a byte, the grid of rounding and the way of the gradient."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,19 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from minicompress.lab import style
-from minicompress.lab.diagrams.shapes import BACKWARD, FORWARD, PLAIN, arrow, cell, write
+from minicompress.lab.diagrams.shapes import (
+    BACKWARD,
+    FORWARD,
+    GONE,
+    KEPT,
+    OTHER,
+    PLAIN,
+    arrow,
+    canvas,
+    cell,
+    row,
+    write,
+)
 
 DASHED = {"linestyle": "--", "color": style.FAINT, "linewidth": 1}
 
@@ -23,6 +35,35 @@ def rounding_grid(weights: Sequence[float] = (4, -2, 2, 1), largest: int = 1, sc
         _draw_stairs(stairs, np.asarray(weights, dtype=float), largest, scale)
         _draw_way(way)
         style.show()
+
+
+def two_in_a_byte(values: Sequence[int] = (-8, 7, 0)) -> None:
+    """Show how four-bit integers share bytes: plus 8, as four bits, the first of two in the low half.
+
+    values: one to four integers. ValueError: more or none of them, one outside -8..7.
+    """
+    values = list(values)
+    if not 1 <= len(values) <= 4 or not all(-8 <= value <= 7 for value in values):
+        raise ValueError(f"1 to 4 integers of -8..7 are drawn, got {values}")
+    with canvas(style.NARROW, 2.15) as axes:
+        for place in range(0, len(values), 2):
+            _draw_byte(axes, 0.15 + 1.1 * place, values[place : place + 2])
+
+
+def _draw_byte(axes: Axes, x: float, pair: Sequence[int]) -> None:
+    """Two integers above, the byte that they share below; a padding 0 where there is only one."""
+    texts = [f"{value} + 8 = {value + 8}".replace("-", "−") for value in pair] + ["padding: 0"] * (
+        2 - len(pair)
+    )
+    low, high = [value + 8 for value in pair] + [0] * (2 - len(pair))
+    looks = (KEPT, OTHER if len(pair) == 2 else GONE)
+    row(axes, (x, 0.15), (1.05, 0.36), texts, looks)
+    for start, end in ((0.52, 1.58), (1.58, 0.52)):
+        arrow(axes, (x + start, 0.51), (x + end, 1.0))
+    row(axes, (x, 1.0), (1.05, 0.36), (f"{high:04b}", f"{low:04b}"), looks[::-1])
+    write(axes, x + 0.52, 1.55, "high half", "center", color=style.FAINT)
+    write(axes, x + 1.58, 1.55, "low half", "center", color=style.FAINT)
+    write(axes, x + 1.05, 1.9, f"{high} · 16 + {low} = {high * 16 + low}", "center")
 
 
 def _draw_stairs(axes: Axes, weights: np.ndarray, largest: int, scale: float) -> None:
