@@ -195,6 +195,15 @@ def test_before_the_installation_more_room_is_needed(monkeypatch):
     assert machine_checks.disk().state is State.FAILED
 
 
+@pytest.mark.parametrize(
+    ("platform", "index", "needed"), [("linux", "", 8e9), ("linux", "URL", 4e9), ("win32", "", 4e9)]
+)
+def test_a_torch_for_cuda_needs_more_room(platform, index, needed, monkeypatch):
+    monkeypatch.setattr(machine_checks.sys, "platform", platform)
+    monkeypatch.setenv("MINICOMPRESS_TORCH_INDEX", index)
+    assert machine_checks.disk_for_setup() == needed
+
+
 def test_the_folder_of_the_real_llm_is_the_library_s_own(tmp_path):
     assert smollm2.is_ready() and smollm2.folder() == tmp_path / "cache" / "smollm2-135m"
 
