@@ -71,14 +71,20 @@ def label_ends(axes: Axes) -> None:
     lines = [line for line in axes.lines if not line.get_label().startswith("_") and len(line.get_xdata())]
     point = axes.figure.dpi / 72  # pixels
     ends = {line: axes.transData.transform(line.get_xydata()[-1]) / point for line in lines}
-    right = max((x for x, _ in ends.values()), default=0)
     lowest = -np.inf  # points: where the next label may stand
-    for line, (x, y) in sorted(ends.items(), key=lambda item: item[1][1]):
+    for line, (_, y) in sorted(ends.items(), key=lambda item: item[1][1]):
         height = max(y, lowest)
         lowest = height + 1.25 * plt.rcParams["font.size"]
         tie = {"arrowstyle": "-", "color": line.get_color(), "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 2}
-        place = {"xytext": (right - x + 14, height - y), "textcoords": "offset points", "va": "center"}
-        axes.annotate(line.get_label(), line.get_xydata()[-1], annotation_clip=False, arrowprops=tie, **place)
+        beside = {"xytext": (1.02, height - y), "textcoords": ("axes fraction", "offset points")}
+        axes.annotate(
+            line.get_label(),
+            line.get_xydata()[-1],
+            annotation_clip=False,
+            arrowprops=tie,
+            va="center",
+            **beside,
+        )
         line.set_label("_" + line.get_label())
 
 

@@ -30,6 +30,7 @@ HELPERS = {
     "__main__",
     "clocks",
     "common",
+    "fair",
     "resident",
     "lessons",
     "llm_recipes",
