@@ -45,7 +45,7 @@ def sentence(
     """
     first = first_line(error)
     if is_left_in(error):
-        return unfinished(first, place, unwritten)
+        return unfinished(first, place, names, unwritten)
     if none := calls.returned_none():
         return f"{' and '.join(none)} returned None: is a `return` missing?"
     if isinstance(error, Unexpected):
@@ -80,11 +80,17 @@ def is_slip(error: BaseException) -> bool:
     return isinstance(error, NameError | ImportError | SyntaxError) or is_left_in(error)
 
 
-def unfinished(first: str, place: str, unwritten: Collection[str]) -> str:
-    """What to write: a stub that was not touched, or a line that was left in."""
-    if place and first.split()[-1] not in unwritten:
+def unfinished(first: str, place: str, names: Collection[str], unwritten: Collection[str]) -> str:
+    """What to write: a stub that was not touched, a line that was left in, or another exercise's function,
+    which stands in the learner's own files where there is no reference.
+    """
+    name = first.split()[-1]
+    if found := re.match(r"Exercise ([\d.]+) ", first):
+        if name not in names:
+            return f"{name} (Exercise {found[1]}) is needed here, and is not written yet."
+    if place and name not in unwritten:
         return f"{place.strip(' ()')} still raises NotImplementedError."
-    return f"{first.split()[-1]} is not written yet."
+    return f"{name} is not written yet."
 
 
 def raised(error: BaseException, place: str) -> str:

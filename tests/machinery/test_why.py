@@ -43,6 +43,8 @@ TOLD = {
     "nm_mask('text')": "TypeError: nm_mask takes no text (<string>, line 3).",
     "nm_mask('later')": "<string>, line 4 still raises NotImplementedError.",
     "raise NotImplementedError('Exercise 1.6 nm_mask')": "nm_mask is not written yet.",
+    "raise NotImplementedError('Exercise 1.2 bake_masks')": "bake_masks (Exercise 1.2) is needed here, and "
+    "is not written yet.",
     "assert 3 == 4 or 3 == 5": "It should hold that `3 == 4 or 3 == 5`",  # neither side alone is why
     "assert not (3 == 4 or 3 == 3)": "It should hold that `not (3 == 4 or 3 == 3)`",
     "assert print == len": "It should hold that `print == len`",  # a function says nothing to a reader
