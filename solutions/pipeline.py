@@ -186,9 +186,9 @@ def read_file(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     """Read what `save_compressed` wrote, believing none of it: (header, tensors as they are stored).
 
     The header comes without its sha256. Anybody may have written the file, and it may have been cut off or
-    changed on the way. So every file that `save_compressed` has not written exactly so is a ValueError: none
-    at this path, no safetensors file, no such entry in it or one that is no JSON object, another format than
-    `FORMAT`, no sha256 or the wrong one. Nothing is unpickled.
+    changed on the way. So each of these is a ValueError: no file at this path, no safetensors file, no such
+    entry in it or one that is no JSON object (however deep its brackets are), another format than `FORMAT`,
+    no sha256 or the wrong one. Nothing is unpickled.
     """
     ### BEGIN SOLUTION
     if not path.is_file():
