@@ -9,6 +9,8 @@ from website import reading  # noqa: E402
 
 project = "minicompress"
 author = "The minicompress authors"
+html_show_copyright = False
+smartquotes = False  # docstrings and pages quote code
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton"]
 exclude_patterns = ["solutions/**"]
@@ -34,7 +36,9 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is, until a reader chooses
 html_theme_options = {
+    "navbar_persistent": [],  # the search stands beside the text and above the contents
     "home_page_in_toc": True,
     "show_navbar_depth": 1,
     "show_toc_level": 2,

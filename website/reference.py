@@ -52,8 +52,8 @@ def reference_pages() -> dict[str, dict[str, str]]:
     yours = [f"minicompress.{name}" for name in CHAPTERS]
     given = [f"minicompress.lab.{name}" for name in given_modules()]
     return {
-        "You write": {page_of(module): module_page(module) for module in yours},
-        "Given": {"api/grading": grading_page()} | {page_of(module): module_page(module) for module in given},
+        "Reference: you write": {page_of(module): module_page(module) for module in yours},
+        "Reference: given": {"api/grading": grading_page()} | {page_of(module): module_page(module) for module in given},
     }
 
 
