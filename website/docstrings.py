@@ -48,7 +48,8 @@ def rendered(part: list[str], widest: int) -> list[str]:
     kind = kind_of(part[0], "")
     if kind == "verbatim":
         least = min(len(line) - len(line.lstrip()) for line in part)
-        return ["::", "", *(f"   {line[least:]}" for line in part)]
+        language = "python" if part[0].startswith(" ") else "text"
+        return [f".. code-block:: {language}", "", *(f"   {line[least:]}" for line in part)]
     if kind == "item":
         return [f"- {marked(' '.join([part[0][2:], *map(str.strip, part[1:])]))}"]
     joined = [part[0]]
