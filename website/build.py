@@ -29,6 +29,8 @@ def build(folder: Path) -> None:
         sources, made = Path(temporary) / "sources", Path(temporary) / "site"
         gather(sources)
         run_sphinx(sources, made)
+        for template in (made / "_static").glob("*.html"):
+            template.unlink()  # the theme's, and no page
         if folder.exists():
             shutil.rmtree(folder)
         with new_folder(folder) as new:
