@@ -38,7 +38,7 @@ SETS = {
         "distillation": ("trl",),
         "quantization": ("oracle",),
     },
-    "trained": {"distillation": ("halves", "distilbert", "speed")},
+    "trained": {"distillation": ("halves", "fair", "distilbert", "speed")},
     "class": {"grading": ()},
     "llm": {"real_llm": (), "interop": ()},
     "memory": {"memory": ()},

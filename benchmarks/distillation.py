@@ -1,16 +1,18 @@
 """What notebook 03 cannot measure live: `python -m benchmarks.distillation [PART ...]`.
 
-    halves      half the layers of the medium model: four ways to begin and to learn (test)
-    sweep       two students against temperature and alpha (validation)
-    fly         a student taught on the corpus' text, on the teacher's and on its own (validation)
-    summaries   one task, without a true answer and with (test)
-    distilbert  three recipes for the BERT teacher's student (test)
+    halves      half the layers of the medium model: four ways to begin and to learn
+    fair        the student's shape with a teacher and without, from the same random weights
+    sweep       two students against temperature and alpha
+    fly         a student taught on the corpus' text, on the teacher's and on its own
+    summaries   one task, without a true answer and with
+    distilbert  three recipes for the BERT teacher's student
     speed       teacher and half-depth student, side by side
     trl         the generalized JSD beside TRL's (needs `make parity`'s environment)
 
-Writes `results/distillation.json`, and the logs of the long trainings to `results/logs/`. Settings were
-chosen on validation files. Parts that are not asked for keep what was measured before. `halves`, `distilbert`
-and `speed` need the runs that `benchmarks/train_models.sh` makes with `train distill` and `train distilbert`.
+Writes `results/distillation.json`, and the logs of the long trainings to `results/logs/`. All scores are
+those of validation files: the test files are used once, in notebook 06. Parts that are not asked for keep
+what was measured before. `halves`, `distilbert` and `speed` need the runs that `benchmarks/train_models.sh`
+makes with `train distill` and `train distilbert`.
 """
 
 import json
@@ -27,7 +29,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from tqdm import tqdm
 
-from benchmarks import common
+from benchmarks import common, fair
 from benchmarks.common import SEED
 from benchmarks.lessons import CONTEXT, answer_loss, learn, training_batches
 from benchmarks.scores import figures, quality_kept, size_of, task_score, task_text
@@ -42,6 +44,7 @@ from minicompress.train.runs import load_run, training_folder
 
 HALVES = ("kd", "kd-random", "labels", "labels-random")  # of a student with half the layers
 TEMPERATURES, ALPHAS = (1.0, 2.0, 3.0, 5.0), (0.3, 0.7, 1.0)
+SPLIT = "validation"
 LAYERS = [0, 2]  # of the medium model's four, that a student of half its depth starts from
 
 # ---------------------------------------------------------------- long runs
@@ -71,7 +74,7 @@ def halves() -> dict:
     """Half the layers of the medium model: from its layers or from random weights, distilled or on labels
     alone.
     """
-    tokens, files = corpus.load_tokens("test", per_file=16)
+    tokens, files = corpus.load_tokens(SPLIT, per_file=16)
     teacher = shipped_model("medium")
     scores = next_token_scores(teacher, tokens)
     row = lambda model: size_of(model) | quality_kept(model, tokens, files, scores.hits)  # noqa: E731
@@ -80,6 +83,7 @@ def halves() -> dict:
         name = f"medium-half-{arm}"
         students[arm] = row(load_run(name).eval()) | training_of(name)
     return {
+        "split": SPLIT,
         "held_out_tokens": tokens[:, 1:].numel(),
         "rows_a_step": 8,
         "length": CONTEXT,
@@ -258,11 +262,11 @@ def task_models(pairs: list, rows: int, longest: int) -> dict[str, nn.Module]:
 
 
 def summarization(rows: int = 16, steps: int = 130, examples: int = 12, longest: int = 24) -> dict:
-    """Every model's score on the test files' functions."""
-    pairs, held_out = summaries.load_pairs("train")[: steps * rows], summaries.load_pairs("test")
+    """Every model's score on the functions of the held-out files."""
+    pairs, held_out = summaries.load_pairs("train")[: steps * rows], summaries.load_pairs(SPLIT)
     models = task_models(pairs, rows, longest)
     score = lambda model: size_of(model) | task_score(model.eval(), held_out, examples, longest)  # noqa: E731
-    settings = {"train_pairs": len(pairs), "steps": -(-len(pairs) // rows), "rows": rows}
+    settings = {"split": SPLIT, "train_pairs": len(pairs), "steps": -(-len(pairs) // rows), "rows": rows}
     scored = {name: score(model) for name, model in models.items()}
     return settings | task_text(held_out, examples) | {"models": scored}
 
@@ -271,10 +275,10 @@ def summarization(rows: int = 16, steps: int = 130, examples: int = 12, longest:
 
 
 def distilbert() -> dict:
-    """The BERT teacher and its students on the test files: masked-token accuracy with 15% of the tokens
+    """The BERT teacher and its students on held-out files: masked-token accuracy with 15% of the tokens
     masked.
     """
-    tokens = corpus.load_tokens("test", BERT_LENGTH, per_file=8)[0]
+    tokens = corpus.load_tokens(SPLIT, BERT_LENGTH, per_file=8)[0]
     row = lambda model: size_of(model) | bert.masked_score(model, tokens)  # noqa: E731
     teacher = shipped_model("bert")
     whole = row(teacher)
@@ -284,7 +288,7 @@ def distilbert() -> dict:
         students[recipe] = row(load_run(name)) | {"weights": weights} | training_of(name)
         kept = students[recipe]["masked_accuracy"] / whole["masked_accuracy"]
         students[recipe] |= {"accuracy_kept": kept}
-    settings = {"length": BERT_LENGTH, "rows_a_step": sum(BERT_ROWS.values())}
+    settings = {"split": SPLIT, "length": BERT_LENGTH, "rows_a_step": sum(BERT_ROWS.values())}
     return settings | {"teacher": whole, "students": students}
 
 
@@ -349,6 +353,7 @@ def trl() -> dict:
 
 PARTS = {
     "halves": halves,
+    "fair": lambda: fair.compare(shipped_model("teacher")),
     "sweep": sweep,
     "fly": fly,
     "summaries": summarization,

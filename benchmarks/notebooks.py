@@ -2,7 +2,7 @@
 by default.
 
 What differs from run to run without meaning anything is left out (times of execution, widgets, progress
-bars), and pictures are stored with 32 colours, so that a notebook stays below 300 kB. A notebook that fails
+bars), and pictures are stored with 20 colours, so that a notebook stays below 300 kB. A notebook that fails
 is left as it was.
 """
 
@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
 from PIL import Image
 from tqdm import tqdm
@@ -21,15 +22,16 @@ from tqdm import tqdm
 from benchmarks import common
 from minicompress.lab.files import atomic_write
 from minicompress.lab.paths import ROOT
+from minicompress.lab.style import few_colours
 
-COLOURS, WIDGET = 32, "application/vnd.jupyter.widget-view+json"
+COLOURS, WIDGET = 20, "application/vnd.jupyter.widget-view+json"
 
 
 def smaller_picture(encoded: str) -> str:
     """A PNG in base64, with a palette instead of 24 bits a pixel."""
     picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
     buffer = io.BytesIO()
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    few_colours(np.asarray(picture), COLOURS).save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -2,8 +2,8 @@
 
     curves        perplexity against sparsity, for every method
     calibration   how many calibration sequences are enough
-    iterative     the teacher to 90%, in ten steps and in one
-    budgets       the student to 90%, in ten steps and in one, for budgets of updates that differ
+    iterative     the teacher to 90%, in ten linear or cubic steps and in one
+    budgets       the student to 90%, in the same three ways, for budgets of updates that differ
     training      one shape, trained for longer and longer: what norms and rows are then worth
 
 Writes `results/pruning.json`. Everything is measured on validation files at context 256; calibration text
@@ -42,6 +42,8 @@ from minicompress.train.shapes import SHAPES, new_model
 
 SPARSITIES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 FINAL = 0.9  # of iterative pruning
+# Ways to get there: how many steps, and the kind of their schedule. With one step both kinds are the same.
+WAYS = {"ten steps": (10, "linear"), "ten cubic steps": (10, "cubic"), "one step": (1, "linear")}
 
 Batches = list[dict]
 
@@ -172,12 +174,16 @@ def calibration() -> dict:
 
 
 def prune_in_steps(
-    model: nn.Module, steps: int, batches: Batches, fine_tune: Callable[[nn.Module, Batches], object]
+    model: nn.Module, way: str, batches: Batches, fine_tune: Callable[[nn.Module, Batches], object]
 ) -> list[dict]:
-    """Prune to 90% in place, fine-tuning after each step on the next share of the batches; the records."""
+    """Prune to 90% in place, fine-tuning after each step on the next share of the batches; the records.
+
+    ValueError: there is no such way.
+    """
+    steps, kind = common.choose(WAYS, way, "way")
     rest, share = iter(batches), len(batches) // steps
     learn_on = lambda model: fine_tune(model, list(islice(rest, share)))  # noqa: E731
-    return pruning.iterative_pruning(model, learn_on, perplexity, FINAL, steps)
+    return pruning.iterative_pruning(model, learn_on, perplexity, FINAL, steps, kind)
 
 
 def iterative(updates: int = 120, rows: int = 8) -> dict:
@@ -185,22 +191,22 @@ def iterative(updates: int = 120, rows: int = 8) -> dict:
     dense = shipped_model("teacher")
     batches = training_batches(updates, rows, np.random.default_rng(SEED))
 
-    def trial(steps: int) -> list[dict]:
+    def trial(way: str) -> list[dict]:
         model = shipped_model("teacher")
         optimizer = torch.optim.AdamW(model.parameters(), lr=5e-4, weight_decay=0.0)
 
         def on_logits(model: nn.Module, batches: Batches) -> None:
             distillation.distill(model, dense, batches, optimizer, T=1.0, alpha=0.7)
 
-        return prune_in_steps(model, steps, batches, on_logits)
+        return prune_in_steps(model, way, batches, on_logits)
 
-    return {"updates": updates, "rows": rows, "ten steps": trial(10), "one step": trial(1)}
+    return {"updates": updates, "rows": rows} | {way: trial(way) for way in tqdm(WAYS, desc="iterative")}
 
 
 def budgets(sizes: tuple[int, ...] = (40, 160, 640), seeds: int = 2, rows: int = 8) -> dict:
     """The student to 90% on labels, with as many updates altogether: perplexity for each budget and seed."""
 
-    def trial(steps: int, updates: int, seed: int) -> float:
+    def trial(way: str, updates: int, seed: int) -> float:
         model, batches = (
             shipped_model("student"),
             training_batches(updates, rows, np.random.default_rng(seed)),
@@ -210,13 +216,12 @@ def budgets(sizes: tuple[int, ...] = (40, 160, 640), seeds: int = 2, rows: int =
         def on_labels(model: nn.Module, batches: Batches) -> None:
             learn(model, batches, label_loss, optimizer)
 
-        return prune_in_steps(model, steps, batches, on_labels)[-1]["score"]
+        return prune_in_steps(model, way, batches, on_labels)[-1]["score"]
 
-    ways = {"ten steps": 10, "one step": 1}
-    result = {"updates": list(sizes), "seeds": seeds, "rows": rows} | {name: [] for name in ways}
+    result = {"updates": list(sizes), "seeds": seeds, "rows": rows} | {way: [] for way in WAYS}
     for updates in tqdm(sizes, desc="budgets"):
-        for name, steps in ways.items():
-            result[name].append([trial(steps, updates, seed) for seed in range(seeds)])
+        for way in WAYS:
+            result[way].append([trial(way, updates, seed) for seed in range(seeds)])
     return result
 
 

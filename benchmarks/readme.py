@@ -1,14 +1,16 @@
-"""Write the tables of README.md and of docs/ from `results/*.json` and course.toml: `python -m
-benchmarks.readme`.
+"""Write the tables of README.md, notebooks/README.md and docs/ from `results/*.json` and course.toml:
+`python -m benchmarks.readme`.
 
 A test fails on drift.
 """
 
 import re
+from pathlib import Path
 
 from minicompress.grading.course import exercises
 from minicompress.lab import ledger as layout
 from minicompress.lab import peer_tables, tables
+from minicompress.lab.diagrams.course import CHAPTERS
 from minicompress.lab.files import atomic_write
 from minicompress.lab.memory_figure import beyond_the_libraries, memory_picture
 from minicompress.lab.paths import ROOT, results
@@ -216,21 +218,36 @@ def course_map() -> str:
     return tables.markdown_table(columns, rows)
 
 
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+CHAPTER_COLUMNS = ("notebook", "you write in", "exercises", "minutes")
+
+
 def chapters_table() -> str:
     """A chapter a row: its notebook, the file to write in, and what its exercises take."""
-    rows = []
-    for notebook in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        chapter = str(int(notebook.stem[:2]))
-        tasks = [task for task in exercises().values() if task.chapter == chapter]
-        minutes, stretch = sum(task.minutes for task in tasks), [task.id for task in tasks if task.stretch]
-        file = f"`{tasks[0].module}.py`" if tasks else "nothing new"
-        link = f"[{notebook.stem}](notebooks/{notebook.name})"
-        told = f"{minutes}" + (f" ({', '.join(stretch)} can be left out)" if stretch else "")
-        rows.append([link, file, str(len(tasks) or "-"), told if tasks else "-"])
     every = exercises().values()
     total = f"{sum(task.minutes for task in every) / 60:.0f} hours"
-    rows.append(["all", "", str(len(every)), total])
-    return tables.markdown_table(("notebook", "you write in", "exercises", "minutes"), rows)
+    rows = [chapter_row(notebook, "notebooks/") for notebook in NOTEBOOKS]
+    return tables.markdown_table(CHAPTER_COLUMNS, [*rows, ["all", "", str(len(every)), total]])
+
+
+def notebooks_table() -> str:
+    """The same for the page beside the notebooks, with what each is about."""
+    rows = [[*chapter_row(notebook, ""), CHAPTERS[chapter_of(notebook)][1]] for notebook in NOTEBOOKS]
+    return tables.markdown_table((*CHAPTER_COLUMNS, "about"), rows)
+
+
+def chapter_of(notebook: Path) -> int:
+    return int(notebook.stem[:2])
+
+
+def chapter_row(notebook: Path, folder: str) -> list[str]:
+    """folder: what stands before the notebook's name in a link to it."""
+    tasks = [task for task in exercises().values() if task.chapter == str(chapter_of(notebook))]
+    minutes, stretch = sum(task.minutes for task in tasks), [task.id for task in tasks if task.stretch]
+    file = f"`{tasks[0].module}.py`" if tasks else "nothing new"
+    link = f"[{notebook.stem}]({folder}{notebook.name})"
+    told = f"{minutes}" + (f" ({', '.join(stretch)} can be left out)" if stretch else "")
+    return [link, file, str(len(tasks) or "-"), told if tasks else "-"]
 
 
 PICTURE, MEMORY_PICTURE = ROOT / "docs" / "peers.svg", ROOT / "docs" / "memory.svg"
@@ -243,8 +260,9 @@ PARTS = {
     "peers": peers_text,
     "course": course_map,
     "chapters": chapters_table,
+    "notebooks": notebooks_table,
 }
-PAGES = [ROOT / "README.md", ROOT / "docs" / "course.md", ROOT / "docs" / "results.md"]
+PAGES = [ROOT / name for name in ("README.md", "notebooks/README.md", "docs/course.md", "docs/results.md")]
 
 
 def filled(text: str) -> str:

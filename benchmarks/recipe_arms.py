@@ -161,11 +161,13 @@ def unstructured_alone(model: nn.Module, budget: Budget) -> None:
     train_on_labels(model, second, budget.rate)
 
 
-ARMS: dict[str, Callable[[nn.Module, Budget], None]] = {
+Arm = Callable[[nn.Module, Budget], None]
+UNPRUNED = "dense"  # the arm that is larger than the others, to see what the training alone does
+ARMS: dict[str, Arm] = {
     "unstructured, then structured": unstructured_then_structured,
     "structured, then unstructured": structured_then_unstructured,
     "unstructured, then structured, fewer zeros": unstructured_then_structured_fewer_zeros,
     "structured alone": structured_alone,
     "unstructured alone": unstructured_alone,
-    "dense": dense,
+    UNPRUNED: dense,
 }

@@ -3,8 +3,10 @@
     oracle    which slices go, and what is left, beside Torch-Pruning 1.6.1 (`make parity`)
     speed     tokens/s, bytes and FLOPs of the teacher without neurons and heads, beside a mask; an MLP alone
     quality   one-shot perplexity of the teacher against neurons, heads and blocks removed (validation)
-    recipe    unstructured and structured pruning in both orders and each alone, at equal bytes (test)
-    recovery  the teacher without most neurons, trained on labels or on its old self's probabilities (test)
+    recipe    unstructured and structured pruning in both orders and each alone, at equal bytes (validation;
+              the test files are read once, for the arm that is the best one there)
+    recovery  the teacher without most neurons, trained on labels or on its old self's probabilities
+              (validation)
 
 Writes `results/structured_pruning.json`. Context 256 everywhere. Parts that are not asked for keep what was
 measured before. The arms of `recipe` stand in `recipe_arms.py`.
@@ -13,7 +15,7 @@ measured before. The arms of `recipe` stand in `recipe_arms.py`.
 import copy
 import json
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -38,7 +40,7 @@ from benchmarks.lessons import (
     validation_facts,
     validation_tokens,
 )
-from benchmarks.recipe_arms import ARMS, Budget, smallest_target, stored_bytes, zeros_in
+from benchmarks.recipe_arms import ARMS, UNPRUNED, Arm, Budget, smallest_target, stored_bytes, zeros_in
 from minicompress import distillation, metrics, pruning, structured_pruning
 from minicompress.lab import corpus
 from minicompress.lab.calibration import record_inputs
@@ -349,35 +351,65 @@ def quality() -> dict:
 # ---------------------------------------------------------------- training
 
 
+def trial(arm: Arm, seed: int, budget: Budget) -> tuple[dict, nn.Module]:
+    """What an arm makes of the student with one seed's batches: its row, and the model itself."""
+    model = shipped_model("student")
+    arm(model, budget)
+    pruning.bake_masks(model)
+    row = {
+        "seed": seed,
+        "perplexity": perplexity(model),
+        "bytes": stored_bytes(model),
+        "neurons": mlp_modules(model)[0].gate_proj.out_features,
+        "zeros": zeros_in(model),
+    }
+    return row, model
+
+
+def best_arm(arms: Mapping[str, list[dict]]) -> str:
+    """The arm with the lowest mean perplexity over its seeds, among those that prune."""
+    mean = {name: statistics.fmean(row["perplexity"] for row in rows) for name, rows in arms.items()}
+    return min((name for name in arms if name != UNPRUNED), key=mean.__getitem__)
+
+
+def once_on_test(start: nn.Module, arm: str, models: list[nn.Module]) -> dict:
+    """The test files' only use: what the arm chosen on validation files reaches, a model a seed, and what
+    the student had before.
+    """
+    tokens, _ = corpus.load_tokens("test", CONTEXT, per_file=2)
+    return {
+        "arm": arm,
+        "held_out_tokens": tokens[:, 1:].numel(),
+        "untrained": metrics.perplexity(start, tokens),
+        "perplexity": [metrics.perplexity(model, tokens) for model in models],
+    }
+
+
 def recipe(updates: int = 100, rows: int = 8, rate: float = 1e-3, seeds: int = 3) -> dict:
     """Both orders and each kind alone, from the student, at equal bytes and equal training."""
-    held_out, _ = corpus.load_tokens("test", per_file=2)
     start = shipped_model("student")
     target = smallest_target(start)
 
-    def trial(arm: Callable[[nn.Module, Budget], None], seed: int) -> dict:
-        model = shipped_model("student")
-        arm(model, Budget(target, training_batches(updates, rows, np.random.default_rng(seed)), rate))
-        pruning.bake_masks(model)
-        return {
-            "seed": seed,
-            "perplexity": metrics.perplexity(model, held_out),
-            "bytes": stored_bytes(model),
-            "neurons": mlp_modules(model)[0].gate_proj.out_features,
-            "zeros": zeros_in(model),
-        }
+    def budget(seed: int) -> Budget:
+        return Budget(target, training_batches(updates, rows, np.random.default_rng(seed)), rate)
 
+    trials = {
+        name: [trial(arm, seed, budget(seed)) for seed in tqdm(range(seeds), desc=name)]
+        for name, arm in ARMS.items()
+    }
+    arms = {name: [row for row, _ in runs] for name, runs in trials.items()}
+    best = best_arm(arms)
     return {
         "updates": updates,
         "rows": rows,
         "rate": rate,
         "target_bytes": target,
         "dense_bytes": stored_bytes(start),
-        "held_out_tokens": held_out[:, 1:].numel(),
-        "untrained": metrics.perplexity(start, held_out),
-        "arms": {
-            name: [trial(arm, seed) for seed in tqdm(range(seeds), desc=name)] for name, arm in ARMS.items()
-        },
+        "files": "validation",
+        "held_out_tokens": validation_facts()["held_out_tokens"],
+        "untrained": perplexity(start),
+        "arms": arms,
+        "test": once_on_test(start, best, [model for _, model in trials[best]]),
     }
 
 
@@ -415,16 +447,16 @@ WAYS = {
 
 
 def recovery_curve(
-    way: Way, seed: int, neurons: int, points: list[int], batches: list[dict], held_out: torch.Tensor
+    way: Way, seed: int, neurons: int, points: Sequence[int], batches: list[dict]
 ) -> list[float]:
     """Perplexity after each number of updates in `points`, which begin with 0."""
     teacher = shipped_model("teacher")
     model = way.start(teacher, neurons, seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=way.rate, betas=(0.9, 0.95), weight_decay=0.0)
-    scores = [metrics.perplexity(model, held_out)]
+    scores = [perplexity(model)]
     for begin, end in pairwise(points):
         way.learn(model, teacher, tqdm(batches[begin:end], desc="recovery"), optimizer)
-        scores.append(metrics.perplexity(model, held_out))
+        scores.append(perplexity(model))
     return scores
 
 
@@ -432,13 +464,10 @@ def recovery(points: tuple[int, ...] = (0, 6, 12, 24, 48), rows: int = 4, left: 
     """The teacher without three quarters of its neurons, on the same batches: labels alone, or the full
     teacher's logits alone.
     """
-    held_out, _ = corpus.load_tokens("test", per_file=1)
     teacher = shipped_model("teacher")
     lessons_of = lambda seed: training_batches(points[-1], rows, np.random.default_rng(seed))  # noqa: E731
     curves = {
-        name: [
-            recovery_curve(way, seed, left, points, lessons_of(seed), held_out) for seed in range(way.seeds)
-        ]
+        name: [recovery_curve(way, seed, left, points, lessons_of(seed)) for seed in range(way.seeds)]
         for name, way in WAYS.items()
     }
     return {
@@ -447,8 +476,9 @@ def recovery(points: tuple[int, ...] = (0, 6, 12, 24, 48), rows: int = 4, left: 
         "rate": WAYS["labels alone"].rate,
         "updates": list(points),
         "tokens": [point * rows * CONTEXT for point in points],
-        "held_out_tokens": held_out[:, 1:].numel(),
-        "dense": metrics.perplexity(teacher, held_out),
+        "files": "validation",
+        "held_out_tokens": validation_facts()["held_out_tokens"],
+        "dense": perplexity(teacher),
         "ways": curves,
     }
 

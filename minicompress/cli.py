@@ -1,5 +1,6 @@
 """The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`, `more`; `run`, `llm`,
-`compress`, `complete`, `export`, `measure`, `corpus`; for teachers `grade`, `grade-all`, `release`.
+`compress`, `complete`, `export`, `measure`, `leaderboard`, `corpus`; for teachers `grade`, `grade-all`,
+`release`.
 """
 
 import io
@@ -12,6 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 from minicompress.disk import commands as disk_commands
+from minicompress.job import commands as job_commands
 from minicompress.lab.paths import WRITE_IT
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -100,6 +102,7 @@ def llm() -> None:
 
 
 disk_commands.add_to(app)
+job_commands.add_to(app)
 
 
 @app.command()
@@ -214,11 +217,20 @@ def more(exercise: str) -> None:
 
 
 @app.command()
-def progress() -> None:
+def progress(
+    html: Annotated[Path | None, typer.Option(help="Write a page of what is solved into this file.")] = None,
+    name: Annotated[str | None, typer.Option(help="Your name, for the page.")] = None,
+) -> None:
     """Show what you have solved, and what comes next."""
-    from minicompress.grading import guide
+    from minicompress.grading import certificate, guide
 
-    guide.progress()
+    if name is not None and html is None:
+        raise ValueError("--name is for the page: give --html FILE too")
+    if html:
+        certificate.write(html, name)
+        print(f"{html} says what is solved: open it in a browser, or print it.")
+    else:
+        guide.progress()
 
 
 @app.command("list")

@@ -123,18 +123,21 @@ def iterative_pruning(
     evaluate: Callable[[nn.Module], float],
     final: float = 0.9,
     steps: int = 10,
+    kind: str = "linear",
 ) -> list[dict]:
     """Prune a little, fine-tune, evaluate, and again, until `final` of all prunable weights are zero.
 
     The model is changed in place. Step k of 1..steps ranks the weights of its `linear_layers`, as they are by
-    then, in one global ranking, and masks them to the linear schedule's sparsity. Then it calls
-    `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so it ranks lowest and stays pruned.
-    The masks are still on the model when this returns: the caller bakes them.
+    then, in one global ranking, and masks them to the sparsity that `sparsity_schedule` of this `kind` gives
+    for the step. Then it calls `fine_tune(model)`, then `evaluate(model)`. What was pruned is zero, so it
+    ranks lowest and stays pruned. The masks are still on the model when this returns: the caller bakes them.
     Source: Han et al. 2015, arXiv 1506.02626, section 3.
 
+    kind: "linear" or "cubic", as in `sparsity_schedule`.
+
     Returns one record a step: {"step": int, "sparsity": float, "score": what evaluate returned}.
-    ValueError: steps < 1 and final outside [0, 1] (the message names the value), a model with no Linear layer
-    in its blocks.
+    ValueError: steps < 1, final outside [0, 1], an unknown kind (the message names the value), a model with
+    no Linear layer in its blocks.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")

@@ -41,6 +41,31 @@ def low_rank_decompose(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, t
     ### END SOLUTION
 
 
+def reconstruction_errors(weight: torch.Tensor) -> torch.Tensor:
+    """Return the relative error of the best approximation of every rank 1, 2, ..., k = min(out, in).
+
+    The relative error of W' is |W - W'| / |W|, where |W| is the root of the sum of all squares (the Frobenius
+    norm): 0 says that nothing is lost, 1 that nothing is left. The singular values tell the errors of all
+    ranks (Eckart & Young 1936), so the matrix is decomposed once, and none is approximated.
+    Example: [[15, 20, 0], [0, 0, 5]] has the singular values 25 and 5, and 25^2 + 5^2 = 650. Rank 1 loses the
+    5: the errors are [5 / sqrt(650), 0] = [0.1961, 0].
+
+    weight: [out, in], floating point, not changed. Returns float64 [k] on the weight's device, without a
+    gradient. The first entry is that of rank 1, the last is exactly 0. Squares and sums in float64. A small
+    error keeps its digits beside a large singular value: diag(1, 1e-9) in float64 gives [1e-9, 0]. A weight
+    of zeros has errors of 0, since nothing can be lost.
+    ValueError: not a matrix, NaN or infinity, an integer tensor, no rows or no columns.
+    """
+    check_matrix(weight, rank=1)
+    ### BEGIN SOLUTION
+    squares = torch.linalg.svdvals(precise(weight)).double().square()  # [k], descending
+    # Summed from the smallest up, so that no large square swallows a small one.
+    from_here = squares.flip(0).cumsum(0).flip(0)  # [k]; entry r is the sum of the squares r, r + 1, ...
+    dropped = torch.cat([from_here[1:], from_here.new_zeros(1)])  # [k]; rank r keeps the squares 0..r - 1
+    return (dropped / from_here[0].clamp(min=1e-300)).sqrt()
+    ### END SOLUTION
+
+
 class LowRankLinear(nn.Module):
     """A Linear layer in two steps: `U`, in -> rank without bias, then `V`, rank -> out with the bias.
 
@@ -122,6 +147,8 @@ def break_even_rank(in_features: int, out_features: int) -> int:
 def rank_for_energy(singular_values: torch.Tensor, energy: float) -> int:
     """Return the smallest rank whose squared singular values hold at least that share of all squares.
 
+    The question of 4.1 the other way round: the best approximation of that rank has a relative error of at
+    most sqrt(1 - energy). It is asked of singular values, which may be those of any matrix.
     Example: of [4, 3] the first holds 16/25 = 64%: rank 1 for an energy of 0.64, rank 2 for 0.65. Squares and
     sums in float64. Where all are zero: rank 1.
 

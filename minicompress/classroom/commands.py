@@ -27,7 +27,7 @@ def grade(
     from minicompress.classroom.formats import protection
     from minicompress.classroom.grade import grade_one
     from minicompress.classroom.grade_all import line
-    from minicompress.classroom.pages import write_page
+    from minicompress.grading.pages import write_page
 
     result = grade_one(submission, out, seed, exercise, format)
     if html:

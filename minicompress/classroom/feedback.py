@@ -2,9 +2,9 @@
 known, a public input that fails, and a hint, but no private input and no seed.
 """
 
-from minicompress.classroom import pages
 from minicompress.classroom.formats import solved
 from minicompress.classroom.reasons import RIGHT_IN_PUBLIC, in_public, misconception, reason
+from minicompress.grading import pages
 from minicompress.grading.course import Exercise, exercises
 
 UNFINISHED = "The grading is not complete: ask your teacher."

@@ -16,9 +16,9 @@ from minicompress.classroom import feedback, summary
 from minicompress.classroom.cluster import map_on
 from minicompress.classroom.formats import NBGRADER, nbgrader_row, write_result
 from minicompress.classroom.grade import SEEDS, UNEXPLAINED, digest_of, grader_digest
-from minicompress.classroom.pages import write_page
 from minicompress.classroom.result import FORMAT, zero_result
 from minicompress.grading import course
+from minicompress.grading.pages import write_page
 from minicompress.grading.processes import Limits, run_module
 from minicompress.lab.files import atomic_write, write_json
 

@@ -142,7 +142,10 @@ CASES: dict[str, dict[str, Pure]] = {
         "distill_for_task": Pure(teaching.task, teaching.bad_tasks, teaching.answer_of_lessons, count=FEW)
     },
     "3.8": {"distilbert_loss": Pure(distillation.two_outputs, distillation.bad_outputs)},
-    "4.1": {"low_rank_decompose": Pure(low_rank.matrix_and_rank, low_rank.bad_matrices, low_rank.product)},
+    "4.1": {
+        "low_rank_decompose": Pure(low_rank.matrix_and_rank, low_rank.bad_matrices, low_rank.product),
+        "reconstruction_errors": Pure(low_rank.any_matrix, low_rank.no_matrices),
+    },
     "4.2": {
         "LowRankLinear.from_factors": Pure(low_rank.factors, view=low_rank.answer_of_factors),
         "LowRankLinear.from_linear": Pure(low_rank.linear_and_rank, view=low_rank.answer_of_linear),

@@ -17,13 +17,17 @@ from minicompress.lab.paths import CHAPTERS, ROOT, SOLUTIONS
 # Only what is named here is copied: a file that is added to the course stays at home until someone says so.
 COPIED = (
     ".gitignore",
+    "AGENTS.md",
     "LICENSE",
     "Makefile",
     "README.md",
     "assets",
     "benchmarks",
     "course.toml",
+    "docs/cheatsheet.md",
     "docs/export.md",
+    "docs/glossary.md",
+    "docs/projects.md",
     "environment.yml",
     "minicompress",
     "notebooks",

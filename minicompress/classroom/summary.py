@@ -18,10 +18,10 @@ that have the same syntax tree but for local names.
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from minicompress.classroom import pages
 from minicompress.classroom.formats import solved
 from minicompress.classroom.reasons import misconception, rule_in
 from minicompress.classroom.similar import LEAST
+from minicompress.grading import pages
 from minicompress.grading.course import Exercise, exercises
 
 FORMAT = "minicompress class 2"

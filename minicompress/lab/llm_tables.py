@@ -70,7 +70,7 @@ def dense_rows(content: dict) -> dict[str, Row]:
 
 def measured_on(content: dict) -> str:
     """What every figure here was measured on, as the words of a title."""
-    row = next(iter(dense_rows(content).values()))
+    row = content["rows"][0]
     return f"{row['tokens']:,} test tokens of each text, context {row['context']}"
 
 
@@ -150,7 +150,7 @@ def two_of_four(content: dict) -> Table:
         papers = [f"{PAPERS[key] / llama:.2f}" if key in PAPERS else "" for key in keys]
         lines.append((method, *papers, *cells))
     columns = ("method", *(f"{text}, {at}" for text in ("LLaMA-7B", *TEXTS) for at in ("50%", "2:4")))
-    return plain("Perplexity over the dense model's", columns, lines, gap=1)
+    return plain(f"Perplexity over the dense model's, {measured_on(content)}", columns, lines, gap=1)
 
 
 def norms_and_rows(content: dict) -> Table:
@@ -162,7 +162,8 @@ def norms_and_rows(content: dict) -> Table:
             cells = [written(found[f"{score}, per {group}", text]) for group in ("layer", "row")]
             lines.append((text, score, *cells))
     columns = ("test text", "score", "ranked in the layer", "ranked in each row")
-    return plain("Perplexity at 50%, norms of the dense model", columns, lines, left=(0, 1))
+    title = f"Perplexity at 50%, norms of the dense model, {measured_on(content)}"
+    return plain(title, columns, lines, left=(0, 1))
 
 
 # ---------------------------------------------------------------- bits, structure, calibration
@@ -201,7 +202,8 @@ def calibration_texts(content: dict) -> Table:
         for models in sorted(pairs(rows), key=lambda models: models[0]["method"], reverse=True)
     ]
     columns = ("method", "calibrated on", *(f"tested on {text}" for text in TEXTS))
-    return plain(f"Perplexity at 50%, {size} of calibration", columns, lines, left=(0, 1))
+    title = f"Perplexity at 50%, {size} of calibration, {measured_on(content)}"
+    return plain(title, columns, lines, left=(0, 1))
 
 
 def _perplexities(models: Sequence[Row]) -> list[str]:
@@ -239,7 +241,8 @@ def best_at(content: dict, ratios: Sequence[float]) -> Table:
             line += [f"{best['name']} ({best['ratio']:.1f}x)", kept(best)] if best else ["none", ""]
         lines.append(line)
     columns = ("at least", "English", "kept", "code", "kept")
-    return plain("The best file at each size, one shot", columns, lines, left=(1, 3), gap=1)
+    title = f"The best file at each size, one shot, {measured_on(content)}"
+    return plain(title, columns, lines, left=(1, 3), gap=1)
 
 
 # ---------------------------------------------------------------- what they write

@@ -1,20 +1,21 @@
 """The picture of results/memory.json: peak memory against the size of the model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from minicompress.lab.style import save_svg
+from minicompress.lab import style
 
 NAMES = {"minicompress": "minicompress compress", "oneshot": "llmcompressor, oneshot"}
-STYLES = {
-    ("minicompress", "wanda"): "k-o",
-    ("minicompress", "sparsegpt"): "k--s",
-    ("oneshot", "wanda"): "-^",
-    ("oneshot", "sparsegpt"): "--v",
+LINES = {  # the tool has the colour, the method the dash; the marker is of both
+    ("minicompress", "wanda"): {"color": style.BLUE, "linestyle": "-", "marker": "o"},
+    ("minicompress", "sparsegpt"): {"color": style.BLUE, "linestyle": "--", "marker": "s"},
+    ("oneshot", "wanda"): {"color": style.RED, "linestyle": "-", "marker": "^"},
+    ("oneshot", "sparsegpt"): {"color": style.RED, "linestyle": "--", "marker": "v"},
 }
+CHECKPOINT = {"color": style.FAINT, "linestyle": ":"}
 
 
 def beyond_the_libraries(content: Mapping, size: str, tool: str, method: str) -> float:
@@ -24,25 +25,27 @@ def beyond_the_libraries(content: Mapping, size: str, tool: str, method: str) ->
 
 
 def memory_picture(content: Mapping, path: Path) -> None:
-    """Write an SVG with its own white ground: a line for each tool and method, and the model in fp16."""
+    """Write an SVG with its own white ground: a line for each tool and method, and the model in bf16."""
     sizes = [name for name, part in content.items() if isinstance(part, Mapping) and "hidden_bytes" in part]
     sizes = sorted((size for size in sizes if size != "alone"), key=lambda size: content[size]["parameters"])
-    figure = Figure(figsize=(7, 3.6))
-    axes = figure.subplots()
-    for (tool, method), style in STYLES.items():
-        measured = [size for size in sizes if tool in content[size]]
-        if measured:
-            x = [content[size]["parameters"] / 1e6 for size in measured]
+    with style.applied():
+        figure = Figure(figsize=(style.WIDE, 4.2))
+        axes = figure.subplots()
+        for (tool, method), look in LINES.items():
+            measured = [size for size in sizes if tool in content[size]]
             y = [beyond_the_libraries(content, size, tool, method) for size in measured]
-            color = {} if style.startswith("k") else {"color": "dimgray"}
-            axes.plot(x, y, style, linewidth=1, markersize=5, label=f"{NAMES[tool]}, {method}", **color)
-    x = [content[size]["parameters"] / 1e6 for size in sizes]
-    axes.plot(
-        x, [content[size]["checkpoint_bytes"] / 1e6 for size in sizes], "k:", label="the checkpoint, bf16"
-    )
-    finish(axes)
-    figure.tight_layout()
-    save_svg(figure, path)
+            label = f"{NAMES[tool]}, {method}"
+            axes.plot(millions(content, measured), y, linewidth=1, markersize=5, label=label, **look)
+        y = [content[size]["checkpoint_bytes"] / 1e6 for size in sizes]
+        axes.plot(millions(content, sizes), y, label="the checkpoint, bf16", **CHECKPOINT)
+        finish(axes)
+        figure.tight_layout()
+        style.save_svg(figure, path)
+
+
+def millions(content: Mapping, sizes: Iterable[str]) -> list[float]:
+    """Parameters of models of these sizes, in millions."""
+    return [content[size]["parameters"] / 1e6 for size in sizes]
 
 
 def finish(axes: Axes) -> None:
@@ -54,4 +57,4 @@ def finish(axes: Axes) -> None:
         xscale="log",
         yscale="log",
     )
-    axes.legend(fontsize=8)
+    axes.legend(loc="upper left")  # a line that ends early has no room for a label at its end

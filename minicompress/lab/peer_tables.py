@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from rich.table import Table
 
-from minicompress.lab.style import save_svg
-from minicompress.lab.tables import markdown_table
+from minicompress.lab import style
+from minicompress.lab.tables import markdown_table, plain
 
 Record = dict
 CLOCKS = ("wall", "cpu")
@@ -79,15 +80,36 @@ def cells(record: Record, texts: Sequence[str]) -> list[str]:
     if "error" in record:
         error = record["error"].replace("|", "/")
         return [f"does not run: {error}", "", "", "", *("" for _ in texts), ""]
-    size = record["file_bytes"]
     return [
         f"{record['passes']['wall']:.2f}",
         f"{record['passes']['cpu']:.2f}",
         f"{record['seconds']['wall']:.1f}",
         f"{record['extra_bytes'] / 1e6:.0f}",
         *(f"{record['perplexity'][text]:.2f}" for text in texts),
-        "not saved" if size is None else f"{size / 1e6:.0f}",
+        megabytes(record),
     ]
+
+
+def task_table(content: Record, *tasks: str) -> Table:
+    """For a notebook: the dense model and each tool that did one of these tasks. ValueError: no such task."""
+    records = summary(content["rows"])
+    if unknown := set(tasks) - {record["task"] for record in records}:
+        raise ValueError(f"no tool was measured at {', '.join(sorted(unknown))}")
+    texts, dense = list(content["dense"]["perplexity"]), content["dense"]
+    lines = [("dense", "-", *(f"{dense['perplexity'][text]:.2f}" for text in texts), megabytes(dense), "-")]
+    for record in records:
+        if record["task"] in tasks and "error" not in record:
+            words = (f"{record['perplexity'][text]:.2f}" for text in texts)
+            passes = f"{record['passes']['wall']:.2f}"
+            lines.append((record["task"], record["tool"], *words, megabytes(record), passes))
+    how = content["settings"]
+    title = f"SmolLM2-135M, {how['sequences']} test sequences of each text, context {how['length']}"
+    return plain(title, ("task", "tool", *texts, "file, MB", "passes"), lines, left=(0, 1), gap=1)
+
+
+def megabytes(record: Record) -> str:
+    size = record["file_bytes"]
+    return "not saved" if size is None else f"{size / 1e6:.0f}"
 
 
 def speed_table(content: Record) -> str:
@@ -154,23 +176,29 @@ def losses(records: Iterable[Record], text: str, margin: float = 0.01) -> list[s
 # ---------------------------------------------------------------- the picture
 
 
+OURS = {"color": style.BLUE, "edgecolor": style.BLUE}
+THEIRS = {"color": style.GROUND, "edgecolor": style.FAINT, "hatch": "///"}
+
+
 def peers_picture(content: Record, path: Path) -> None:
     """Write an SVG with its own white ground, readable on a dark page too: time and quality of every tool.
 
-    Left: forward passes. Right: times the dense perplexity, on the first text. Ours are black.
+    Left: forward passes. Right: times the dense perplexity, on the first text. Ours are filled, the others
+    hatched.
     """
-    records = [record for record in summary(content["rows"]) if "error" not in record][::-1]
+    records = [record for record in summary(content["rows"]) if "error" not in record]
     text, base = next(iter(content["dense"]["perplexity"].items()))
-    figure = Figure(figsize=(10, 0.27 * len(records) + 1.2))
-    left, right = figure.subplots(1, 2, sharey=True)
-    shades = ["black" if is_ours(record) else "lightgray" for record in records]
-    bars = {"color": shades, "edgecolor": "black", "height": 0.7}
-    left.barh(range(len(records)), [record["passes"]["wall"] for record in records], **bars)
-    worse = [record["perplexity"][text] / base for record in records]
-    right.barh(range(len(records)), worse, **bars)
-    left.set_yticks(range(len(records)), [f"{record['task']}: {record['tool']}" for record in records])
-    left.tick_params(axis="y", labelsize=8)
-    left.set(title="time, in forward passes (log)", xscale="log")
-    right.set(title=f"times the dense perplexity, {text} (log)", xscale="log")
-    figure.tight_layout()
-    save_svg(figure, path)
+    with style.applied():
+        figure = Figure(figsize=(style.WIDE, 0.24 * len(records) + 1.2))
+        left, right = figure.subplots(1, 2, sharey=True)
+        for place, record in enumerate(records):
+            look = OURS if is_ours(record) else THEIRS
+            left.barh(place, record["passes"]["wall"], height=0.7, **look)
+            right.barh(place, record["perplexity"][text] / base, height=0.7, **look)
+        left.set_yticks(range(len(records)), [f"{record['task']}: {record['tool']}" for record in records])
+        left.tick_params(axis="y", labelsize=8)
+        left.set_ylim(len(records) - 0.4, -0.6)  # the first at the top
+        left.set(title="time in forward\npasses (log)", xscale="log")
+        right.set(title=f"times dense perplexity,\n{text} (log)", xscale="log")
+        figure.tight_layout()
+        style.save_svg(figure, path)

@@ -27,7 +27,8 @@ def panels(rows: int, columns: int, size: tuple[float, float], sharey: bool = Fa
     with style.applied():
         figure, grid = plt.subplots(rows, columns, figsize=size, sharey=sharey, squeeze=False)
         yield grid.flatten()  # [rows * columns]
-        figure.tight_layout()
+        below = [legend.get_window_extent().height for legend in figure.legends]
+        figure.tight_layout(rect=(0, max(below, default=0) / figure.bbox.height, 1, 1))
         style.show()
 
 
@@ -70,15 +71,30 @@ def label_ends(axes: Axes) -> None:
     lines = [line for line in axes.lines if not line.get_label().startswith("_") and len(line.get_xdata())]
     point = axes.figure.dpi / 72  # pixels
     ends = {line: axes.transData.transform(line.get_xydata()[-1]) / point for line in lines}
-    right = max((x for x, _ in ends.values()), default=0)
     lowest = -np.inf  # points: where the next label may stand
-    for line, (x, y) in sorted(ends.items(), key=lambda item: item[1][1]):
+    for line, (_, y) in sorted(ends.items(), key=lambda item: item[1][1]):
         height = max(y, lowest)
         lowest = height + 1.25 * plt.rcParams["font.size"]
         tie = {"arrowstyle": "-", "color": line.get_color(), "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 2}
-        place = {"xytext": (right - x + 14, height - y), "textcoords": "offset points", "va": "center"}
-        axes.annotate(line.get_label(), line.get_xydata()[-1], annotation_clip=False, arrowprops=tie, **place)
+        beside = {"xytext": (1.02, height - y), "textcoords": ("axes fraction", "offset points")}
+        axes.annotate(
+            line.get_label(),
+            line.get_xydata()[-1],
+            annotation_clip=False,
+            arrowprops=tie,
+            va="center",
+            **beside,
+        )
         line.set_label("_" + line.get_label())
+
+
+def legend_below(axes: Axes, columns: int) -> None:
+    """Explain the lines of one panel in a legend below all panels of its figure.
+
+    Call it in a `panels` block, which makes room for it.
+    """
+    named = axes.get_legend_handles_labels()
+    axes.figure.legend(*named, loc="lower center", ncols=columns, handletextpad=0.5, columnspacing=1.2)
 
 
 def label_groups(axes: Axes) -> None:

@@ -2,11 +2,11 @@
 
 
 ### ALTERNATIVE boundaries_first: All sparsities are computed first, then the loop runs over them.
-def iterative_pruning(model, fine_tune, evaluate, final=0.9, steps=10):
+def iterative_pruning(model, fine_tune, evaluate, final=0.9, steps=10, kind="linear"):
     check_sparsity(final)
     if not steps >= 1:
         raise ValueError(f"steps = {steps} is too few")
-    goals = [sparsity_schedule(number + 1, steps, final, "linear") for number in range(steps)]
+    goals = [sparsity_schedule(number + 1, steps, final, kind) for number in range(steps)]
     history = []
     for number, goal in enumerate(goals, start=1):
         weights = {name: layer.weight.detach().clone() for name, layer in linear_layers(model).items()}
@@ -26,14 +26,17 @@ def prune_once(layers, share):
         apply_mask(layer, piece.view_as(layer.weight))
 
 
-def iterative_pruning(model, fine_tune, evaluate, final=0.9, steps=10):
+def iterative_pruning(model, fine_tune, evaluate, final=0.9, steps=10, kind="linear"):
     if steps < 1:
         raise ValueError(f"at least one step, not {steps}")
     check_sparsity(final)
+    curves = {"linear": lambda left: 1 - left, "cubic": lambda left: 1 - left**3}
+    if kind not in curves:
+        raise ValueError(f"there is no schedule {kind!r}")
     layers, records, step = list(linear_layers(model).values()), [], 0
     while step < steps:
         step += 1
-        share = final * step / steps
+        share = final * curves[kind](1 - step / steps)
         prune_once(layers, share)
         fine_tune(model)
         score = evaluate(model)

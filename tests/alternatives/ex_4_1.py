@@ -1,4 +1,4 @@
-"""Right implementations of exercise 4.1, low_rank_decompose, in other styles."""
+"""Right implementations of exercise 4.1, low_rank_decompose and reconstruction_errors, in other styles."""
 
 ### ALTERNATIVE numpy: The decomposition is numpy's, with checks in other words.
 import numpy as np
@@ -48,3 +48,32 @@ def low_rank_decompose(weight, rank):
     U, S, V = torch.svd(precise(weight))
     root = torch.diag(S[:rank].sqrt())
     return U[:, :rank] @ root, (V[:, :rank] @ root).T
+
+
+### ALTERNATIVE errors_in_a_loop: Python adds up the squares from the last one on, with exact sums and own checks.
+import math
+
+
+def reconstruction_errors(weight):
+    if weight.dim() != 2 or 0 in weight.shape or not weight.is_floating_point():
+        raise ValueError(f"no matrix of floating point numbers: {tuple(weight.shape)}, {weight.dtype}")
+    if not weight.isfinite().all():
+        raise ValueError("NaN or infinity")
+    exact = weight.detach().to(torch.float64)
+    squares = [float(value) ** 2 for value in torch.linalg.svd(exact, full_matrices=False).S]
+    whole = math.fsum(squares)
+    shares = [math.fsum(squares[rank:]) / whole if whole else 0.0 for rank in range(1, len(squares) + 1)]
+    return torch.tensor(shares, dtype=torch.float64, device=weight.device).sqrt()
+
+
+### ALTERNATIVE errors_by_a_triangle: A triangle of ones sums the squares behind each rank; numpy finds the values.
+import numpy as np
+
+
+def reconstruction_errors(weight):
+    check_matrix(weight, 1)
+    S = torch.from_numpy(np.linalg.svd(weight.detach().cpu().double().numpy(), compute_uv=False))
+    S = S / max(S[0].item(), 1e-300)
+    behind = torch.ones(len(S), len(S), dtype=torch.float64).triu(1) @ S**2
+    errors = behind.sqrt() / max(S.norm().item(), 1e-300)
+    return errors.to(weight.device)

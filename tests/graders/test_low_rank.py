@@ -7,6 +7,7 @@ import warnings
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from minicompress.grading.expect import expect_close, expect_equal, named, refused
 from minicompress.lab.modules import parameter_count
@@ -18,6 +19,7 @@ from minicompress.low_rank import (
     factorize,
     low_rank_decompose,
     rank_for_energy,
+    reconstruction_errors,
     whitened_decompose,
 )
 
@@ -135,6 +137,106 @@ def test_4_1_a_weight_of_zeros_has_factors_of_zeros(device):
 def test_4_1_refuses_what_has_no_such_decomposition(weight, rank):
     with refused():
         low_rank_decompose(weight, rank)
+
+
+def test_4_1_errors_of_two_by_three_by_hand(device):
+    """S = 25 and 5: rank 1 loses the 5, and sqrt(5^2 / (25^2 + 5^2)) = 0.1961; rank 2 loses nothing."""
+    weight = torch.tensor([[15.0, 20.0, 0.0], [0.0, 0.0, 5.0]], device=device)
+    errors = reconstruction_errors(weight)
+    expect_equal(list(errors.shape), [2], "there is an error for each rank from 1 to min(out, in)")
+    rule = "rank 1 loses the 5: the root of 5^2 over the root of 25^2 + 5^2"
+    expect_close(errors[0], 5 / math.sqrt(650), rule)
+    expect_equal(errors[-1], 0.0, "at full rank nothing is lost")
+
+
+def test_4_1_errors_add_up_all_that_a_rank_leaves_out(device):
+    """S = 6, 3, 2: 36 + 9 + 4 = 49. Rank 1 loses 9 + 4, rank 2 loses 4."""
+    weight = torch.diag(torch.tensor([3.0, -6.0, 2.0], device=device))
+    rule = "the error of a rank is the root of the sum of all dropped squares, over that of all squares"
+    expect_close(reconstruction_errors(weight), [math.sqrt(13) / 7, 2 / 7, 0], rule)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(9, 6), (6, 9)])
+def test_4_1_errors_are_those_of_the_best_approximations(rows, columns, device):
+    weight = torch.randn(rows, columns, device=device, dtype=torch.float64)
+    expected = []
+    for rank in range(1, 7):
+        U, V = low_rank_decompose(weight, rank)
+        expected.append((torch.dist(weight, U @ V) / weight.norm()).item())
+    rule = "entry r - 1 is |W - W'| / |W| for the best approximation W' of rank r"
+    expect_close(reconstruction_errors(weight), expected, rule)
+
+
+def test_4_1_a_factor_on_the_weight_changes_no_relative_error(device):
+    weight = torch.diag(torch.tensor([600.0, 300.0, 200.0], device=device))
+    rule = "errors are relative to the weight's own norm"
+    expect_close(reconstruction_errors(weight), [math.sqrt(13) / 7, 2 / 7, 0], rule)
+
+
+def test_4_1_small_errors_keep_their_digits(device):
+    """1 + 1e-18 is 1 in float64: what is left over is lost in a difference of large sums, and in its root."""
+    weight = torch.diag(torch.tensor([1.0, 1e-9, 1e-12], device=device, dtype=torch.float64))
+    rule = "the dropped squares are summed themselves, not as the whole less what is kept"
+    expect_close(reconstruction_errors(weight), [1e-9, 1e-12, 0], rule, abs=1e-14)
+
+
+def test_4_1_squares_of_an_fp32_weight_are_taken_in_float64(device):
+    """(2^80)^2 is infinite in fp32, and (2^-80)^2 is 0."""
+    for scale in (2.0**80, 2.0**-80):
+        weight = scale * torch.diag(torch.tensor([6.0, 3.0, 2.0], device=device))
+        errors = reconstruction_errors(weight)
+        expect_close(errors, [math.sqrt(13) / 7, 2 / 7, 0], "singular values are squared in float64")
+
+
+def test_4_1_a_weight_of_zeros_has_errors_of_zero(device):
+    errors = reconstruction_errors(torch.zeros(2, 3, device=device))
+    expect_equal(errors, [0.0, 0.0], "of a weight of zeros nothing can be lost, and 0 / 0 is no error")
+
+
+def test_4_1_one_decomposition_tells_the_errors_of_all_ranks(device):
+    with Decompositions() as made:
+        reconstruction_errors(torch.randn(6, 5, device=device))
+    assert len(made.names) <= 1, f"one decomposition tells the errors of all ranks: got {len(made.names)}"
+
+
+class Decompositions(TorchDispatchMode):
+    """Notes every decomposition that PyTorch makes."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = str(function)
+        self.names += [name] * any(kind in name for kind in ("linalg_svd", "linalg_eig", "linalg_qr"))
+        return function(*args, **kwargs or {})
+
+
+def test_4_1_errors_of_a_parameter_are_float64_numbers_and_it_is_not_changed(device):
+    weight = nn.Parameter(torch.randn(5, 7, device=device).T)
+    before = weight.detach().clone()
+    errors = reconstruction_errors(weight)
+    expect_equal(errors.dtype, torch.float64, "errors are float64")
+    assert not errors.requires_grad, "errors have no gradient: detach the weight"
+    expect_equal(weight, before, "the weight is not changed")
+    bf16 = torch.tensor([[3.0, 0.0], [0.0, 4.0]], device=device).bfloat16()
+    expect_close(reconstruction_errors(bf16), [0.6, 0], "a bf16 weight is decomposed in fp32")
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        torch.ones(5),
+        torch.ones(2, 2, 2),
+        torch.tensor([[math.inf]]),
+        torch.ones(2, 2, dtype=torch.int64),
+        torch.ones(0, 3),
+    ],
+    ids=["a vector", "three dimensions", "infinity", "integers", "no rows"],
+)
+def test_4_1_errors_are_refused_of_what_is_no_matrix(weight):
+    with refused():
+        reconstruction_errors(weight)
 
 
 # ------------------------------------------------------------ 4.2

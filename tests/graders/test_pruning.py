@@ -489,7 +489,8 @@ def test_1_5_records_each_step(device):
         "one record a step, and the steps count from 1 to `steps`",
     )
     reached = [record["sparsity"] for record in records]
-    expect_close(reached, [0.25, 0.5, 0.75], "the sparsity is the linear schedule's, a share of all weights")
+    rule = "without a kind the sparsity is the linear schedule's, a share of all weights"
+    expect_close(reached, [0.25, 0.5, 0.75], rule)
     expect_equal([record["score"] for record in records], [7, 5, 6], "the score is what evaluate returns")
 
 
@@ -515,6 +516,20 @@ def test_1_5_reaches_the_sparsity_of_each_step(device):
     iterative_pruning(model, nothing, lambda model: counted.append(zeros(model)), 0.75, 3)
     rule = "each step prunes only up to its own sparsity, and zeros that are there already count"
     expect_equal(counted, [2, 4, 6], rule)
+
+
+def test_1_5_the_kind_chooses_the_schedule_of_the_records(device):
+    """Four steps to 0.64, cubic: 0.64 times 37/64, 56/64, 63/64 and 1."""
+    records = iterative_pruning(Tower().to(device), nothing, nothing, 0.64, 4, "cubic")
+    rule = "the sparsity of a step is that of `sparsity_schedule` of the given kind"
+    expect_close([record["sparsity"] for record in records], [0.37, 0.56, 0.63, 0.64], rule)
+
+
+def test_1_5_the_kind_chooses_how_many_weights_go_at_each_step(device):
+    """Of eight weights 0.37, 0.56, 0.63 and 0.64 are 2.96, 4.48, 5.04 and 5.12; linear gives 1, 3, 4, 5."""
+    model, counted = Tower().to(device), []
+    iterative_pruning(model, nothing, lambda model: counted.append(zeros(model)), 0.64, 4, kind="cubic")
+    expect_equal(counted, [3, 4, 5, 5], "the cubic schedule prunes most of the weights in its first steps")
 
 
 def test_1_5_prunes_then_fine_tunes_then_evaluates(device):
@@ -564,13 +579,15 @@ def test_1_5_prunes_conv1d_layers_too(device):
     expect_equal(zeros(model), 4, "GPT-2's Conv1D is pruned as well: `linear_layers` finds it")
 
 
-def test_1_5_refuses_no_step_no_layer_and_an_impossible_sparsity(device):
+def test_1_5_refuses_no_step_no_layer_an_impossible_sparsity_and_an_unknown_kind(device):
     with refused(naming=0):
         iterative_pruning(Tower().to(device), nothing, nothing, 0.9, 0)
     with refused(naming=1.5):
         iterative_pruning(Tower().to(device), nothing, nothing, 1.5, 10)
     with refused(rule="a model without a Linear layer in blocks is refused"):
         iterative_pruning(nn.Linear(2, 2, device=device), nothing, nothing, 0.5, 2)
+    with refused(naming="square"):
+        iterative_pruning(Tower().to(device), nothing, nothing, 0.5, 2, "square")
 
 
 # ------------------------------------------------------------ 1.6

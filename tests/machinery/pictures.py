@@ -1,6 +1,7 @@
 """What a picture says, and whether it can be read: for the tests of diagrams and plots."""
 
 import itertools
+import re
 from collections.abc import Iterator
 
 import matplotlib
@@ -11,7 +12,11 @@ from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 from matplotlib.text import Annotation, Text
 
+from minicompress.lab import style
+
 PHONE = 360  # pixels of width
+INKS = (style.GROUND, style.INK, style.FAINT, "#ffffff")
+PALETTE = {colour.lower() for colour in (*style.PALETTE, *INKS)}
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +51,11 @@ def arrows() -> list[tuple[tuple[float, float], tuple[float, float]]]:
         for text in axes.texts
         if isinstance(text, Annotation) and text.arrow_patch
     ]
+
+
+def colours(path) -> set[str]:
+    """The colours of an SVG, as "#rrggbb"."""
+    return set(re.findall(r"#[0-9a-f]{6}\b", path.read_text(encoding="utf-8")))
 
 
 def _edge(look) -> tuple:

@@ -14,7 +14,7 @@ from pictures import no_window  # noqa: F401
 from safetensors.torch import save
 from torch import nn
 from transformers import LlamaConfig
-from transformers.models.llama.modeling_llama import LlamaAttention
+from transformers.models.llama.modeling_llama import LlamaAttention, LlamaMLP
 
 from minicompress import distillation, low_rank, pruning, quantization, structured_pruning
 from minicompress.lab import diagrams, encodings
@@ -97,6 +97,19 @@ def test_a_dropped_channel_takes_the_columns_of_the_linear_that_the_exercise_tak
     numbers = [text for text in pictures.cells(shapes.KEPT) if text.isdigit()]
     assert numbers == [str(place) for place in left] == ["0", "1", "2", "3", "8", "9", "10", "11"]
     assert "3 channels become 2, and 12 inputs of the Linear become 8." in pictures.words()
+
+
+def test_a_dropped_neuron_takes_the_rows_and_the_column_that_the_exercise_takes():
+    mlp = LlamaMLP(LlamaConfig(hidden_size=2, num_attention_heads=1, intermediate_size=3))
+    weights = {"gate_proj": [[3, 4], [0, 1], [0, 5]], "up_proj": [[1, 0], [2, 0], [6, 8]]}
+    reader = [[7, 9, 3], [0, 2, 4]]
+    for name, matrix in (weights | {"down_proj": reader}).items():
+        mlp.get_submodule(name).weight.data = torch.tensor(matrix, dtype=torch.float32)
+    structured_pruning.prune_mlp_neurons(mlp, torch.tensor([0, 2]))
+    diagrams.rows_and_columns(weights, "down_proj", reader, dropped=[1])
+    left = [str(int(entry)) for parameter in mlp.parameters() for entry in parameter.flatten()]
+    assert pictures.cells(shapes.KEPT) == left
+    assert "up_proj [3, 2] → [2, 2],  down_proj [2, 3] → [2, 2]" in pictures.words()[-1]
 
 
 @pytest.mark.parametrize("keep", [[0, 1], [1, 2], [3], [0, 1, 2]])

@@ -79,7 +79,12 @@ def test_it_has_nothing_that_grades_a_class(copy):
 
 def test_what_is_added_to_the_repository_stays_at_home_until_it_is_named():
     assert not [path for path in files() if path.parts[0] in (".git", "out", ".venv", "solutions")]
-    assert [path.name for path in files() if path.parts[0] == "docs"] == ["export.md"]
+    assert [path.name for path in files() if path.parts[0] == "docs"] == [
+        "cheatsheet.md",
+        "export.md",
+        "glossary.md",
+        "projects.md",
+    ]
 
 
 def test_the_seven_files_are_fresh_stubs(copy):
@@ -154,3 +159,9 @@ def test_a_copy_that_breaks_off_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         release(tmp_path / "course")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_papers_of_a_copy_link_to_what_is_in_it(copy):
+    for paper in (copy / "AGENTS.md", *sorted((copy / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", paper.read_text(encoding="utf-8")):
+            assert (paper.parent / target).exists(), f"{paper.name}: {target}"

@@ -1,5 +1,7 @@
 """The picture of peak memory against the size of the model."""
 
+import pictures
+
 from minicompress.lab.memory_figure import beyond_the_libraries, memory_picture
 
 
@@ -36,3 +38,8 @@ def test_the_picture_has_a_line_for_each_tool_and_is_the_same_each_time(tmp_path
         "the checkpoint, bf16",
     ):
         assert f"<!-- {words} -->" in first
+
+
+def test_the_picture_keeps_to_the_palette(tmp_path):
+    memory_picture(CONTENT, tmp_path / "a.svg")
+    assert pictures.colours(tmp_path / "a.svg") <= pictures.PALETTE

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import pictures
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -11,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.peers import bench, environments, runs, worker
 from benchmarks.peers.bench import Bench, Settings, answer_in, model_of
 from benchmarks.peers.runs import COMPRESSING, SPEED, Run
-from minicompress.lab import peer_tables
+from minicompress.lab import peer_tables, style
 from minicompress.lab.peer_tables import losses, speed_table, summary, work_table
 
 
@@ -61,6 +62,22 @@ def test_the_table_begins_with_the_dense_model_and_says_why_a_tool_does_not_run(
     assert lines[4] == "| Wanda | other | does not run: OSError: no GPU / here |  |  |  |  |  |  |"
 
 
+def test_a_notebook_shows_the_tools_of_some_tasks_that_succeeded_beside_the_dense_model():
+    settings = {"sequences": 8, "length": 512}
+    rows = [a_run("Wanda", "minicompress", 0), FAILED, a_run("8 bits", "torchao", 0, file_bytes=None)]
+    table = peer_tables.task_table({"dense": DENSE, "rows": rows, "settings": settings}, "Wanda")
+    assert [list(column.cells) for column in table.columns] == [
+        ["dense", "Wanda"],
+        ["-", "minicompress"],
+        ["10.00", "12.00"],
+        ["20.00", "30.00"],
+        ["9", "5"],
+        ["-", "2.00"],
+    ]
+    with pytest.raises(ValueError, match="no tool was measured at magic"):
+        peer_tables.task_table({"dense": DENSE, "rows": rows, "settings": settings}, "magic")
+
+
 def test_speed_is_compared_with_llama_cpp():
     dense = {"task": "t", "tool": "minicompress, dense fp32", "tokens_per_second": [10, 30, 20]}
     dense |= {"prompt_seconds": [0.5], "generate_tokens_per_second": [15], "product_seconds_per_token": 0.04}
@@ -82,6 +99,7 @@ def test_the_picture_is_the_same_file_each_time(tmp_path):
     for name in ("a.svg", "b.svg"):
         peer_tables.peers_picture(content, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert {style.BLUE.lower()} < pictures.colours(tmp_path / "a.svg") <= pictures.PALETTE, "ours are blue"
     assert b"fill: #ffffff" in (tmp_path / "a.svg").read_bytes(), "a white ground: readable on a dark page"
 
 

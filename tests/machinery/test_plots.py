@@ -126,6 +126,17 @@ def test_the_picture_of_a_ledger_is_a_png(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.png"]
 
 
+def test_a_legend_below_stands_under_all_panels_and_is_not_cut_off():
+    with plots.panels(1, 2, size=(style.WIDE, 3)) as axes_of:
+        for axes in axes_of:
+            plots.curves(axes, [1, 2], {"first": [1, 2], "second": [2, 1]})
+            axes.set(xlabel="x")
+        plots.legend_below(axes_of[0], columns=2)
+    (legend,) = axes_of[0].figure.legends
+    box = legend.get_window_extent()
+    assert box.y0 >= 0 and all(box.y1 <= axes.get_tightbbox().y0 + 1 for axes in axes_of)
+
+
 def test_groups_of_marks_are_named_beside_one_of_them_without_covering_others():
     with plots.panels(1, 1, size=(style.WIDE, 3)) as (axes,):
         axes.plot([1, 2, 3], [1, 2, 3], "C0o", label="rising")

@@ -1,11 +1,16 @@
 """The committed figures, and what the benchmarks share to measure them."""
 
+import base64
+import io
 import json
 import sys
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from benchmarks import (
     __main__,
@@ -17,19 +22,21 @@ from benchmarks import (
     lessons,
     low_rank,
     memory,
+    notebooks,
     parity,
     pruning,
     quantization,
     recipe_arms,
     structured_pruning,
 )
-from minicompress.lab import paths
+from minicompress.lab import paths, style
 
 HELPERS = {
     "__init__",
     "__main__",
     "clocks",
     "common",
+    "fair",
     "resident",
     "lessons",
     "llm_recipes",
@@ -130,6 +137,34 @@ def test_an_unknown_pruning_method_is_refused_by_name():
         pruning.pruned(torch.nn.Linear(2, 2), "wanda", 0.5, [])
 
 
+def test_ten_steps_and_ten_cubic_steps_share_the_batches_and_differ_in_their_sparsities(monkeypatch):
+    monkeypatch.setattr(pruning, "perplexity", lambda model: 0.0)
+    reached, seen = {}, {}
+    for way in pruning.WAYS:
+        model, shares = torch.nn.ModuleDict({"blocks": torch.nn.ModuleList([torch.nn.Linear(4, 4)])}), []
+        learn = lambda model, batches, shares=shares: shares.append(batches)  # noqa: E731
+        records = pruning.prune_in_steps(model, way, list(range(20)), learn)
+        reached[way], seen[way] = [record["sparsity"] for record in records], shares
+    assert reached["ten steps"][:2] == pytest.approx([0.09, 0.18]) and reached["one step"] == [0.9]
+    assert reached["ten cubic steps"][:2] == pytest.approx([0.9 * 0.271, 0.9 * 0.488])
+    assert seen["ten steps"] == seen["ten cubic steps"] and sum(seen["one step"], []) == list(range(20))
+
+
+def test_a_stored_picture_keeps_its_ground_and_the_colours_of_seven_lines():
+    with style.applied():
+        figure = plt.figure(figsize=(style.WIDE, 3))
+        axes = figure.add_subplot()
+        for number, colour in enumerate(style.PALETTE):
+            axes.plot([0, 1], [number, number + 1], color=colour, linewidth=1)
+        stored = notebooks.smaller_picture(base64.b64encode(style.small_png(figure)).decode())
+    plt.close(figure)
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(stored))).convert("RGB")).reshape(-1, 3)
+    assert np.abs(shown[0] - 255 * np.array(matplotlib.colors.to_rgb(style.GROUND))).max() <= 4
+    for colour in style.PALETTE:
+        wanted = 255 * np.array(matplotlib.colors.to_rgb(colour))
+        assert np.abs(shown - wanted).max(1).min() <= 40, colour
+
+
 def test_an_unknown_scale_is_refused_by_name():
     with pytest.raises(ValueError, match="unknown scale 'column'.*'tensor', 'row', 64"):
         quantization.bits_row("student", 4, "column")
@@ -152,6 +187,13 @@ def test_the_arms_are_those_of_the_committed_result(part, arms):
     for key in keys:
         result = result[key]
     assert list(result) == list(arms)
+
+
+def test_the_recipes_arm_is_chosen_by_the_mean_over_seeds_and_never_the_unpruned_one():
+    unpruned = recipe_arms.UNPRUNED
+    perplexities = {"one order": [30.0, 36.0], "the reverse": [31.0, 33.0], unpruned: [24.0, 24.0]}
+    arms = {name: [{"perplexity": value} for value in values] for name, values in perplexities.items()}
+    assert structured_pruning.best_arm(arms) == "the reverse"
 
 
 # ---------------------------------------------------------------- writing

@@ -5,6 +5,7 @@ import itertools
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 import pictures
 import pytest
 from matplotlib.colors import to_rgb
@@ -58,7 +59,34 @@ def test_a_small_png_has_the_size_of_the_figure_and_few_colours():
     picture = Image.open(io.BytesIO(style.small_png(plt.gcf())))
     assert picture.size == (2 * style.DOTS_PER_INCH, style.DOTS_PER_INCH)
     assert len(picture.convert("RGB").getcolors()) <= style.SHADES
-    assert picture.convert("RGB").getpixel((1, 1)) == tuple(round(255 * x) for x in to_rgb(style.GROUND))
+    corner = [part / 255 for part in picture.convert("RGB").getpixel((1, 1))]
+    assert corner == pytest.approx(to_rgb(style.GROUND), abs=0.5 / 255)
+
+
+@pytest.mark.parametrize("most", [20, style.SHADES])
+def test_a_thin_line_keeps_its_colour_when_there_are_few(most):
+    with shapes.canvas(7, 5) as axes:
+        for number, colour in enumerate(style.PALETTE):
+            axes.plot([1, 5], [0.5 + number, 0.6 + number / 2], color=colour, linewidth=1, marker="o")
+            shapes.write(axes, 5.2, 0.6 + number / 2, "words that are mostly black")
+    picture = Image.open(io.BytesIO(style.small_png(plt.gcf()))).convert("RGB")
+    left = [colour for _, colour in style.few_colours(np.asarray(picture), most).convert("RGB").getcolors()]
+    for colour in style.PALETTE:
+        wanted = [round(255 * part) for part in to_rgb(colour)]
+        nearest = min(max(abs(a - b) for a, b in zip(wanted, other, strict=True)) for other in left)
+        assert nearest <= 24, f"{colour} is {nearest} of 255 off"
+
+
+def test_the_most_frequent_colours_stay_exact_and_the_others_take_the_nearest():
+    red, blue, pale = (213, 94, 0), (0, 114, 178), (200, 100, 10)
+    few = style.few_colours(np.array([[red, red, blue], [blue, red, pale]], dtype=np.uint8), count=2)
+    assert np.asarray(few.convert("RGB")).tolist() == [[[*red], [*red], [*blue]], [[*blue], [*red], [*red]]]
+
+
+def test_a_strong_colour_stays_although_grays_are_more_frequent():
+    pixels = np.array([[(240, 240, 240)] * 8, [(26, 26, 26)] * 5 + [(0, 114, 178)] * 3], dtype=np.uint8)
+    kept = style.few_colours(pixels, count=2).convert("RGB").getcolors()
+    assert {colour for _, colour in kept} == {(240, 240, 240), (0, 114, 178)}
 
 
 def test_in_a_notebook_the_small_png_is_shown_and_the_figure_closed(monkeypatch):

@@ -43,13 +43,14 @@ def score(model: nn.Module) -> float:
 
 
 def pruning_run(rng: Random) -> tuple:
-    return tower(rng), tuned, score, rng.random(), rng.randint(1, 6)
+    return tower(rng), tuned, score, rng.random(), rng.randint(1, 6), rng.choice(("linear", "cubic"))
 
 
 def bad_runs(rng: Random) -> list[tuple]:
     model = tower(rng)
     wrong = [(model, tuned, score, final, 2) for final in bad_sparsities(rng)]
-    return [*wrong, (model, tuned, score, 0.5, -rng.randint(0, 5)), (nn.Linear(2, 2), tuned, score, 0.5, 2)]
+    wrong += [(model, tuned, score, 0.5, -rng.randint(0, 5)), (nn.Linear(2, 2), tuned, score, 0.5, 2)]
+    return [*wrong, (model, tuned, score, 0.5, 2, f"k{rng.randint(0, 9)}")]
 
 
 def answer_of_run(records: list, model: nn.Module, *_: object) -> tuple:

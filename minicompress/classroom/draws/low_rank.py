@@ -34,6 +34,16 @@ def bad_matrices(rng: Random) -> list[tuple]:
     ]
 
 
+def any_matrix(rng: Random) -> tuple:
+    """Some of zeros, some large and some small ones: their errors are relative."""
+    weight = matrix_and_rank(rng)[0]
+    return (weight * rng.choice((0.0, 1.0, 1.0, 1.0, 2.0 ** rng.randint(-60, 60))),)
+
+
+def no_matrices(rng: Random) -> list[tuple]:
+    return [bad[:1] for bad in bad_matrices(rng)[2:]]
+
+
 def product(factors: tuple, *_: object) -> tuple:
     """What is the same whatever the signs: the product, and how large each column and each row is."""
     U, V = factors

@@ -9,7 +9,7 @@ from minicompress.lab.diagrams.low_rank import low_rank_product
 from minicompress.lab.diagrams.pipeline import bytes_waterfall, file_bytes
 from minicompress.lab.diagrams.pruning import magnitude_and_wanda, two_of_four
 from minicompress.lab.diagrams.quantization import rounding_grid, two_in_a_byte
-from minicompress.lab.diagrams.structured_pruning import flattened_channels, query_heads
+from minicompress.lab.diagrams.structured_pruning import flattened_channels, query_heads, rows_and_columns
 
 __all__ = [
     "bytes_waterfall",
@@ -22,6 +22,7 @@ __all__ = [
     "prompt_and_answer",
     "query_heads",
     "rounding_grid",
+    "rows_and_columns",
     "teacher_and_student",
     "two_in_a_byte",
     "two_of_four",

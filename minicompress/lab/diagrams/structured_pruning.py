@@ -1,11 +1,80 @@
-"""Diagrams of notebook 02: what a channel owns on its way to a Linear, and what query heads share."""
+"""Diagrams of notebook 02: rows and columns of a channel, its way to a Linear, and what query heads share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
 from minicompress.lab import style
-from minicompress.lab.diagrams.shapes import GONE, KEPT, LINE, OTHER, Look, arrow, canvas, cell, row, write
+from minicompress.lab.diagrams.shapes import (
+    GONE,
+    KEPT,
+    LINE,
+    OTHER,
+    Look,
+    arrow,
+    canvas,
+    cell,
+    number,
+    row,
+    write,
+)
+
+Matrix = Sequence[Sequence[float]]
+TOY_WRITERS = {"W1": [[1, 0], [2, 1], [0, 3]], "b1": [[1], [-1], [0]]}
+
+
+def rows_and_columns(
+    writers: Mapping[str, Matrix] = TOY_WRITERS,
+    reader: str = "W2",
+    weight: Matrix = ((1, 5, 2),),
+    dropped: Sequence[int] = (1,),
+) -> None:
+    """Show the rows that a channel has in what writes it, and the column that it has in what reads it.
+
+    writers: name -> weight with a row a channel, or a bias as a column [channels, 1]. reader, weight: the
+    name and the weight [out, channels] of what reads them. dropped: the channels that go. ValueError: more
+    than 4 channels or 10 columns in all, matrices of other sizes, a channel that is not there.
+    """
+    channels, wide = len(weight[0]), sum(len(matrix[0]) for matrix in (*writers.values(), weight))
+    if any(len(matrix) != channels for matrix in writers.values()):
+        sizes = {name: len(matrix) for name, matrix in writers.items()}
+        raise ValueError(
+            f"{reader} reads {channels} channels, so each writer needs as many rows; got {sizes}"
+        )
+    if channels > 4 or wide > 10:
+        raise ValueError(f"up to 4 channels and 10 columns are drawn, got {channels} and {wide}")
+    if not set(dropped) <= set(range(channels)):
+        raise ValueError(f"channels 0..{channels - 1} can go, got {list(dropped)}")
+    looks = [GONE if channel in dropped else KEPT for channel in range(channels)]
+    side, tall, gap, x = 0.46, 0.36, 0.5, 1.2
+    bottom = 0.55 + tall * max(channels, len(weight))
+    with canvas(style.WIDE, bottom + 0.95) as axes:
+        for channel in range(channels):
+            write(axes, 0.15, 0.55 + tall * (channel + 0.5), f"channel {channel}")
+        for name, matrix in writers.items():
+            write(axes, x, 0.28, name)
+            for line, (entries, look) in enumerate(zip(matrix, looks, strict=True)):
+                texts, like = [number(entry) for entry in entries], [look] * len(entries)
+                row(axes, (x, 0.55 + tall * line), (side, tall), texts, like)
+            x += side * len(matrix[0]) + gap
+        write(axes, x, 0.28, f"{reader}: a column a channel")
+        for line, entries in enumerate(weight):
+            texts = [number(entry) for entry in entries]
+            row(axes, (x, 0.55 + tall * line), (side, tall), texts, looks)
+        _write_sizes(axes, bottom + 0.3, {**writers, reader: weight}, reader, len(set(dropped)))
+
+
+def _write_sizes(axes: Axes, y: float, matrices: Mapping[str, Matrix], reader: str, gone: int) -> None:
+    """Two lines: what is dashed, and what the shapes become."""
+    write(axes, 0.15, y, f"Dashed: a row of each writer, and the same column of {reader}, go together.")
+    becomes = []
+    for name, matrix in matrices.items():
+        out, into = len(matrix), len(matrix[0])
+        before, after = [out, into], [out, into - gone] if name == reader else [out - gone, into]
+        if name != reader and into == 1:  # a bias
+            before, after = before[:1], after[:1]
+        becomes.append(f"{name} {before} → {after}")
+    write(axes, 0.15, y + 0.35, ",  ".join(becomes))
 
 
 def flattened_channels(

@@ -25,6 +25,11 @@ td, th { border-bottom: 1px solid var(--line); padding: .3rem .5rem; text-align:
 .number { text-align: right; }
 .number, td:first-child, span.good, span.bad { white-space: nowrap; }
 .good { color: var(--good); } .bad { color: var(--bad); } .small { font-size: .9rem; opacity: .8; }
+@media print {
+  :root { color-scheme: only light; --good: #1a7f37; --bad: #b3261e; }
+  body { max-width: none; padding: 0; }
+  tr { break-inside: avoid; } h2 { break-after: avoid; }
+}
 """
 
 
