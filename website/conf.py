@@ -13,7 +13,6 @@ html_show_copyright = False
 smartquotes = False  # docstrings and pages quote code
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton"]
-include_patterns = ["*.md", "docs/**", "notebooks/**", "api/**"]  # other files are offered as they are
 
 # Notebooks are shown as they were committed; none of them needs a script from elsewhere.
 nb_execution_mode = "off"

@@ -75,10 +75,11 @@ def linked(target: str, folder: Path, path: Path, pages: dict[Path, Path]) -> st
     if not file.is_file() or not file.is_relative_to(ROOT):
         return target  # Sphinx says that it is not there
     file = file.relative_to(ROOT)
+    copy = Path(f"{file}.txt") if file.suffix == ".md" else file  # Sphinx takes every other .md for a page
     if file not in pages:
-        (folder / file.parent).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / file, folder / file)
-    return Path(os.path.relpath(pages.get(file, file), pages[path].parent)).as_posix()
+        (folder / copy.parent).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / file, folder / copy)
+    return Path(os.path.relpath(pages.get(file, copy), pages[path].parent)).as_posix()
 
 
 def notebook(text: str, relinked: Callable[[str], str]) -> str:

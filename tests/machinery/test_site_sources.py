@@ -119,8 +119,11 @@ def test_a_link_leads_to_the_page_of_its_file(tmp_path, target, becomes):
 
 def test_a_linked_file_that_is_no_page_comes_along(tmp_path):
     readme = Path("notebooks/README.md")
-    assert linked("../course.toml", tmp_path, readme, PAGES | {readme: readme}) == "../course.toml"
-    assert (tmp_path / "course.toml").read_bytes() == (ROOT / "course.toml").read_bytes()
+    pages = PAGES | {readme: readme}
+    assert linked("../course.toml", tmp_path, readme, pages) == "../course.toml"
+    assert linked("../assets/bert/README.md", tmp_path, readme, pages) == "../assets/bert/README.md.txt"
+    for name, copy in {"course.toml": "course.toml", "assets/bert/README.md": "assets/bert/README.md.txt"}.items():
+        assert (tmp_path / copy).read_bytes() == (ROOT / name).read_bytes()
 
 
 def cell(kind: str, source: str, **metadata: object) -> dict:
