@@ -1,6 +1,7 @@
 # make run: the 80x pipeline · make test: everything CI runs · make lab: the notebooks · make bench: every figure quoted
 # make peers: SmolLM2 beside llmcompressor, torchao, Torch-Pruning, modelopt, llama.cpp, each in an environment of its own
 # make llm: SmolLM2-135M for the chapter on a real LLM · make extras: packages for export, sliders, a Dask cluster
+# make site: notebooks, guides and the reference of the API as pages in out/site, for a browser without a server or a network
 # make parity: beside llmcompressor, Torch-Pruning, TRL, torchao and compressed-tensors, which get their own environment
 PYTHON ?= python3
 WORKERS ?= 2
@@ -57,10 +58,19 @@ extras: .venv/extras
 	$(BIN)/pip install -qq --no-deps -r requirements-extras.lock
 	touch $@
 
+# Packages of its own in the same environment, since the docstrings are read by importing the course. Like the extras they move none
+# of requirements.lock. In an environment that has them `make test` tests the site, too.
+site: .venv/site
+	MINICOMPRESS_SOLUTIONS=1 $(BIN)/python -m website
+
+.venv/site: .venv/ready requirements-site.lock
+	$(BIN)/pip install -qq --no-deps -r requirements-site.lock
+	touch $@
+
 .venv-oracles/ready: benchmarks/oracles.lock
 	$(PYTHON) -m venv .venv-oracles
 	.venv-oracles/bin/pip install -q torch==2.13.0
 	.venv-oracles/bin/pip install -q -r benchmarks/oracles.lock
 	touch $@
 
-.PHONY: run test lab llm bench extras peers parity
+.PHONY: run test lab llm bench extras site peers parity

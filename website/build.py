@@ -34,7 +34,9 @@ def build(folder: Path) -> None:
         if folder.exists():
             shutil.rmtree(folder)
         with new_folder(folder) as new:
-            shutil.copytree(made, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns("_sources", ".buildinfo"))
+            shutil.copytree(
+                made, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns("_sources", ".buildinfo")
+            )
 
 
 def run_sphinx(sources: Path, made: Path) -> None:

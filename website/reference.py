@@ -53,7 +53,8 @@ def reference_pages() -> dict[str, dict[str, str]]:
     given = [f"minicompress.lab.{name}" for name in given_modules()]
     return {
         "Reference: you write": {page_of(module): module_page(module) for module in yours},
-        "Reference: given": {"api/grading": grading_page()} | {page_of(module): module_page(module) for module in given},
+        "Reference: given": {"api/grading": grading_page()}
+        | {page_of(module): module_page(module) for module in given},
     }
 
 

@@ -70,7 +70,9 @@ def test_every_link_and_every_picture_is_there(pages):
             if urlparse(target).scheme or target in ("", "#"):
                 continue
             file = (path.parent / unquote(address.partition("?")[0])).resolve() if address else path
-            if not file.is_file() or (anchor and file in pages and unquote(anchor) not in pages[file].anchors):
+            if not file.is_file() or (
+                anchor and file in pages and unquote(anchor) not in pages[file].anchors
+            ):
                 gone.append((path.name, target))
     assert not gone
 
@@ -84,7 +86,9 @@ def test_nothing_is_loaded_from_elsewhere(pages):
 def test_each_page_of_a_module_shows_all_that_is_public_and_has_a_docstring(pages, site):
     files = {f"minicompress.{name}": SOLUTIONS / f"{name}.py" for name in CHAPTERS}
     lab = ROOT / "minicompress" / "lab"
-    files |= {f"minicompress.lab.{name}": lab / f"{name}.py" for name in given_modules() if name != "diagrams"}
+    files |= {
+        f"minicompress.lab.{name}": lab / f"{name}.py" for name in given_modules() if name != "diagrams"
+    }
     for module, file in files.items():
         wanted = {
             f"{module}.{node.name}"
@@ -102,7 +106,9 @@ def test_no_line_of_a_solution_stands_in_the_reference(site):
         text = (SOLUTIONS / f"{chapter}.py").read_text(encoding="utf-8")
         bodies = [part.split("### END")[0] for part in text.split("### BEGIN SOLUTION")[1:]]
         lines = {line.strip() for body in bodies for line in body.splitlines() if len(line.strip()) > 30}
-        told = "".join(ast.get_docstring(node) or "" for node in ast.parse(text).body if hasattr(node, "name"))
+        told = "".join(
+            ast.get_docstring(node) or "" for node in ast.parse(text).body if hasattr(node, "name")
+        )
         lines = {line for line in lines if line not in told}  # a formula of the specification
         assert len(lines) > 5 and not [line for line in lines if line in shown]
     assert not list(site.rglob("_modules"))

@@ -122,7 +122,10 @@ def test_a_linked_file_that_is_no_page_comes_along(tmp_path):
     pages = PAGES | {readme: readme}
     assert linked("../course.toml", tmp_path, readme, pages) == "../course.toml"
     assert linked("../assets/bert/README.md", tmp_path, readme, pages) == "../assets/bert/README.md.txt"
-    for name, copy in {"course.toml": "course.toml", "assets/bert/README.md": "assets/bert/README.md.txt"}.items():
+    for name, copy in {
+        "course.toml": "course.toml",
+        "assets/bert/README.md": "assets/bert/README.md.txt",
+    }.items():
         assert (tmp_path / copy).read_bytes() == (ROOT / name).read_bytes()
 
 
@@ -173,7 +176,10 @@ def test_a_list_stays_a_list():
 
 @pytest.mark.parametrize(
     ("text", "language"),
-    [("    x = f(y)\n        more", "python"), ("soft    the first\n        loss\nhard    the second", "text")],
+    [
+        ("    x = f(y)\n        more", "python"),
+        ("soft    the first\n        loss\nhard    the second", "text"),
+    ],
     ids=["indented", "in columns"],
 )
 def test_formulas_and_columns_stay_as_they_were_typed(text, language):
