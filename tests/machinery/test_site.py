@@ -156,7 +156,7 @@ def visited(browser, pages):
     tab.on("request", lambda request: asked.append(request.url))
     for path in pages:
         tab.goto(path.as_uri())
-        widths[path.name] = tab.evaluate("document.documentElement.scrollWidth")
+        widths[path.as_posix()] = tab.evaluate("document.documentElement.scrollWidth")
     context.close()
     return errors, asked, widths
 
