@@ -17,7 +17,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton"]
 # Notebooks are shown as they were committed; none of them needs a script from elsewhere.
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
-nb_mime_priority_overrides = [("html", "text/markdown", 1)]
+nb_render_markdown_format = "myst"  # an output in Markdown may be a table
 myst_heading_anchors = 4
 myst_heading_slug_func = "website.reading.anchor"
 

@@ -13,12 +13,13 @@ OWN_RESULTS = ("_figures", "_tables")
 
 
 def given_modules() -> list[str]:
-    """The modules of `lab` that a notebook or a solution imports, and so a learner may use, by name."""
+    """The modules of `lab` that a notebook or a solution imports or links: those that a learner may use."""
     readers = [*sorted((ROOT / "notebooks").glob("*.ipynb")), *sorted(SOLUTIONS.glob("*.py"))]
     found = set()
     for path in readers:
         text = path.read_text(encoding="utf-8")
         found |= set(re.findall(r"from minicompress\.lab\.(\w+)[\w.]* import", text))
+        found |= set(re.findall(r"\]\(\.\./minicompress/lab/(\w+)\.py", text))
         for names in re.findall(r"from minicompress\.lab import ([\w, ]+)", text):
             found |= {name.split(" as ")[0].strip() for name in names.split(",")}
     return sorted(name for name in found if not name.endswith(OWN_RESULTS))

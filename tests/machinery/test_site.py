@@ -114,6 +114,11 @@ def test_no_line_of_a_solution_stands_in_the_reference(site):
     assert not list(site.rglob("_modules"))
 
 
+def test_tables_are_tables_also_in_outputs(site):
+    for path in (site / "notebooks").glob("*.html"):
+        assert "| --- |" not in path.read_text(encoding="utf-8"), path.name
+
+
 def test_the_index_of_the_search_knows_what_the_course_is_about(site):
     index = (site / "searchindex.js").read_text(encoding="utf-8")
     assert "wanda" in index and "nm_mask" in index
