@@ -7,7 +7,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from minicompress.lab.files import new_folder
 from minicompress.lab.paths import ROOT
 from website.sources import gather
 
@@ -25,18 +24,17 @@ def build(folder: Path) -> None:
     """
     if folder.exists() and not (folder / "searchindex.js").is_file():
         raise ValueError(f"{folder} exists and is no site: name another folder")
-    with tempfile.TemporaryDirectory(prefix="minicompress-site-") as temporary:
-        sources, made = Path(temporary) / "sources", Path(temporary) / "site"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        sources, made = Path(temporary) / "sources", Path(temporary) / "made"
         gather(sources)
         run_sphinx(sources, made)
+        shutil.rmtree(made / "_sources", ignore_errors=True)  # empty: the sources stay at home
         for template in (made / "_static").glob("*.html"):
             template.unlink()  # the theme's, and no page
         if folder.exists():
             shutil.rmtree(folder)
-        with new_folder(folder) as new:
-            shutil.copytree(
-                made, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns("_sources", ".buildinfo")
-            )
+        made.rename(folder)
 
 
 def run_sphinx(sources: Path, made: Path) -> None:
