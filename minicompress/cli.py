@@ -1,6 +1,6 @@
 """The command line: `minicompress lab`, `list`, `check`, `hint`, `progress`, `reveal`, `more`; `run`, `llm`,
-`compress`, `complete`, `export`, `measure`, `leaderboard`, `corpus`; for teachers `grade`, `grade-all`,
-`release`.
+`compress`, `complete`, `export`, `measure`, `leaderboard`, `corpus`, `doctor`; for teachers `grade`,
+`grade-all`, `release`.
 """
 
 import io
@@ -239,6 +239,14 @@ def list_exercises() -> None:
     from minicompress.grading import guide
 
     guide.list_exercises()
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is missing on this machine, and what helps; the exit code is 1 when the course needs it."""
+    from minicompress.setup import doctor
+
+    raise typer.Exit(doctor.main())
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -16,7 +16,10 @@ def main(arguments: list[str]) -> int:
     folder = parser.parse_args(arguments).folder
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        print(f"{', '.join(missing)} must be installed for this: run `make site`", file=sys.stderr)
+        print(
+            f"{', '.join(missing)} must be installed for this: run `python -m minicompress site`",
+            file=sys.stderr,
+        )
         return 2
     if not SOLUTIONS.is_dir():
         print("The site is built from the reference: a student's copy has no solutions/", file=sys.stderr)

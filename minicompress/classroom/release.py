@@ -16,6 +16,8 @@ from minicompress.lab.paths import CHAPTERS, ROOT, SOLUTIONS
 
 # Only what is named here is copied: a file that is added to the course stays at home until someone says so.
 COPIED = (
+    ".binder",
+    ".devcontainer",
     ".gitignore",
     "AGENTS.md",
     "LICENSE",
@@ -28,6 +30,7 @@ COPIED = (
     "docs/export.md",
     "docs/glossary.md",
     "docs/projects.md",
+    "docs/setup.md",
     "environment.yml",
     "minicompress",
     "notebooks",

@@ -2,7 +2,7 @@
 
 import importlib.util
 
-ADVICE = "run `make extras` (or `pip install --no-deps -r requirements-extras.lock`) once"
+ADVICE = "run `make extras` (or `python -m minicompress extras`) once"
 
 
 def need(*packages: str) -> None:

@@ -186,7 +186,7 @@ def structured_chart(content: dict) -> None:
     """Perplexity against the share of the blocks' weights that is gone, by what was removed."""
     styles = {
         "of the neurons": ("C0:o", "neurons, by their weights"),
-        "quiet neurons": ("C1-^", "neurons, by what they say"),
+        "quiet neurons": ("C1-^", "neurons, by activations"),
         "blocks": ("C2--s", "blocks"),
         "heads": ("C3D", "heads"),
         "updates": ("C4X", "neurons, then taught"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import matplotlib
 import torch
 from matplotlib.axes import Axes
 
@@ -9,6 +10,7 @@ from minicompress.lab import plots, style
 from minicompress.lab.modules import layer_kind
 
 LOOKS = {"plain": "C1:o", "whitened": "C0-s", "plain, tuned": "C3-.D", "whitened, tuned": "C2--^"}
+COLOURS = matplotlib.colormaps["RdBu"].resampled(9)  # few, since a picture in a notebook keeps few
 CROP = 48  # rows and columns of a matrix that are drawn
 BELOW = {"loc": "upper center", "ncols": 2, "bbox_to_anchor": (0.5, -0.1)}  # a legend under the ticks
 
@@ -35,7 +37,7 @@ def approximation(weight: torch.Tensor, product: torch.Tensor, title: str) -> No
     largest = 2.5 * corners["W"].square().mean().sqrt().item() or 1.0
     with plots.panels(1, 3, size=(style.WIDE, 3.0)) as axes_of:
         for axes, (name, corner) in zip(axes_of, corners.items(), strict=True):
-            axes.imshow(corner, cmap="RdBu", vmin=-largest, vmax=largest)
+            axes.imshow(corner, cmap=COLOURS, vmin=-largest, vmax=largest)
             axes.set(title=name, xticks=[], yticks=[])
         axes_of[0].figure.suptitle(title, fontsize=11)
 
@@ -154,7 +156,7 @@ def allocation_map(energy: Mapping[str, int], uniform: Mapping[str, int], title:
     kinds = list(dict.fromkeys(map(layer_kind, uniform)))
     ratios = torch.tensor([energy[name] / uniform[name] for name in uniform]).view(-1, len(kinds))
     with plots.panels(1, 1, size=(style.WIDE, 3.4)) as (axes,):
-        axes.imshow(ratios, cmap="RdBu", vmin=-0.6, vmax=2.6, aspect="auto")  # 1 is white
+        axes.imshow(ratios, cmap=COLOURS, vmin=-0.8, vmax=2.8, aspect="auto")  # 1 is white
         for row, line in enumerate(ratios.tolist()):
             for column, value in enumerate(line):
                 axes.text(column, row, f"{value:.1f}", ha="center", va="center")

@@ -75,7 +75,8 @@ def label_ends(axes: Axes) -> None:
     for line, (_, y) in sorted(ends.items(), key=lambda item: item[1][1]):
         height = max(y, lowest)
         lowest = height + 1.25 * plt.rcParams["font.size"]
-        tie = {"arrowstyle": "-", "color": line.get_color(), "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 2}
+        tie = {"arrowstyle": "-", "color": line.get_color(), "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 4}
+        tie |= {"linewidth": 0.8, "linestyle": (0, (1, 2))}  # thin dots: a curve that went on would be data
         beside = {"xytext": (1.02, height - y), "textcoords": ("axes fraction", "offset points")}
         axes.annotate(
             line.get_label(),

@@ -44,7 +44,8 @@ def zeros_chart(shares: Sequence[float], bits: Mapping[str, Sequence[float]]) ->
 
 def speed_chart(int8: dict) -> None:
     """fp32 time over the time with integers, a bar for each model and way; `int8` as in the results."""
-    named = {f"one layer,\n{row['rows']} tokens": row for row in int8["layer"]}
+    layers = {f"one layer,\n{row['rows']} tokens": row for row in int8["layer"]}
+    named = {name.replace("\n1 tokens", "\n1 token"): row for name, row in layers.items()}
     named |= {f"teacher,\n{row['batch']} x {row['length']}": row for row in int8["model"]}
     ways = {"integer kernels": plots.BARS, "dequantize and multiply": {"color": style.ORANGE, "hatch": "//"}}
     places = np.arange(len(named))

@@ -23,6 +23,7 @@ DOTS_PER_INCH = 100
 SHADES = 64  # of a picture in a notebook: a third of the bytes, so that many fit into 300 kB
 
 STRONG = 10  # so many times as much as a gray pixel counts one of a strong colour, when few colours can stay
+NEAR = 24  # of 255: colours that the eye takes for the same
 
 GROUND, INK, FAINT = "#fafaf7", "#1a1a1a", "#626262"  # INK and FAINT on GROUND: contrast 16.7 and 5.8
 # Okabe & Ito 2008: told apart by readers with any of the common kinds of colour blindness.
@@ -72,13 +73,17 @@ def few_colours(pixels: np.ndarray, count: int) -> Image.Image:
     """A picture with a palette of its `count` most frequent colours; every other pixel takes the nearest one.
 
     A strong colour counts `STRONG` times as much as a gray: thin lines have few pixels, and the smooth edges
-    of letters have many grays. pixels: uint8 [height, width, 3].
+    of letters have many grays. The darkest colour, that of the letters, stays, or one near it. pixels: uint8
+    [height, width, 3].
     """
     codes = pixels.astype(np.int64) @ (1 << 16, 1 << 8, 1)  # [height, width]
     found, where, often = np.unique(codes, return_inverse=True, return_counts=True)
     colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)  # [found, RGB]
     strong = np.ptp(colours, axis=1) / 255  # 0 for a gray
     palette = colours[np.argsort(-often * (1 + (STRONG - 1) * strong), kind="stable")[:count]]
+    darkest = colours[colours.sum(1).argmin()]
+    if np.abs(palette - darkest).max(1).min() > NEAR:  # as in a heat map: letters are few of its pixels
+        palette[-1] = darkest
     nearest = np.array([np.square(palette - colour).sum(1).argmin() for colour in colours])
     picture = Image.fromarray(nearest[where].reshape(codes.shape).astype(np.uint8), "P")
     picture.putpalette(palette.astype(np.uint8).tobytes())

@@ -84,6 +84,7 @@ def test_what_is_added_to_the_repository_stays_at_home_until_it_is_named():
         "export.md",
         "glossary.md",
         "projects.md",
+        "setup.md",
     ]
 
 
@@ -122,7 +123,15 @@ def test_make_test_passes_over_what_is_not_written(copy):
     assert done.returncode == 0, done.stdout
     assert "Exercise 0.1 is not written yet" in done.stdout and "failed" not in done.stdout
     assert run(copy, "ruff", "check", "--no-cache", ".").returncode == 0
-    assert "$(if $(wildcard solutions),$(NOTEBOOKS))" in (copy / "Makefile").read_text(encoding="utf-8")
+
+
+def test_make_test_runs_no_notebook_as_a_whole(copy):
+    (copy / "ask.py").write_text(
+        "from minicompress.setup.commands import test_runs\nprint(test_runs(1))\n", encoding="utf-8"
+    )
+    said = run(copy, "ask").stdout
+    assert "pytest" in said and "notebooks" not in said
+    (copy / "ask.py").unlink()
 
 
 def test_reveal_and_the_commands_for_teachers_refuse(copy):

@@ -1,5 +1,7 @@
 """Who may import whom: cli -> job, disk, train, interop, classroom -> grading -> the seven -> lab -> nothing.
 
+And `python -m minicompress` -> setup -> lab, of which it takes what the standard library can run.
+
 And what a notebook may import, so that a mistake in one of the learner's files breaks nothing that does not
 need it.
 """
@@ -23,7 +25,9 @@ from minicompress.lab.paths import ROOT, SOLUTIONS
 # ------------------------------------------------------------ the arrows
 
 MAY_IMPORT = {
-    "cli": {"job", "disk", "train", "interop", "classroom", "grading", "chapter", "lab"},
+    "__main__": {"setup"},
+    "cli": {"job", "disk", "train", "interop", "classroom", "grading", "setup", "chapter", "lab"},
+    "setup": {"setup", "lab"},
     "job": {"job", "chapter", "lab"},
     "disk": {"disk", "interop", "chapter", "lab"},
     "train": {"train", "chapter", "lab"},
@@ -76,9 +80,9 @@ def test_there_is_no_circle():
     graphlib.TopologicalSorter(ARROWS).prepare()  # raises CycleError, which names the circle
 
 
-def test_the_package_itself_holds_the_seven_and_two_files_more():
+def test_the_package_itself_holds_the_seven_and_three_files_more():
     here = {path.stem for path in (ROOT / "minicompress").glob("*.py")}
-    assert here == {*CHAPTERS, "__init__", "cli"}
+    assert here == {*CHAPTERS, "__init__", "__main__", "cli"}
     assert {path.stem for path in SOLUTIONS.glob("*.py")} == set(CHAPTERS)
 
 

@@ -92,6 +92,6 @@ def test_what_was_cut_out_is_shown_by_the_share_that_is_gone_and_what_was_taught
     rows += both("recovery", "structured, taught", 15.0, 11.0, **taught)
     llm_figures.structured_chart({"rows": rows})
     assert points(drawn[0], "neurons, by their weights") == [(10, 20), (20, 20)]
-    assert points(drawn[0], "neurons, by what they say") == [(20, 14)]
+    assert points(drawn[0], "neurons, by activations") == [(20, 14)]
     assert points(drawn[0], "blocks") == [(pytest.approx(7), 20)]
     assert points(drawn[1], "neurons, then taught") == [(20, 11)]

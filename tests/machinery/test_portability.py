@@ -146,6 +146,63 @@ def test_nothing_is_left_running(checked):
     assert not psutil.pid_exists(checked["sleeper"])
 
 
+# ------------------------------------------------------------ before anything is installed
+
+SET_UP = """
+import pathlib, sys, tempfile
+from minicompress.setup import commands, environment
+
+environment.sys.platform = "win32"
+own = environment.Environment(pathlib.Path("made"), (pathlib.Path("lock"),))
+own.folder.mkdir()
+environment.make(own, "", lambda words: print("ran", pathlib.Path(words[0]).name, *words[1:4]) or 0)
+print("ready", own.stamp.is_file())
+"""
+
+TEST = """
+from minicompress.setup import commands
+commands.interpreter = lambda: "python.exe"
+commands.call = lambda words, *rest: print("ran", *words[:3]) or 0
+print("code", commands.main(["test"]))
+"""
+
+CALL = """
+import pathlib, sys
+from minicompress.setup import commands
+text = "import sys, os; print(sys.argv[1], os.environ['SAID']); sys.exit(5)"
+settings = {"SAID": "\u2713", "PYTHONUTF8": "1"}
+print("code", commands.call([sys.executable, "-c", text, "\u2713 \u00e9"], settings))
+"""
+
+DOCTOR = """
+from minicompress.setup import doctor, python_checks
+python_checks.torch_facts = lambda: {"error": "no torch here"}
+print("code", doctor.main())
+"""
+
+
+def test_setup_runs_its_steps_to_the_end(as_on_windows, tmp_path):
+    lines = as_on_windows(SET_UP, tmp_path).splitlines()
+    ran = [line for line in lines if line.startswith("ran")]
+    assert ran[0].endswith("-m venv made") and ran[1:] == 2 * ["ran python.exe -m pip install"], lines
+    assert lines[-1] == "ready True"
+
+
+def test_test_runs_what_make_test_runs(as_on_windows, tmp_path):
+    lines = [line for line in as_on_windows(TEST, tmp_path).splitlines() if line.startswith("ran")]
+    modules = ["pip", "minicompress.cli", "ruff", "ruff", "pytest", "pytest"]
+    assert lines == [f"ran python.exe -m {module}" for module in modules]
+
+
+def test_a_process_gets_words_and_settings_in_utf_8_and_gives_its_code(as_on_windows, tmp_path):
+    assert as_on_windows(CALL, tmp_path).splitlines() == ["\u2713 \u00e9 \u2713", "code 5"]
+
+
+def test_the_doctor_prints_every_check(as_on_windows, tmp_path):
+    said = as_on_windows(DOCTOR, tmp_path)
+    assert "FAILED  torch" in said and "SmolLM2" in said and said.endswith("code 1\n")
+
+
 # ------------------------------------------------------------ what no run would show
 
 SOURCES = sorted((ROOT / "minicompress").rglob("*.py"))

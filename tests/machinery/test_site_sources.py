@@ -44,7 +44,10 @@ def test_what_a_package_of_the_site_requires_is_pinned(name):
 def test_without_its_packages_the_command_says_what_to_run(monkeypatch, capsys):
     monkeypatch.setattr(command, "NEEDED", ("sphinx_of_nowhere",))
     assert command.main([]) == 2
-    assert "sphinx_of_nowhere must be installed for this: run `make site`" in capsys.readouterr().err
+    assert (
+        "sphinx_of_nowhere must be installed for this: run `python -m minicompress site`"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_folder_that_is_no_site_is_left_alone(tmp_path, monkeypatch, capsys):

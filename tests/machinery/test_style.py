@@ -84,9 +84,18 @@ def test_the_most_frequent_colours_stay_exact_and_the_others_take_the_nearest():
 
 
 def test_a_strong_colour_stays_although_grays_are_more_frequent():
-    pixels = np.array([[(240, 240, 240)] * 8, [(26, 26, 26)] * 5 + [(0, 114, 178)] * 3], dtype=np.uint8)
+    ground, gray, ink, blue = (240, 240, 240), (120, 120, 120), (26, 26, 26), (0, 114, 178)
+    pixels = np.array([[ground] * 12, [ink] * 5 + [gray] * 4 + [blue] * 3], dtype=np.uint8)
+    kept = style.few_colours(pixels, count=3).convert("RGB").getcolors()
+    assert {colour for _, colour in kept} == {ground, ink, blue}
+
+
+def test_the_darkest_colour_stays_although_strong_ones_are_more_frequent():
+    """The letters in a heat map."""
+    red, blue, ink = (213, 94, 0), (0, 114, 178), (26, 26, 26)
+    pixels = np.array([[red] * 8, [blue] * 7 + [ink]], dtype=np.uint8)
     kept = style.few_colours(pixels, count=2).convert("RGB").getcolors()
-    assert {colour for _, colour in kept} == {(240, 240, 240), (0, 114, 178)}
+    assert {colour for _, colour in kept} == {red, ink}
 
 
 def test_in_a_notebook_the_small_png_is_shown_and_the_figure_closed(monkeypatch):
