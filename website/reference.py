@@ -9,7 +9,7 @@ from minicompress.lab.paths import CHAPTERS, ROOT, SOLUTIONS
 LAB = ROOT / "minicompress" / "lab"
 
 # These print and draw the course's own results, and are of no use elsewhere.
-OWN_RESULTS = ("_figures", "_tables")
+OWN_RESULTS = re.compile(r"llm_|.*_(figures|tables)$")
 
 
 def given_modules() -> list[str]:
@@ -22,7 +22,7 @@ def given_modules() -> list[str]:
         found |= set(re.findall(r"\]\(\.\./minicompress/lab/(\w+)\.py", text))
         for names in re.findall(r"from minicompress\.lab import ([\w, ]+)", text):
             found |= {name.split(" as ")[0].strip() for name in names.split(",")}
-    return sorted(name for name in found if not name.endswith(OWN_RESULTS))
+    return sorted(name for name in found if not OWN_RESULTS.match(name))
 
 
 def page_of(module: str) -> str:

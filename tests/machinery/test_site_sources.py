@@ -93,7 +93,7 @@ def test_a_notebook_comes_with_the_outputs_that_were_committed(gathered):
 
 def test_the_modules_that_are_given_are_those_that_the_course_imports_or_links():
     assert {"calibration", "corpus", "diagrams", "checks", "qat"} <= set(given_modules())
-    assert not {"llm_tables", "llm_figures", "bogus"} & set(given_modules())
+    assert not {"llm_tables", "llm_loudness", "quantization_figures"} & set(given_modules())
 
 
 # ---------------------------------------------------------------- links and folds
