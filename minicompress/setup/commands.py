@@ -37,7 +37,7 @@ TESTING = REFERENCE | {
 # A file stays in one process: its tests share fixtures, and a notebook's cells their kernel.
 PYTEST = ("-m", "pytest", "--dist", "loadfile")
 NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "notebooks")
-EXTRAS = ROOT / "requirements-extras.lock"
+EXTRAS, SITE = ROOT / "requirements-extras.lock", ROOT / "requirements-site.lock"
 CLI = ("-m", "minicompress.cli")
 
 
@@ -109,7 +109,7 @@ def test(words: list[str]) -> int:
     options = parser("test", test)
     options.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default 2)")
     workers, python = options.parse_args(words).workers, interpreter()
-    if (ROOT / "tests" / "machinery").is_dir() and install_extras(python):
+    if (ROOT / "tests" / "machinery").is_dir() and install_beside(python, EXTRAS):
         say("The extras are not here: their tests are skipped.")
     if call([python, *CLI, "llm"]):
         say("No SmolLM2 here: the tests of its chapter are skipped.")
@@ -131,19 +131,25 @@ def llm(words: list[str]) -> int:
 def extras(words: list[str]) -> int:
     """Packages for export, sliders and a Dask cluster."""
     parser("extras", extras).parse_args(words)
-    return install_extras(interpreter())
+    return install_beside(interpreter(), EXTRAS)
 
 
-def install_extras(python: Path) -> int:
-    """Install what requirements-extras.lock pins and nothing else; the exit code.
+def site(words: list[str]) -> int:
+    """The reading site in out/site: notebooks, guides, a reference of the API."""
+    python = interpreter()
+    return install_beside(python, SITE) or in_turn([[python, "-m", "website", *words]], REFERENCE)
 
-    They stand apart from requirements.lock, whose packages are the text that the teacher learned from.
+
+def install_beside(python: Path, lock: Path) -> int:
+    """Install what a lock file pins and nothing else; the exit code.
+
+    It stands apart from requirements.lock, whose packages are the text that the teacher learned from.
     """
-    stamp = LEARNERS.folder / "extras"
+    stamp = LEARNERS.folder / lock.stem.removeprefix("requirements-")
     own = python == LEARNERS.python
-    if own and is_newer(stamp, (LEARNERS.stamp, EXTRAS)):
+    if own and is_newer(stamp, (LEARNERS.stamp, lock)):
         return 0
-    code = call([python, *pip(LEARNERS, "-q", "--no-deps", "-r", str(EXTRAS))[1:]])
+    code = call([python, *pip(LEARNERS, "-q", "--no-deps", "-r", str(lock))[1:]])
     if own and not code:
         stamp.touch()
     return code
@@ -198,7 +204,7 @@ def in_turn(runs: Sequence[Sequence[str | Path]], settings: dict[str, str]) -> i
 Command = Callable[[list], int]  # from the words behind its name to an exit code
 COMMANDS: dict[str, Command] = {
     function.__name__: function
-    for function in (setup, doctor, lab, run, test, llm, extras, bench, peers, parity, oracles)
+    for function in (setup, doctor, lab, run, test, llm, extras, site, bench, peers, parity, oracles)
 }
 
 

@@ -135,6 +135,18 @@ def test_extras_are_installed_once_and_again_when_their_lock_file_is_newer(calle
     assert commands.main(["extras"]) == 1 and not (own.folder / "extras").exists()
 
 
+def test_the_site_is_built_from_the_reference_with_packages_that_are_installed_beside(called):
+    assert commands.main(["site", "elsewhere"]) == 0
+    install, build = called.words
+    assert "--no-deps" in install and install[-1] == str(ROOT / "requirements-site.lock")
+    assert build == ["-m", "website", "elsewhere"] and called.settings[1] == {"MINICOMPRESS_SOLUTIONS": "1"}
+
+
+def test_no_site_is_built_where_its_packages_cannot_be_installed(called):
+    called.codes = {"requirements-site.lock": 3}
+    assert commands.main(["site"]) == 3 and len(called.words) == 1
+
+
 # ------------------------------------------------------------ which interpreter
 
 
