@@ -109,8 +109,9 @@ def test(words: list[str]) -> int:
     options = parser("test", test)
     options.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default 2)")
     workers, python = options.parse_args(words).workers, interpreter()
-    if (ROOT / "tests" / "machinery").is_dir() and install_beside(python, EXTRAS):
-        say("The extras are not here: their tests are skipped.")
+    for lock in (EXTRAS, SITE) if (ROOT / "tests" / "machinery").is_dir() else ():
+        if install_beside(python, lock):
+            say(f"The packages of {lock.name} are not here: their tests are skipped.")
     if call([python, *CLI, "llm"]):
         say("No SmolLM2 here: the tests of its chapter are skipped.")
     return in_turn([[python, *words] for words in test_runs(workers)], TESTING)

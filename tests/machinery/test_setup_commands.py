@@ -45,17 +45,19 @@ def test_test_runs_ruff_the_tests_and_the_notebooks(called):
     assert called.folders[-4:] == 4 * [ROOT]
 
 
-def test_test_brings_the_extras_and_the_real_llm_first(called):
+def test_test_brings_the_extras_the_site_s_packages_and_the_real_llm_first(called):
     commands.main(["test"])
     assert "requirements-extras.lock" in called.words[0][-1]
-    assert called.words[1] == [*CLI, "llm"] and len(called.words) == 6
+    assert "requirements-site.lock" in called.words[1][-1]
+    assert called.words[2] == [*CLI, "llm"] and len(called.words) == 7
 
 
 def test_what_cannot_be_brought_is_said_and_everything_else_runs(called, capsys):
-    called.codes = {"requirements-extras.lock": 1, "llm": 2}
+    called.codes = {"requirements-extras.lock": 1, "requirements-site.lock": 1, "llm": 2}
     assert commands.main(["test"]) == 0 and called.words[-4:] == CHECKS
     said = capsys.readouterr().out
-    assert "The extras are not here: their tests are skipped." in said
+    for lock in ("requirements-extras.lock", "requirements-site.lock"):
+        assert f"The packages of {lock} are not here: their tests are skipped." in said
     assert "No SmolLM2 here: the tests of its chapter are skipped." in said
 
 
@@ -75,7 +77,7 @@ def test_the_number_of_workers_can_be_chosen(called):
 def test_the_first_that_fails_ends_it_with_its_code(failing, runs, called):
     called.codes = {failing: 5}
     assert commands.main(["test"]) == 5
-    assert called.words[2:] == CHECKS[:runs]
+    assert called.words[3:] == CHECKS[:runs]
 
 
 def test_a_student_s_copy_runs_no_notebook_as_a_whole_and_installs_no_extras(called, tmp_path, monkeypatch):
