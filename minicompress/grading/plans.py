@@ -1,11 +1,11 @@
 """Which exercises fit into a course of a given length, from the minutes of course.toml.
 
-    plan = choose(160, ("0.1", "1.1", "1.9"))      # 160 minutes for exercises; the wanted ones, most wanted first
-    plan.tasks, plan.reference                     # what is written, and the modules that the reference stands in for
+    plan = choose(160, ("0.1", "1.1", "1.9"))      # in 160 minutes; the most wanted first
+    plan.tasks, plan.reference                     # what is written, and which modules are the reference's
     day = schedule(plan, 210, opening=15, pauses=(15,), closing=20)
     shares(plan.tasks, 6)                          # six weeks of about equal work
 
-An exercise costs its own minutes, and TOLD more: what is said before it, and what is read from its figure after it.
+An exercise costs its own minutes, and TOLD more: what is said before it, and the figure after it.
 """
 
 import functools
@@ -96,7 +96,7 @@ def asked_by_the_notebook(chapter: str) -> frozenset[str]:
 
 
 def schedule(plan: Plan, minutes: int, opening: int, pauses: Sequence[int], closing: int) -> list[Slot]:
-    """A day: the opening, the exercises with pauses between them, the closing. What is left goes to the closing.
+    """A day: opening, exercises with pauses between them, closing. What is left goes to the closing.
 
     ValueError: the parts are longer than the day.
     """
