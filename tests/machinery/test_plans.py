@@ -92,6 +92,8 @@ def test_a_day_that_is_too_short_is_refused():
 def test_parts_are_as_equal_as_they_can_be_and_in_order():
     tasks = [exercise(key) for key in ("0.1", "0.2", "0.4", "0.3")]  # 35, 15, 15, 20
     assert [[task.id for task in part] for part in plans.shares(tasks, 2)] == [["0.1"], ["0.2", "0.4", "0.3"]]
+    rising = [tasks[1], tasks[2], tasks[3], tasks[0]]
+    assert plans.shares(rising, 2) == [tuple(rising[:3]), tuple(rising[3:])]
     assert plans.shares(tasks, 1) == [tuple(tasks)]
     assert plans.shares(tasks, 4) == [(task,) for task in tasks]
 
