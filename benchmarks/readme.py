@@ -4,9 +4,11 @@
 A test fails on drift.
 """
 
+import functools
 import re
 from pathlib import Path
 
+from benchmarks import teaching
 from minicompress.grading.course import exercises
 from minicompress.lab import ledger as layout
 from minicompress.lab import peer_tables, tables
@@ -261,8 +263,15 @@ PARTS = {
     "course": course_map,
     "chapters": chapters_table,
     "notebooks": notebooks_table,
+    "half_day": teaching.half_day,
+    "one_day": teaching.one_day,
+    "six_weeks": teaching.six_weeks,
+    "one_chapter": teaching.one_chapter,
+    **{f"misconceptions_{n}": functools.partial(teaching.misconceptions, str(n)) for n in range(7)},
 }
-PAGES = [ROOT / name for name in ("README.md", "notebooks/README.md", "docs/course.md", "docs/results.md")]
+# A student's copy has no guide for teachers.
+WRITTEN = ("README.md", "notebooks/README.md", "docs/course.md", "docs/results.md", "docs/teaching.md")
+PAGES = [ROOT / name for name in WRITTEN if (ROOT / name).is_file()]
 
 
 def filled(text: str) -> str:

@@ -17,6 +17,7 @@ from website.reference import reference_pages, write_pages
 
 # Guides in the order in which a reader needs them; those that are not named follow by name.
 GUIDES = ("setup", "course", "use", "compress", "export", "cheatsheet", "glossary", "projects", "results")
+FOR_TEACHERS = ("teaching",)  # has answers: on no page that students read
 FOR_CONTRIBUTORS = ("CONTRIBUTING.md", "CHANGELOG.md")
 
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)\s#]+)(?=[)#])")
@@ -27,7 +28,8 @@ FOLDED = {"outputs_hidden": "hide-output", "source_hidden": "hide-input"}
 
 def listed_files() -> dict[str, list[Path]]:
     """Heading -> the files that become pages, relative to the repository, in the order of the list."""
-    guides = sorted((ROOT / "docs").glob("*.md"), key=lambda path: (place(path.stem), path.stem))
+    guides = [path for path in (ROOT / "docs").glob("*.md") if path.stem not in FOR_TEACHERS]
+    guides.sort(key=lambda path: (place(path.stem), path.stem))
     more = [ROOT / name for name in FOR_CONTRIBUTORS if (ROOT / name).is_file()]
     notebooks = [ROOT / "notebooks" / "README.md", *sorted((ROOT / "notebooks").glob("*.ipynb"))]
     found = {"Notebooks": notebooks, "Guides": [*guides, *more]}

@@ -118,6 +118,14 @@ def test_the_pages_of_the_copy_link_nothing_that_stayed_at_home(copy):
             assert (page.parent / target).exists(), f"{page.name} links {target}"
 
 
+def test_the_guide_for_teachers_stays_at_home_and_the_tables_can_be_made_without_it(copy):
+    assert (ROOT / "docs" / "teaching.md").is_file() and not (copy / "docs" / "teaching.md").exists()
+    before = {page: page.read_text(encoding="utf-8") for page in (copy / "docs").glob("*.md")}
+    done = run(copy, "benchmarks.readme")
+    assert done.returncode == 0, done.stderr
+    assert before == {page: page.read_text(encoding="utf-8") for page in (copy / "docs").glob("*.md")}
+
+
 def test_make_test_passes_over_what_is_not_written(copy):
     pruning(copy, "")
     done = run(copy, "pytest", "tests/graders/test_metrics.py", "-ktest_0_1", "-p", "no:cacheprovider", "-rs")

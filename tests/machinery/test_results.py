@@ -48,6 +48,7 @@ HELPERS = {
     "readme",
     "recipe_arms",
     "scores",
+    "teaching",
 }
 IN_PARTS = (
     combined,

@@ -70,13 +70,18 @@ def gathered(tmp_path_factory):
 
 def test_each_notebook_each_guide_and_each_module_stands_in_the_contents_once(gathered):
     contents = (gathered / "index.md").read_text(encoding="utf-8").splitlines()
-    pages = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "docs").glob("*.md")]
+    guides = set((ROOT / "docs").glob("*.md")) - {ROOT / "docs" / "teaching.md"}
+    pages = [path.relative_to(ROOT).with_suffix("") for path in guides]
     pages += [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "notebooks").glob("*.ipynb")]
     pages += [Path("api", chapter) for chapter in CHAPTERS]
     pages += [Path("api", "lab", module) for module in given_modules()]
     assert {page.as_posix(): contents.count(page.as_posix()) for page in pages} == {
         page.as_posix(): 1 for page in pages
     }
+
+
+def test_the_guide_for_teachers_which_has_answers_is_on_no_page(gathered):
+    assert (ROOT / "docs" / "teaching.md").is_file() and not list(gathered.rglob("teaching*"))
 
 
 def test_the_start_page_begins_with_the_readme(gathered):
