@@ -52,7 +52,7 @@ COPIED = (
     "tests/conftest.py",
     "tests/graders",
 )
-AT_HOME = ("minicompress/classroom", *(f"minicompress/{m}.py" for m in CHAPTERS))
+AT_HOME = ("assets/next", "minicompress/classroom", *(f"minicompress/{m}.py" for m in CHAPTERS))
 UNWANTED = ("__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache")
 
 

@@ -72,7 +72,9 @@ def test_it_has_no_solution_in_any_file(copy):
 def test_it_has_nothing_that_grades_a_class(copy):
     names = {path.relative_to(copy).as_posix() for path in copy.rglob("*")}
     away = ("solutions", "tests/mutants", "tests/alternatives", "tests/machinery", "tests/attacks")
-    assert not {name for name in names if name.startswith((*away, "minicompress/classroom", ".git/"))}
+    assert not {
+        name for name in names if name.startswith((*away, "minicompress/classroom", "assets/next", ".git/"))
+    }
     assert {"tests/conftest.py", "tests/graders/test_pruning.py", "notebooks/00_baseline.ipynb"} <= names
     assert not {name for name in names if "__pycache__" in name}
 
