@@ -126,10 +126,13 @@ def cell(tab, source: str):
 
 
 def sees(tab, source: str, text: str) -> str:
-    """Wait until this text stands below a code cell. All that stands there then."""
+    """Wait until this text stands below a code cell. All that stands there then.
+
+    (It may be out of view again: 'Run all' ends at the last cell. `inner_text` is empty for such a cell.)
+    """
     output = cell(tab, source).locator(".jp-OutputArea").filter(has_text=text)
     output.wait_for()
-    return output.inner_text()
+    return output.text_content()
 
 
 def test_run_all_says_what_to_write_and_once_it_is_written_that_it_is_solved(tab, repository):
