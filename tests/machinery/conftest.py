@@ -1,5 +1,8 @@
-"""Shared by the tests of grading: a journal of their own, a learner's file, a check without a process."""
+"""Shared by the tests of grading: a journal of their own, a learner's file, a check without a process, a
+fresh package.
+"""
 
+import shutil
 import sys
 
 import pytest
@@ -9,6 +12,7 @@ from minicompress.grading import checking, journal, stubs
 from minicompress.grading.assemble import assemble
 from minicompress.grading.course import exercise
 from minicompress.grading.graders import run_graders
+from minicompress.lab.paths import ROOT
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,3 +52,17 @@ def in_this_process(monkeypatch):
         report.total = len(report.outcomes)
 
     monkeypatch.setattr(checking, "run_child", run_here)
+
+
+@pytest.fixture
+def fresh_package(tmp_path):
+    """A copy of the package whose exercises are all stubs, as on a fresh clone (a learner's own may be
+    solved).
+    """
+    for name in ("solutions", "course.toml", "assets", "tests", "results"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    package = tmp_path / "minicompress"
+    shutil.copytree(ROOT / "minicompress", package, ignore=shutil.ignore_patterns("__pycache__"))
+    for solution in (ROOT / "solutions").glob("*.py"):
+        (package / solution.name).write_text(stubs.stub(solution.stem, solution.read_text()))
+    return tmp_path

@@ -5,7 +5,6 @@ something to do.
 import ast
 import json
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,7 +13,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from minicompress.grading import course, stubs
+from minicompress.grading import course
 from minicompress.lab.paths import CHAPTERS, ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -35,20 +34,6 @@ def parsed(source: str) -> ast.Module:
 
 def errors(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [output for output in cell.get("outputs", []) if output.output_type == "error"]
-
-
-@pytest.fixture
-def fresh_package(tmp_path):
-    """A copy of the package whose exercises are all stubs, as on a fresh clone (a learner's own may be
-    solved).
-    """
-    for name in ("solutions", "course.toml", "assets", "tests", "results"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    package = tmp_path / "minicompress"
-    shutil.copytree(ROOT / "minicompress", package, ignore=shutil.ignore_patterns("__pycache__"))
-    for solution in (ROOT / "solutions").glob("*.py"):
-        (package / solution.name).write_text(stubs.stub(solution.stem, solution.read_text()))
-    return tmp_path
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
