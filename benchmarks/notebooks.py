@@ -2,7 +2,7 @@
 by default.
 
 What differs from run to run without meaning anything is left out (times of execution, widgets, progress
-bars), and pictures are stored with 20 colours, so that a notebook stays below 300 kB. A notebook that fails
+bars), and pictures are stored with 14 colours, so that a notebook stays below 300 kB. A notebook that fails
 is left as it was.
 """
 
@@ -24,14 +24,17 @@ from minicompress.lab.files import atomic_write
 from minicompress.lab.paths import ROOT
 from minicompress.lab.style import few_colours
 
-COLOURS, WIDGET = 20, "application/vnd.jupyter.widget-view+json"
+COLOURS, WIDGET = 14, "application/vnd.jupyter.widget-view+json"
 
 
 def smaller_picture(encoded: str) -> str:
     """A PNG in base64, with a palette instead of 24 bits a pixel."""
     picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
     buffer = io.BytesIO()
-    few_colours(np.asarray(picture), COLOURS).save(buffer, "PNG", optimize=True)
+    small = few_colours(np.asarray(picture), COLOURS)
+    # From 17 colours on a pixel is a byte, and rows of bytes become smaller than rows of half bytes.
+    small.putpalette([*small.getpalette()[: 3 * COLOURS], *[0] * 3 * (17 - COLOURS)])
+    small.save(buffer, "PNG", compress_level=9)
     return base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -135,7 +135,7 @@ def heads_chart(
 
 def speed_chart(speed: Mapping) -> None:
     """Two panels: speed-ups of one MLP, and of the whole model; what is promised is dashed."""
-    with plots.panels(2, 1, size=(style.WIDE, 5.2)) as (one, whole):
+    with plots.panels(2, 1, size=(style.WIDE, 4.4)) as (one, whole):
         rows = speed["mlp"]["rows"]
         removed = [100 * row["removed"] for row in rows]
         one.plot(removed, [row["promised"] for row in rows], label="promised", **plots.DASHED)
@@ -205,7 +205,7 @@ def recipe_chart(recipe: Mapping) -> None:
 def recovery_chart(recovery: Mapping) -> None:
     """Perplexity against tokens of training: the two that matter close up, and all three on a log scale."""
     thousands = [number / 1000 for number in recovery["tokens"]]
-    with plots.panels(1, 2, size=(style.WIDE, 3.2)) as (close, every):
+    with plots.panels(1, 2, size=(style.WIDE, 2.9)) as (close, every):
         for (name, runs), look in zip(recovery["ways"].items(), plots.STYLES, strict=False):
             for seed, scores in enumerate(runs):
                 label = "_" if seed else name.replace("the teacher's logits alone", "teacher's logits alone")
