@@ -92,7 +92,7 @@ def pip(environment: Environment, *words: str) -> list[str]:
 
 def steps(environment: Environment, torch_index: str = "") -> list[Step]:
     """What makes an environment, in order. torch_index: the address that pip takes torch from, or nothing."""
-    index = ["--index-url", torch_index] if torch_index else []
+    index = ["-i", torch_index] if torch_index else []  # the reader's own address: none is written here
     lock = environment.made_from[0]
     network = "check the network connection and the space on the disk"
     made = [

@@ -55,8 +55,8 @@ def test_torch_is_the_pinned_one():
 
 def test_an_index_of_torch_is_for_torch_alone(own):
     words = [step.words for step in steps(own, "URL")]
-    assert [line[-2:] for line in words if "--index-url" in line] == [["--index-url", "URL"]]
-    assert TORCH in words[1] and "--index-url" in words[1]
+    assert [line[-2:] for line in words if "-i" in line] == [["-i", "URL"]]
+    assert TORCH in words[1] and "-i" in words[1]
 
 
 @pytest.mark.parametrize(("option", "used"), [("", "FROM-VARIABLE"), ("FROM-OPTION", "FROM-OPTION")])
@@ -64,7 +64,7 @@ def test_the_index_is_the_option_s_or_else_the_variable_s(option, used, own, mon
     monkeypatch.setenv("MINICOMPRESS_TORCH_INDEX", "FROM-VARIABLE")
     run, given = made_by(0, 0, 0)
     make(own, option, run)
-    assert given[1][-2:] == ["--index-url", used]
+    assert given[1][-2:] == ["-i", used]
 
 
 def test_a_running_interpreter_is_not_written_over(own, monkeypatch):
