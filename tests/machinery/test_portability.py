@@ -190,7 +190,7 @@ def test_setup_runs_its_steps_to_the_end(as_on_windows, tmp_path):
 
 def test_test_runs_what_make_test_runs(as_on_windows, tmp_path):
     lines = [line for line in as_on_windows(TEST, tmp_path).splitlines() if line.startswith("ran")]
-    modules = ["pip", "minicompress.cli", "ruff", "ruff", "pytest", "pytest"]
+    modules = ["pip", "pip", "minicompress.cli", "ruff", "ruff", "pytest", "pytest"]  # two lock files
     assert lines == [f"ran python.exe -m {module}" for module in modules]
 
 
