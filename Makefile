@@ -15,9 +15,9 @@ run setup doctor llm extras site bench peers parity:
 test:
 	$(COURSE) test --workers $(WORKERS)
 
-# CHAPTER=01 opens that chapter, otherwise the first with something unsolved; OPTIONS go to JupyterLab.
+# CHAPTER=01 opens that chapter, otherwise the first with something unsolved; LANGUAGE=ko in Korean; OPTIONS go to JupyterLab.
 lab:
-	$(COURSE) lab $(if $(CHAPTER),--chapter $(CHAPTER)) $(OPTIONS)
+	$(COURSE) lab $(if $(CHAPTER),--chapter $(CHAPTER)) $(if $(filter ko,$(LANGUAGE)),--language $(LANGUAGE)) $(OPTIONS)
 
 .venv/ready: requirements.lock pyproject.toml
 	$(COURSE) setup

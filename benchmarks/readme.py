@@ -139,7 +139,7 @@ def memory_text() -> str:
         "method",
         "peak",
         "without the libraries",
-        "oneshot, likewise",
+        "oneshot, without the libraries",
     )
     rows = [memory_row(memory, name, method) for name in sizes for method in memory[name]["minicompress"]]
     alone = memory["alone"]["minicompress"]["wanda"]["peak_bytes"]

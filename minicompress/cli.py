@@ -255,6 +255,9 @@ def lab(
     chapter: Annotated[
         str | None, typer.Option(help="00 to 07. Default: the first with something unsolved.")
     ] = None,
+    language: Annotated[
+        str, typer.Option(help="Of the notebook: en, or ko for Korean (00 to 02; the others are in English).")
+    ] = "en",
 ) -> None:
     """Open JupyterLab: the chapter's notebook on the left, the module to write on the right.
 
@@ -263,7 +266,7 @@ def lab(
     from minicompress.grading import workspace
 
     wanted = workspace.chapter_named(chapter) if chapter else workspace.first_unsolved()
-    workspace.start(wanted, context.args)
+    workspace.start(wanted, language, context.args)
 
 
 if (Path(__file__).parent / "classroom").is_dir():  # a student's copy has none

@@ -4,7 +4,8 @@ import argparse
 import sys
 
 from translations.catalogues import problems, update
-from translations.pages import LANGUAGES, markdown_of, pages, write_made_files
+from translations.made import write_made_files
+from translations.pages import LANGUAGES, markdown_of, pages
 
 
 def main(arguments: list[str]) -> int:

@@ -15,7 +15,7 @@ from translations.messages import FIXED, PLACE, Say, messages
 FOLDER = ROOT / "translations"
 HEADER = "# What is translated here is the text of {page}; see translations/__init__.py."
 BEGUN = datetime(2026, 11, 26, tzinfo=UTC)
-NAMES = 3  # a message of so many words may be a name, which stays as it is
+NAMES = 4  # a message of so many words may be a name, which stays as it is
 
 
 FORMATS = {"python-format", "python-brace-format"}  # Babel's guess from a sign of percent or a brace

@@ -20,7 +20,7 @@ ONE = r"\d+(?:,\d{3})*(?:\.\d+)*"
 # 80, 1,234, 0.5, 20-30, the 80 of 80x, a commit; not the digits of top-1, 4-bit or fp16.
 NUMBER = re.compile(rf"(?<![\w.,-])(?:{ONE}(?:-{ONE})?(?!(?!x\b)\w|\.\d|,\d|-\w)|[0-9a-f]{{12}}\b)")
 PLACE = re.compile(r"\{(\d+)\}")
-LETTER = re.compile(r"[^\W\d_]")
+WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def messages(markdown: str) -> Iterator[tuple[str, list[str]]]:
 def is_message(text: str) -> bool:
     """Whether there is a word in a text besides code, formulas and addresses; a link to a file is none."""
     bare = re.sub(r"\[[\w.-]+\]\([^)]*\)", "", text)
-    return bool(LETTER.search(FIXED.sub("", bare)))
+    return bool(WORD.search(FIXED.sub("", bare)))
 
 
 def template(text: str) -> tuple[str, list[str]]:

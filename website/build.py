@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from minicompress.lab.paths import ROOT
+from translations.pages import LANGUAGES
 from website.sources import gather
 
 HERE = Path(__file__).parent
@@ -26,22 +27,31 @@ def build(folder: Path) -> None:
         raise ValueError(f"{folder} exists and is no site: name another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        sources, made = Path(temporary) / "sources", Path(temporary) / "made"
-        gather(sources)
-        run_sphinx(sources, made)
-        shutil.rmtree(made / "_sources", ignore_errors=True)  # empty: the sources stay at home
-        for template in (made / "_static").glob("*.html"):
-            template.unlink()  # the theme's, and no page
+        made = build_in("en", Path(temporary) / "en")
+        for language in LANGUAGES:
+            build_in(language, Path(temporary) / language).rename(made / language)
         if folder.exists():
             shutil.rmtree(folder)
         made.rename(folder)
 
 
-def run_sphinx(sources: Path, made: Path) -> None:
+def build_in(language: str, folder: Path) -> Path:
+    """Build the site in a language below `folder`; where its pages are."""
+    sources, made = folder / "sources", folder / "made"
+    gather(sources, language)
+    run_sphinx(sources, made, language)
+    shutil.rmtree(made / "_sources", ignore_errors=True)  # empty: the sources stay at home
+    for template in (made / "_static").glob("*.html"):
+        template.unlink()  # the theme's, and no page
+    return made
+
+
+def run_sphinx(sources: Path, made: Path, language: str) -> None:
     """Sphinx, in a process of its own, since `minicompress` must be imported with the reference."""
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going"]
+    settings = ["-c", str(HERE), "-D", f"language={language}", "-d", str(made.with_name("doctrees"))]
     ended = subprocess.run(
-        [*command, "-c", str(HERE), "-d", str(made.with_name("doctrees")), str(sources), str(made)],
+        [*command, *settings, str(sources), str(made)],
         cwd=ROOT,
         env={**os.environ, "MINICOMPRESS_SOLUTIONS": "1", "PYTHONIOENCODING": "utf-8"},
         stdout=subprocess.PIPE,

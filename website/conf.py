@@ -11,7 +11,6 @@ project = "minicompress"
 author = "The minicompress authors"
 html_show_copyright = False
 smartquotes = False  # docstrings and pages quote code
-language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton"]
 
 # Notebooks are shown as they were committed; none of them needs a script from elsewhere.
@@ -32,6 +31,7 @@ toc_object_entries_show_parents = "hide"
 html_theme = "sphinx_book_theme"
 html_title = "minicompress"
 html_static_path = ["static"]
+templates_path = ["templates"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
@@ -43,10 +43,21 @@ html_theme_options = {
     "show_toc_level": 2,
     "use_download_button": False,
     "use_fullscreen_button": False,
-    "article_header_end": ["search-button.html", "theme-switcher.html", "toggle-secondary-sidebar.html"],
+    "article_header_end": [
+        "language.html",
+        "search-button.html",
+        "theme-switcher.html",
+        "toggle-secondary-sidebar.html",
+    ],
 }
 copybutton_exclude = ".linenos, .gp, .go"
 
 
+def name_languages(app, page: str, template: str, context: dict, doctree: object) -> None:
+    """For templates/language.html: the name of each other language -> this page in it."""
+    context["in_other_languages"] = reading.in_other_languages(page, app.config.language)
+
+
 def setup(app):
+    app.connect("html-page-context", name_languages)
     app.connect("autodoc-process-docstring", reading.process_docstring)

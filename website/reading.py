@@ -2,12 +2,25 @@
 
 from minicompress.grading.course import exercises
 from minicompress.lab.paths import ROOT
+from translations.pages import LANGUAGES
+from translations.pages import anchor as anchor_of
 from website.docstrings import as_restructured_text
 
 
 def anchor(title: str) -> str:
     """The anchor of a heading as Jupyter makes it, which is how notebooks link to each other."""
-    return title.replace(" ", "-")
+    return anchor_of(title).removeprefix("#")
+
+
+def in_other_languages(page: str, language: str) -> dict[str, str]:
+    """Name of each other language -> where the page lies in it, from the root of the site in `language`."""
+    if language in LANGUAGES:  # a folder of the English site
+        others = {"English": ".."} | {
+            name: f"../{code}" for code, name in LANGUAGES.items() if code != language
+        }
+    else:
+        others = {name: code for code, name in LANGUAGES.items()}
+    return {name: f"{folder}/{page}.html" for name, folder in others.items()}
 
 
 def process_docstring(app, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from minicompress.lab.paths import ROOT
+from translations.messages import spoken
+from translations.pages import CAPTIONS, LANGUAGES, in_language, say_of
+from translations.pages import pages as translated_pages
 from website.reference import reference_pages, write_pages
 
 # Guides in the order in which a reader needs them; those that are not named follow by name.
@@ -20,6 +23,8 @@ GUIDES = ("setup", "course", "use", "compress", "export", "cheatsheet", "glossar
 FOR_TEACHERS = ("teaching",)  # has answers: on no page that students read
 FOR_CONTRIBUTORS = ("CONTRIBUTING.md", "CHANGELOG.md")
 
+# In README.md: a link to it in another language, for which every page of the site has a button.
+LANGUAGE_LINE = re.compile(r"^\[\w+\]\(README\.\w+\.md\)\n\n", re.MULTILINE)
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)\s#]+)(?=[)#])")
 
 # What JupyterLab keeps of a cell that was folded, and what myst-nb calls it.
@@ -41,8 +46,8 @@ def place(guide: str) -> int:
     return GUIDES.index(guide) if guide in GUIDES else len(GUIDES)
 
 
-def gather(folder: Path) -> None:
-    """Write every source of the site below `folder`."""
+def gather(folder: Path, language: str = "en") -> None:
+    """Write every source of the site below `folder`, in a language where a page is translated into it."""
     files, reference = listed_files(), reference_pages()
     pages = {path: path for paths in files.values() for path in paths}  # file -> page
     pages[Path("README.md")] = Path("index.md")
@@ -50,21 +55,31 @@ def gather(folder: Path) -> None:
     for texts in reference.values():
         write_pages(folder, texts)
         pages |= {Path(f"minicompress{name.removeprefix('api')}.py"): Path(f"{name}.md") for name in texts}
+    translated = translated_pages() if language in LANGUAGES else []
     for path in sources:
-        write_page(folder, path, pages)
+        text = in_language(path, language) if path in translated else read(path)
+        write_page(folder, path, LANGUAGE_LINE.sub("", text), pages)
     lists = {heading: [path.with_suffix("").as_posix() for path in paths] for heading, paths in files.items()}
     lists |= {heading: list(texts) for heading, texts in reference.items()}
     with (folder / "index.md").open("a", encoding="utf-8") as index:
-        index.writelines(contents(heading, names) for heading, names in lists.items())
+        index.writelines(contents(caption(heading, language), names) for heading, names in lists.items())
 
 
-def write_page(folder: Path, path: Path, pages: dict[Path, Path]) -> None:
+def read(path: Path) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def caption(heading: str, language: str) -> str:
+    """What stands above a list of pages, in a language."""
+    return spoken(heading, say_of(CAPTIONS, language)) if language in LANGUAGES else heading
+
+
+def write_page(folder: Path, path: Path, text: str, pages: dict[Path, Path]) -> None:
     """Write the page of one file: its links lead to pages, or to files that are copied."""
 
     def relinked(text: str) -> str:
         return LINK.sub(lambda found: linked(found[1], folder, path, pages), text)
 
-    text = (ROOT / path).read_text(encoding="utf-8")
     text = notebook(text, relinked) if path.suffix == ".ipynb" else relinked(text)
     page = folder / pages[path]
     page.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from minicompress.grading.box import place_of, sentence
@@ -52,18 +53,28 @@ def needed_here(missing: dict[str, list[str]], setting: str) -> str:
     if STUDENT_COPY:
         return f"{needed} needed here: write {'; '.join(todo)} first."
     modules = [module for module in CHAPTERS if module in by_file or module in setting.split(",")]
-    command = f"{SWITCH}={','.join(modules)} make lab{chapter_here()}"
     return (
         f"{needed} needed here: write {'; '.join(todo)} first. "
-        f"Or use the reference of these files: start Jupyter again with `{command}`."
+        f"Or use the reference of these files: start Jupyter again with `{lab_with(modules)}`."
     )
 
 
+def lab_with(modules: list[str]) -> str:
+    """The command that opens this notebook again, with the reference of some modules: for a POSIX shell, on
+    Windows for PowerShell.
+    """
+    chapter, setting = chapter_here(), ",".join(modules)
+    if sys.platform == "win32":
+        opened = f" --chapter {chapter}" if chapter else ""
+        return f"$env:{SWITCH}='{setting}'; python -m minicompress lab{opened}"
+    return f"{SWITCH}={setting} make lab" + (f" CHAPTER={chapter}" if chapter else "")
+
+
 def chapter_here() -> str:
-    """The word of `make lab` that opens this notebook again; nothing where Jupyter does not name it."""
+    """The chapter of this notebook, `03`; nothing where Jupyter does not name the notebook."""
     name = Path(os.environ.get("JPY_SESSION_NAME", "")).name
     found = re.match(r"\d\d(?=_)", name)
-    return f" CHAPTER={found[0]}" if found else ""
+    return found[0] if found else ""
 
 
 def listed(words: list[str]) -> str:

@@ -29,6 +29,23 @@ def chapter_named(name: str) -> str:
     return name.zfill(2)
 
 
+def languages() -> list[str]:
+    """The languages that there are notebooks in, English first: en, ko."""
+    return ["en", *sorted({path.parent.name for path in (ROOT / "notebooks").glob("??/*.ipynb")})]
+
+
+def notebook_in(chapter: str, language: str) -> Path:
+    """The notebook of a chapter in a language; in English where it is not translated.
+
+    ValueError: no notebook is in that language.
+    """
+    if language not in languages():
+        raise ValueError(f"there are no notebooks in {language!r}: use one of {', '.join(languages())}")
+    english = chapters()[chapter]
+    translated = english.parent / language / english.name
+    return translated if translated.is_file() else english
+
+
 def first_unsolved() -> str:
     """The first chapter with something unsolved, stretch exercises aside; else the first of all."""
     passed = journal.read()["passed"]
@@ -36,9 +53,9 @@ def first_unsolved() -> str:
     return next((task.chapter.zfill(2) for task in ahead), next(iter(chapters())))
 
 
-def tabs(chapter: str) -> tuple[str, list[str]]:
+def tabs(chapter: str, language: str = "en") -> tuple[str, list[str]]:
     """The notebook of a chapter, and the modules that it asks for, as paths from the root."""
-    notebook = chapters()[chapter].relative_to(ROOT).as_posix()
+    notebook = notebook_in(chapter, language).relative_to(ROOT).as_posix()
     tasks = [task for task in exercises().values() if task.chapter.zfill(2) == chapter]
     return notebook, list(dict.fromkeys(task.file.relative_to(ROOT).as_posix() for task in tasks))
 
@@ -71,11 +88,11 @@ def layout(notebook: str, modules: list[str]) -> dict:
     }
 
 
-def write_workspace(chapter: str) -> Path:
+def write_workspace(chapter: str, language: str = "en") -> Path:
     """Write the workspace of a chapter, in place of what is left of the last time. Return its file."""
     file = FOLDER / workspace_file(chapter)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    write_json(file, {"data": layout(*tabs(chapter)), "metadata": {"id": workspace_name(chapter)}})
+    write_json(file, {"data": layout(*tabs(chapter, language)), "metadata": {"id": workspace_name(chapter)}})
     return file
 
 
@@ -104,11 +121,14 @@ def options(chapter: str) -> list[str]:
     ]
 
 
-def start(chapter: str, more: list[str]) -> None:
-    """Run JupyterLab on a chapter until it is ended. ValueError when it is not installed."""
+def start(chapter: str, language: str, more: list[str]) -> None:
+    """Run JupyterLab on a chapter until it is ended.
+
+    ValueError: it is not installed, or no notebook is in that language.
+    """
     try:
         from jupyterlab.labapp import LabApp
     except ModuleNotFoundError as error:
         raise ValueError(f"JupyterLab is not installed ({error}): `pip install jupyterlab`") from None
-    write_workspace(chapter)
+    write_workspace(chapter, language)
     LabApp.launch_instance([*options(chapter), *more])

@@ -65,6 +65,14 @@ def test_the_setting_opens_the_running_notebook_again(files, monkeypatch):
     assert "`MINICOMPRESS_SOLUTIONS=metrics make lab CHAPTER=04`" in said("0.1")
 
 
+def test_on_windows_the_command_is_one_for_powershell(files, monkeypatch):
+    files()
+    monkeypatch.setattr(needs.sys, "platform", "win32")
+    monkeypatch.setenv("JPY_SESSION_NAME", "notebooks/04_low_rank.ipynb")
+    wanted = "$env:MINICOMPRESS_SOLUTIONS='metrics'; python -m minicompress lab --chapter 04"
+    assert f"`{wanted}`" in said("0.1")
+
+
 def test_what_is_written_is_enough(files):
     files(metrics="\n" + solution_of("0.1", "perplexity"))
     needs.require("0.1")

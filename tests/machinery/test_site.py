@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
@@ -60,6 +61,24 @@ def pages(site):
 def test_every_file_of_the_contents_is_a_page(site):
     listed = [path.with_suffix(".html") for paths in listed_files().values() for path in paths]
     assert len(listed) > 15 and all((site / path).is_file() for path in listed)
+
+
+def test_every_page_is_there_in_each_language_and_leads_to_the_others(site, pages):
+    english = {path.relative_to(site) for path in pages if "ko" not in path.relative_to(site).parts[:1]}
+    assert {path.relative_to(site / "ko") for path in pages if path.is_relative_to(site / "ko")} == english
+    for path in english - {Path("genindex.html"), Path("search.html"), Path("py-modindex.html")}:
+        here, there = site / path, site / "ko" / path
+        assert there in linked_from(here, pages) and here in linked_from(there, pages), path
+
+
+def linked_from(path: Path, pages: dict) -> set[Path]:
+    """The pages that a page links."""
+    return {(path.parent / unquote(urldefrag(target)[0])).resolve() for target in pages[path].links}
+
+
+def test_the_korean_start_page_is_in_korean(site):
+    text = (site / "ko" / "index.html").read_text(encoding="utf-8")
+    assert '<html lang="ko"' in text and "가지치기" in text
 
 
 def test_every_link_and_every_picture_is_there(pages):

@@ -83,6 +83,22 @@ def test_an_unknown_chapter_is_answered_with_those_there_are(name):
         workspace.chapter_named(name)
 
 
+def test_a_translated_chapter_opens_in_its_language():
+    workspace.write_workspace("01", "ko")
+    manager = WorkspacesManager(str(workspace.FOLDER))
+    data = manager.load(workspace.workspace_name("01"))["data"]
+    assert areas(data)[0] == ["notebook:notebooks/ko/01_pruning.ipynb"]
+
+
+def test_a_chapter_that_is_not_translated_opens_in_english():
+    assert workspace.tabs("05", "ko")[0] == "notebooks/05_quantization.ipynb"
+
+
+def test_an_unknown_language_is_answered_with_those_there_are():
+    with pytest.raises(ValueError, match="no notebooks in 'kr': use one of en, ko"):
+        workspace.notebook_in("01", "kr")
+
+
 def passed(*chapters: str) -> None:
     """Note all exercises of these chapters but the stretch ones."""
     for task in exercises().values():
@@ -101,7 +117,7 @@ def test_the_first_chapter_with_something_unsolved_opens(done, first):
 def test_jupyterlab_gets_the_root_the_workspace_and_the_learners_own_options(monkeypatch):
     words = []
     monkeypatch.setattr(LabApp, "launch_instance", words.extend)
-    workspace.start("01", ["--no-browser"])
+    workspace.start("01", "en", ["--no-browser"])
     assert f"--ServerApp.root_dir={ROOT}" in words and words[-1] == "--no-browser"
     assert "--LabApp.default_url=/lab/workspaces/chapter-01" in words
     assert f"--LabApp.workspaces_dir={workspace.FOLDER}" in words and list(workspace.FOLDER.iterdir())
