@@ -35,20 +35,16 @@ class Block:
 
 def blocks(markdown: str) -> Iterator[Block]:
     """The pieces of text of a page, in their order."""
+    lines = markdown.split("\n")
     for token in PARSER.parse(without_formulas(markdown)):
         if token.type == "inline":
-            content = token.content.replace("|", r"\|") if token.level >= 3 else token.content
-            source = content if is_cell(token, markdown) else token.content
-            yield Block(*token.map, source.split("\n")[0], " ".join(source.split("\n")))
+            is_cell = lines[token.map[0]].lstrip().startswith("|")  # in a table a bar is escaped
+            wrapped = (token.content.replace("|", r"\|") if is_cell else token.content).split("\n")
+            yield Block(*token.map, wrapped[0], " ".join(wrapped))
         elif token.type == "html_block":
             for number, line in enumerate(token.content.splitlines(), token.map[0]):
                 for summary in SUMMARY.findall(line):
                     yield Block(number, number + 1, summary, summary)
-
-
-def is_cell(token, markdown: str) -> bool:
-    """Whether a text is a table's cell, in which a bar is escaped."""
-    return markdown.split("\n")[token.map[0]].lstrip().startswith("|")
 
 
 def without_formulas(markdown: str) -> str:
