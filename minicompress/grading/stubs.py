@@ -36,12 +36,14 @@ def exercise_of() -> dict[tuple[str, str], str]:
 
 @functools.lru_cache(maxsize=16)  # asked for again and again, for the exercises of one module
 def stub(module: str, solution: str) -> str:
-    """Return the learner's version of one solution file."""
+    """Return the learner's version of one solution file. ValueError: a part of it belongs to no exercise."""
     ids = exercise_of()
     solution = HELPERS.sub("", solution)
 
     def replace(match: re.Match) -> str:
         name = DEFINITION.findall(solution[: match.start()])[-1]
+        if (module, name) not in ids:
+            raise ValueError(f"solutions/{module}.py: {name} is in the `names` of no exercise of course.toml")
         return f'{match[1]}{MARK}{ids[module, name]} {name}")\n'
 
     return BLOCK.sub(replace, solution)

@@ -188,7 +188,8 @@ def read_by_the_policy(attack: Attack, places: Places) -> str:
 @one_by_one(attacks())
 def test_the_policy_refuses_in_one_sentence_what_an_answer_has_no_use_for(attack, tmp_path):
     reason = read_by_the_policy(attack, Places(tmp_path, "attack", 1))
-    assert bool(reason) == (attack.id not in PASSES_THE_POLICY), reason or "the policy lets it through"
+    told = reason or "the policy lets it through: if only the judge can stop it, add it to PASSES_THE_POLICY"
+    assert bool(reason) == (attack.id not in PASSES_THE_POLICY), told
     assert "\n" not in reason and (not reason or f"{exercise(attack.exercise).module}.py" in reason)
 
 

@@ -16,7 +16,9 @@ ALL = {f"{key}-{other.name}": (key, other) for key in KEYS for other in alternat
 @pytest.mark.parametrize("key", KEYS)
 def test_every_exercise_has_two_right_answers_in_other_styles(key):
     names = [other.name for other in alternatives(key)]
-    assert len(set(names)) == len(names) >= 2
+    where = f"tests/alternatives/ex_{key.replace('.', '_')}.py"
+    assert len(names) >= 2, f"{where} has {len(names)}: write more, below `### ALTERNATIVE name: Sentence.`"
+    assert len(set(names)) == len(names), f"{where} has two of one name"
 
 
 @pytest.mark.parametrize("which", ALL)

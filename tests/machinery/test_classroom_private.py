@@ -257,4 +257,5 @@ def test_the_page_for_teachers_lists_the_exercises_with_and_without_private_case
     text = (ROOT / "docs" / "grading.md").read_text(encoding="utf-8")
     lines = dict(line.split(":", 1) for line in text.splitlines() if line.startswith(("Private", "Without")))
     without = [key for key in exercises() if key not in CASES]
-    assert listed(lines["Private cases"]) == list(CASES) and listed(lines["Without private cases"]) == without
+    for name, wanted in (("Private cases", list(CASES)), ("Without private cases", without)):
+        assert listed(lines[name]) == wanted, f"docs/grading.md, the line `{name}:`"

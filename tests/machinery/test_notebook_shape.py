@@ -72,7 +72,7 @@ def heading_of(key: str) -> str:
 def section_of(key: str) -> list[Cell]:
     """The cells of one exercise."""
     sections = headed(notebook_of(key))
-    assert heading_of(key) in sections, f"## {heading_of(key)} is missing"
+    assert heading_of(key) in sections, f"{notebook_of(key).name} has no `## {heading_of(key)}`"
     return sections[heading_of(key)]
 
 
@@ -135,7 +135,8 @@ def test_an_exercise_has_a_heading_with_its_title(key):
 @every_exercise
 def test_an_exercise_shows_a_figure_or_a_printed_toy(key):
     shown = [cell for cell in section_of(key) if "check(" not in cell.source and "hint(" not in cell.source]
-    assert any(cell.pictures or cell.text for cell in shown if "predict(" not in cell.source)
+    seen = any(cell.pictures or cell.text for cell in shown if "predict(" not in cell.source)
+    assert seen, "no cell shows a picture or text: was the notebook run? `python -m benchmarks.notebooks`"
 
 
 @every_exercise
@@ -143,7 +144,7 @@ def test_an_exercise_asks_for_a_prediction_before_it_shows_the_answer(key):
     section = section_of(key)
     asked = [place for place, cell in enumerate(section) if f'predict("{key}"' in cell.source]
     compared = [place for place, cell in enumerate(section) if f'measured("{key}"' in cell.source]
-    assert asked and compared and asked[0] < compared[-1]
+    assert asked and compared and asked[0] < compared[-1], f'predict("{key}", ...), below it measured(...)'
     for place in compared:
         assert section[place].folded, "the answer's output stands open right under the question"
 
@@ -162,8 +163,10 @@ def test_what_is_compared_has_the_name_under_which_it_was_predicted(key):
 @every_exercise
 def test_help_lies_right_under_the_check(key):
     section = section_of(key)
-    place = next(place for place, cell in enumerate(section) if cell.source == f'check("{key}")')
-    assert section[place + 1].source == f'hint("{key}")\nreveal("{key}")\nmore("{key}")'
+    sources = [cell.source for cell in section]
+    assert f'check("{key}")' in sources, f'no cell is `check("{key}")` and nothing else'
+    below = sources[sources.index(f'check("{key}")') + 1]
+    assert below == f'hint("{key}")\nreveal("{key}")\nmore("{key}")'
 
 
 # ------------------------------------------------------------ numbers

@@ -8,11 +8,12 @@ import typer
 import yaml
 from snippets import graded_exercises
 
+from benchmarks import teaching
 from minicompress import cli
 from minicompress.classroom.private import CASES
 from minicompress.grading import stubs
 from minicompress.grading.course import exercises
-from minicompress.lab.paths import ROOT
+from minicompress.lab.paths import ROOT, TESTS
 
 PAPERS = ("AGENTS.md", "CONTRIBUTING.md", "CHANGELOG.md")
 DOCS = ("docs/cheatsheet.md", "docs/glossary.md", "docs/projects.md")
@@ -128,7 +129,8 @@ def test_assistants_are_told_to_tutor():
 
 
 def test_every_exercise_has_graders():
-    assert graded_exercises() == list(exercises())
+    for key, task in exercises().items():
+        assert key in graded_exercises(), f"{task.graders.name} has no function {task.prefix}..."
 
 
 def test_the_stub_of_a_new_function_is_not_added_without_force():
@@ -138,9 +140,18 @@ def test_the_stub_of_a_new_function_is_not_added_without_force():
     assert stubs.renew(old, new) == old
 
 
+def test_the_neighbour_that_the_steps_propose_has_one_of_everything():
+    assert "1.4 has one of everything" in read("CONTRIBUTING.md") and "1.4" in CASES
+    for folder in ("mutants", "alternatives", "attacks"):
+        assert (TESTS / folder / "ex_1_4.py").is_file()
+
+
 def test_the_steps_name_the_tables_that_there_are():
     steps = read("CONTRIBUTING.md").partition("## Add an exercise")[2]
     assert "1.6" in CASES and "`CASES`" in steps
     private = read("tests/machinery/test_classroom_private.py")
     assert all(f"\n{name} = {{" in private and f"`{name}`" in steps for name in ("TABLES", "MODELS"))
+    attacks = read("tests/attacks/test_attacks.py")
+    assert "\nPASSES_THE_POLICY = {" in attacks and "`PASSES_THE_POLICY`" in steps
+    assert all(f"`{name}`" in steps and hasattr(teaching, name) for name in ("PICKED", "WANTED"))
     assert re.findall(r"^(\d+)\. ", steps, re.M) == [str(number) for number in range(1, 11)]

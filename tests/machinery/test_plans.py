@@ -137,6 +137,8 @@ def test_ninety_minutes_are_ninety_minutes():
 def test_the_guide_has_a_paragraph_of_each_exercise_and_quotes_two_misconceptions(key):
     guide = (plans.ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
     task = exercise(key)
-    assert guide.count(f"**{key} {'★ ' * task.stretch}{task.title.rstrip('.')}") == 1
-    (line,) = [line for line in guide.splitlines() if line.startswith(f"- **{key}** ")]
-    assert sum(mistake.sentence in line for mistake in known_mistakes(task)) == 2
+    start = f"**{key} {'★ ' * task.stretch}{task.title.rstrip('.')}"
+    assert guide.count(start) == 1, f"docs/teaching.md needs one paragraph that begins with {start}.**"
+    quoted = [line for line in guide.splitlines() if line.startswith(f"- **{key}** ")]
+    found = sum(mistake.sentence in line for mistake in known_mistakes(task) for line in quoted)
+    assert (len(quoted), found) == (1, 2), "run `python -m benchmarks.readme`"

@@ -38,7 +38,7 @@ def test_stubs_are_what_the_generator_writes(chapter):
     fresh = stubs.stub(chapter, solution(chapter))
     there = given((ROOT / "minicompress" / f"{chapter}.py").read_text(encoding="utf-8"), fresh)
     missing = [statement[:80] for statement in given(fresh, fresh) if statement not in there]
-    assert not missing, "run `python -m minicompress.grading.stubs --force`"
+    assert not missing, "save your own work, then run `python -m minicompress.grading.stubs --force`"
     assert "SOLUTION" not in fresh and stubs.MARK in fresh
 
 
@@ -47,6 +47,12 @@ def test_every_part_that_learners_write_belongs_to_an_exercise(chapter):
     sources = stubs.definitions(solution(chapter))
     marked = {name for name, source in sources.items() if "### BEGIN SOLUTION" in source}
     assert marked <= {name for task in exercises().values() if task.module == chapter for name in task.names}
+
+
+def test_a_part_of_no_exercise_is_told_by_name():
+    text = "def masks(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION\n"
+    with pytest.raises(ValueError, match=r"^solutions/pruning\.py: masks is in the `names` of no exercise"):
+        stubs.stub("pruning", text)
 
 
 def test_helpers_of_the_reference_are_left_out():

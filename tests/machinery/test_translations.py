@@ -180,7 +180,8 @@ def test_an_update_without_a_change_changes_no_byte(own_catalogue):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("page", pages(), ids=str)
 def test_every_message_of_a_page_is_translated(page, language):
-    assert list(problems(language, page, markdown_of(page))) == [], "then: python -m translations update"
+    found = "\n".join(problems(language, page, markdown_of(page)))
+    assert not found, f"{found}\nupdate, translate, write: see translations/__init__.py"
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if page.suffix == ".md"], ids=str)
