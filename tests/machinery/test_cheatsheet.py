@@ -46,7 +46,7 @@ def test_an_encoding_takes_the_bytes_that_the_page_says(encoding, _, formula, ex
         assert value(formula, n, z) == bytes_of(encoding, n, z)
 
 
-@pytest.mark.parametrize("format, _, formula, example", rows("format | beside each kept value"))
+@pytest.mark.parametrize("format, _, formula, example", rows("format | what is stored beside the values"))
 def test_a_sparse_format_takes_the_bytes_that_the_page_says(format, _, formula, example):
     expected = storage_bytes([ROWS, NUMEL // ROWS], 1 - KEPT / NUMEL, 16, format.strip("`"))
     assert expected == int(example.replace(",", "")) == value(formula, NUMEL, KEPT)

@@ -94,14 +94,21 @@ def test_lab_opens_a_chapter_and_hands_other_options_on(command, monkeypatch):
     started = []
     monkeypatch.setattr(workspace, "start", lambda *given: started.append(given))
     command("lab", "--chapter", "3", "--no-browser", "--port=9000")
-    assert started == [("03", ["--no-browser", "--port=9000"])]
+    assert started == [("03", "en", ["--no-browser", "--port=9000"])]
+
+
+def test_lab_opens_a_chapter_in_korean(command, monkeypatch):
+    started = []
+    monkeypatch.setattr(workspace, "start", lambda *given: started.append(given))
+    command("lab", "--chapter", "1", "--language", "ko")
+    assert started == [("01", "ko", [])]
 
 
 def test_lab_opens_the_first_unsolved_chapter_by_itself(command, monkeypatch):
     started = []
     monkeypatch.setattr(workspace, "start", lambda *given: started.append(given))
     command("lab")
-    assert started == [("00", [])]
+    assert started == [("00", "en", [])]
 
 
 def test_lab_refuses_an_unknown_chapter_in_one_sentence(command):
