@@ -1,6 +1,5 @@
 """The files of the repository that the catalogues make: README.ko.md, docs/ko/ and notebooks/ko/."""
 
-import json
 import os
 from pathlib import Path
 
@@ -17,7 +16,7 @@ def made_path(page: Path, language: str) -> Path:
 
 
 def made_files(language: str) -> dict[Path, str]:
-    """Each file that a language's catalogues make, and its text. A notebook has no outputs."""
+    """Each file that a language's catalogues make, and its text. A notebook keeps the English outputs."""
     return {made_path(page, language): made_text(page, language) for page in pages() if page != CAPTIONS}
 
 
@@ -27,7 +26,7 @@ def made_text(page: Path, language: str) -> str:
         text = text.replace(
             f"[{LANGUAGES[language]}]({made_path(START, language)})", f"[English]({START})", 1
         )
-    return without_outputs(text) if page.suffix == ".ipynb" else text
+    return text
 
 
 def moved(markdown: str, page: Path, language: str) -> str:
@@ -42,15 +41,6 @@ def moved(markdown: str, page: Path, language: str) -> str:
         return Path(os.path.relpath(file, folder)).as_posix() + (found[2] or "")
 
     return LINK.sub(target, markdown)
-
-
-def without_outputs(text: str) -> str:
-    """The notebook as it is before it runs."""
-    content = json.loads(text)
-    for cell in content["cells"]:
-        if cell["cell_type"] == "code":
-            cell["outputs"], cell["execution_count"] = [], None
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def write_made_files(language: str) -> list[Path]:

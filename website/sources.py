@@ -14,7 +14,7 @@ from pathlib import Path
 
 from minicompress.lab.paths import ROOT
 from translations.messages import spoken
-from translations.pages import CAPTIONS, LANGUAGES, in_language, say_of
+from translations.pages import CAPTIONS, LANGUAGES, in_language, read, say_of
 from translations.pages import pages as translated_pages
 from website.reference import reference_pages, write_pages
 
@@ -63,10 +63,6 @@ def gather(folder: Path, language: str = "en") -> None:
     lists |= {heading: list(texts) for heading, texts in reference.items()}
     with (folder / "index.md").open("a", encoding="utf-8") as index:
         index.writelines(contents(caption(heading, language), names) for heading, names in lists.items())
-
-
-def read(path: Path) -> str:
-    return (ROOT / path).read_text(encoding="utf-8")
 
 
 def caption(heading: str, language: str) -> str:
